@@ -1,0 +1,1 @@
+"""The norda command: embedded stack, demo, tests."""

@@ -1,0 +1,4 @@
+"""The norda command line."""
+import typer
+
+app = typer.Typer()

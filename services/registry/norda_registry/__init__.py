@@ -1,0 +1,1 @@
+"""Norda's registry service."""
