@@ -1,0 +1,90 @@
+"""FastStream's broker with every default that loses messages replaced (docs/decisions/0005-consumers.md).
+
+Batch subscribers with manual acknowledgement; the raw records reach our own reader, because FastStream's parser drops a
+record silently when a header is null or not UTF-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import structlog
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+from faststream.kafka.parser import AioKafkaBatchParser
+
+from .consumer import BATCH_TIMEOUT_MS, MAX_RECORDS, ConsumerRuntime, Record
+
+log = structlog.get_logger(__name__)
+
+GRACEFUL_SECONDS = 8.0
+
+
+def new_broker(
+    bootstrap_servers: str, *, client_id: str, runtimes: Sequence[ConsumerRuntime], prefix: str
+) -> KafkaBroker:
+    """A broker with one batch subscriber per runtime; it must be started, and made anew when starting failed."""
+    broker = KafkaBroker(
+        bootstrap_servers,
+        client_id=client_id,
+        enable_idempotence=True,
+        acks="all",
+        allow_auto_create_topics=False,
+        graceful_timeout=GRACEFUL_SECONDS,
+        apply_types=False,
+        logger=None,
+    )
+    for runtime in runtimes:
+        _subscribe(broker, runtime, prefix=prefix)
+    return broker
+
+
+def _subscribe(broker: KafkaBroker, runtime: ConsumerRuntime, *, prefix: str) -> None:
+    subscriber = broker.subscriber(
+        pattern=runtime.consumer.pattern(prefix=prefix),
+        group_id=runtime.group,
+        batch=True,
+        max_records=MAX_RECORDS,
+        batch_timeout_ms=BATCH_TIMEOUT_MS,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.MANUAL,
+        no_reply=True,
+        parser=cast(Any, _parse),
+        decoder=cast(Any, _decode),
+    )
+    subscriber(_handler(runtime))
+
+
+async def _parse(
+    records: tuple[Record, ...], original: Callable[[tuple[Record, ...]], Awaitable[KafkaAckableMessage]]
+) -> KafkaAckableMessage:
+    """Wrap the raw records without touching their headers; `original` is only asked for its consumer."""
+    parser = cast(AioKafkaBatchParser, cast(Any, original).__self__)
+    return KafkaAckableMessage(body=b"", headers={}, raw_message=records, consumer=parser._consumer)
+
+
+async def _decode(message: KafkaAckableMessage) -> KafkaAckableMessage:
+    return message
+
+
+def _handler(runtime: ConsumerRuntime) -> Callable[[KafkaAckableMessage], Awaitable[None]]:
+    async def handle(message: KafkaAckableMessage) -> None:
+        records = cast(tuple[Record, ...], message.raw_message)
+        done = False
+        try:
+            done = await runtime.handle(records)
+        finally:
+            # Whatever went wrong, also a cancellation: rewind, or the next acknowledgement would pass the batch over.
+            if not done:
+                await message.nack()
+        if done:
+            try:
+                await message.ack()
+            except KafkaError as error:
+                # The partitions moved on to another member, which takes the batch again; effects happen once.
+                runtime.status.error = f"acknowledgement: {type(error).__name__}"
+
+    return handle

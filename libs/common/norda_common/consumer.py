@@ -1,0 +1,295 @@
+"""Consumers: from a Kafka batch to effects that happen once, in one transaction with one acknowledgement.
+
+A service declares what it listens to with `Consumer`; this module reads defensively, opens the transaction, filters what
+was handled before, continues each record's trace, and sends what cannot be handled to the dead letters, so that the
+partition goes on. A fault of the surroundings is waited out by redelivery with backoff; it never skips a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+
+from . import deadletters
+from .contracts.envelope import Received, UnreadableRecord, decode, header_text
+from .contracts.topics import Topic
+from .database import Connection, Database, is_transient
+from .errors import NordaError
+from .telemetry import context_of, link_to, meter, tracer
+
+log = structlog.get_logger(__name__)
+
+Record = ConsumerRecord[bytes | None, bytes | None]
+BatchHandler = Callable[[Connection, Sequence[Received], datetime], Awaitable[None]]
+RecordHandler = Callable[[Connection, Received, datetime], Awaitable[None]]
+
+MAX_RECORDS = 500
+BATCH_TIMEOUT_MS = 100
+BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Waits before a batch is taken again; far below `max.poll.interval.ms`, so the group keeps its member."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """What a service listens to. Exactly one of `batch` and `each` is given.
+
+    `batch(connection, records, now)` copies state: it must compare sequences itself (upsert only what is newer), and
+    gets all readable records of the batch in partition order. `each(connection, record, now)` has side effects: the
+    inbox lets it see every event once, its span is current, and what it appends to the outbox continues the trace.
+    """
+
+    name: str
+    topics: tuple[Topic, ...]
+    batch: BatchHandler | None = None
+    each: RecordHandler | None = None
+
+    def __post_init__(self) -> None:
+        if (self.batch is None) == (self.each is None):
+            raise ValueError(f"consumer {self.name} needs either batch or each")
+        if not self.topics:
+            raise ValueError(f"consumer {self.name} listens to nothing")
+
+    def pattern(self, *, prefix: str) -> str:
+        """One regular expression for all its topics of all states."""
+        return "|".join(topic.pattern(prefix=prefix) for topic in self.topics)
+
+
+@dataclass(slots=True)
+class ConsumerStatus:
+    """What health shows of one consumer."""
+
+    handled: int = 0
+    dead: int = 0
+    error: str | None = None
+    failures_in_a_row: int = 0
+    last_batch_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Incoming:
+    """A record with what was read from it: either `received` or the reason why not."""
+
+    record: Record
+    received: Received | None
+    fault: UnreadableRecord | None
+    span: trace.Span
+
+
+class ConsumerRuntime:
+    """Runs one Consumer on batches; the broker hands them over and acknowledges what `handle` returned True for."""
+
+    def __init__(self, consumer: Consumer, database: Database, *, group: str, topic_prefix: str) -> None:
+        self.consumer = consumer
+        self.group = group
+        self.status = ConsumerStatus()
+        self._database = database
+        self._prefix = topic_prefix
+        self._consumed = meter().create_counter("messaging.client.consumed.messages", unit="{message}")
+        self._duration = meter().create_histogram("messaging.process.duration", unit="s")
+        self._age = meter().create_histogram(
+            "norda.event.age", unit="s", description="From an event's time to the end of its processing"
+        )
+        self._dead = meter().create_counter("norda.dead_letters", unit="{message}")
+
+    async def handle(self, records: Sequence[Record]) -> bool:
+        """Handle a batch. True: acknowledge it. False: a fault of the surroundings; take it again, after the backoff."""
+        now = datetime.now(UTC)
+        self.status.last_batch_at = now
+        with self._poll_span(records):
+            incoming = [self._read(record) for record in records]
+            try:
+                await self._handle(incoming, now)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the batch is taken again and health says why
+                return await self._wait(error, incoming)
+            self._succeed(incoming, now)
+        return True
+
+    async def _handle(self, incoming: Sequence[_Incoming], now: datetime) -> None:
+        try:
+            await self._handle_together(incoming, now)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            await self._handle_one_by_one(incoming, now)
+
+    async def _wait(self, error: Exception, incoming: Sequence[_Incoming]) -> bool:
+        """End the batch's spans with the fault, wait, and let the batch be taken again."""
+        for item in incoming:
+            _fail(item.span, error)
+            item.span.end()
+        self.status.error = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        wait = BACKOFF_SECONDS[min(self.status.failures_in_a_row, len(BACKOFF_SECONDS) - 1)]
+        self.status.failures_in_a_row += 1
+        log.warning(
+            "batch will be taken again",
+            consumer=self.consumer.name,
+            error=self.status.error,
+            wait_seconds=wait,
+        )
+        await asyncio.sleep(wait)
+        return False
+
+    async def _handle_together(self, incoming: Sequence[_Incoming], now: datetime) -> None:
+        async with self._database.transaction() as connection:
+            await self._bury(connection, [item for item in incoming if item.fault is not None])
+            readable = [item for item in incoming if item.received is not None]
+            if readable:
+                await self._apply(connection, readable, now)
+
+    async def _handle_one_by_one(self, incoming: Sequence[_Incoming], now: datetime) -> None:
+        """The batch held a record that cannot be handled: find it, bury it, and let the others have their effects."""
+        for item in incoming:
+            try:
+                await self._handle_together([item], now)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                _fail(item.span, error)
+                buried = _Incoming(
+                    item.record, None, UnreadableRecord(type(error).__name__, _reason(error)), item.span
+                )
+                async with self._database.transaction() as connection:
+                    await self._bury(connection, [buried])
+
+    async def _apply(self, connection: Connection, readable: Sequence[_Incoming], now: datetime) -> None:
+        received = [item.received for item in readable if item.received is not None]
+        if self.consumer.batch is not None:
+            await self.consumer.batch(connection, received, now)
+            return
+        assert self.consumer.each is not None  # noqa: S101 - guaranteed by Consumer
+        fresh = await _first_time(connection, self.consumer.name, received)
+        for item in readable:
+            if item.received is None or (item.received.source, item.received.event_id) not in fresh:
+                continue
+            fresh.discard((item.received.source, item.received.event_id))
+            with trace.use_span(
+                item.span, end_on_exit=False, record_exception=False, set_status_on_exception=False
+            ):
+                await self.consumer.each(connection, item.received, now)
+
+    async def _bury(self, connection: Connection, unreadable: Sequence[_Incoming]) -> None:
+        for item in unreadable:
+            assert item.fault is not None  # noqa: S101 - chosen by the caller
+            await deadletters.add(
+                connection,
+                consumer=self.consumer.name,
+                record=item.record,
+                reason=item.fault.code,
+                detail=item.fault.detail,
+            )
+            item.span.set_attribute("error.type", item.fault.code)
+            item.span.set_status(StatusCode.ERROR, item.fault.code)
+            self.status.dead += 1
+            self._dead.add(1, {"norda.consumer": self.consumer.name, "error.type": item.fault.code})
+            log.error(
+                "dead letter",
+                consumer=self.consumer.name,
+                topic=item.record.topic,
+                partition=item.record.partition,
+                offset=item.record.offset,
+                reason=item.fault.code,
+                detail=item.fault.detail,
+            )
+
+    def _succeed(self, incoming: Sequence[_Incoming], started: datetime) -> None:
+        ended = datetime.now(UTC)
+        attributes = {"messaging.system": "kafka", "messaging.consumer.group.name": self.group}
+        self._consumed.add(len(incoming), attributes)
+        self._duration.record((ended - started).total_seconds(), attributes)
+        for item in incoming:
+            item.span.end()
+            if item.received is not None:
+                self._age.record((ended - item.received.time).total_seconds(), attributes)
+        self.status.handled += len(incoming)
+        self.status.error, self.status.failures_in_a_row = None, 0
+
+    def _read(self, record: Record) -> _Incoming:
+        """Read defensively; the span continues the record's trace, or starts one where there is none."""
+        traceparent = header_text(record.headers, "traceparent") or header_text(
+            record.headers, "ce_traceparent"
+        )
+        span = tracer().start_span(
+            f"process {record.topic}",
+            context=context_of(traceparent),
+            kind=SpanKind.CONSUMER,
+            attributes={
+                "messaging.system": "kafka",
+                "messaging.operation.type": "process",
+                "messaging.operation.name": "process",
+                "messaging.destination.name": record.topic,
+                "messaging.destination.partition.id": str(record.partition),
+                "messaging.consumer.group.name": self.group,
+                "messaging.kafka.offset": record.offset,
+                "messaging.message.id": header_text(record.headers, "ce_id") or "",
+            },
+        )
+        try:
+            topic = self._topic_of(record.topic)
+            received = decode(topic, key=record.key, value=record.value, headers=record.headers)
+        except UnreadableRecord as fault:
+            return _Incoming(record, None, fault, span)
+        return _Incoming(record, received, None, span)
+
+    def _topic_of(self, name: str) -> Topic:
+        for topic in self.consumer.topics:
+            if name.endswith(f".{topic.identity}"):
+                return topic
+        raise UnreadableRecord("unexpected_topic", name)
+
+    def _poll_span(self, records: Sequence[Record]) -> trace._AgnosticContextManager[trace.Span]:
+        topics = sorted({record.topic for record in records})
+        links = [link for record in records for link in link_to(header_text(record.headers, "traceparent"))]
+        return tracer().start_as_current_span(
+            f"poll {topics[0]}" if len(topics) == 1 else "poll",
+            kind=SpanKind.CLIENT,
+            links=links,
+            attributes={
+                "messaging.system": "kafka",
+                "messaging.operation.type": "receive",
+                "messaging.operation.name": "poll",
+                "messaging.consumer.group.name": self.group,
+                "messaging.batch.message_count": len(records),
+            },
+        )
+
+
+_FIRST_TIME = """
+insert into inbox (consumer, source, event_id)
+select $1, source, event_id from unnest($2::text[], $3::uuid[]) as row(source, event_id)
+on conflict do nothing
+returning source, event_id
+"""
+
+
+async def _first_time(
+    connection: Connection, consumer: str, received: Sequence[Received]
+) -> set[tuple[str, object]]:
+    rows = await connection.fetch(
+        _FIRST_TIME, consumer, [item.source for item in received], [item.event_id for item in received]
+    )
+    return {(row["source"], row["event_id"]) for row in rows}
+
+
+def _fail(span: trace.Span, error: BaseException) -> None:
+    span.set_attribute("error.type", type(error).__name__)
+    span.set_status(StatusCode.ERROR)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a record could not be handled, without values: they may be personal data."""
+    if isinstance(error, (NordaError, KafkaError)):
+        return str(error)
+    constraint = getattr(error, "constraint_name", None)
+    trace_end = error.__traceback__
+    while trace_end is not None and trace_end.tb_next is not None:
+        trace_end = trace_end.tb_next
+    place = f"{trace_end.tb_frame.f_code.co_name}:{trace_end.tb_lineno}" if trace_end else "?"
+    return f"{type(error).__name__}{f' ({constraint})' if constraint else ''} in {place}"

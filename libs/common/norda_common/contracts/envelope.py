@@ -1,0 +1,208 @@
+"""CloudEvents 1.0 in Kafka binary mode: headers and value, written and read defensively.
+
+Written by hand rather than by the `cloudevents` SDK, because that one turns no data into `b""` (a tombstone must be
+null), lets the record key overwrite `partitionkey`, and takes a structured message with any `ce_` header for binary.
+See docs/decisions/0003-own-envelope.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from ..states import State
+from .model import EventData, rfc3339
+from .topics import Event, Topic
+
+CONTENT_TYPE = "application/json"
+Headers = list[tuple[str, bytes]]
+
+
+class UnreadableRecord(Exception):  # noqa: N818 - it is a verdict on a record, not a fault of the program
+    """A record that no retry will make readable; `code` is the dead letter's reason, the message its detail."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A readable record: who said what of which aggregate. `data` None is a tombstone.
+
+    `state` is read from the source, so a record says whose it is even on a mirrored topic.
+    """
+
+    topic: Topic
+    state: State
+    change: str
+    event_id: UUID
+    source: str
+    key: UUID
+    sequence: int
+    time: datetime
+    data: EventData | None
+    traceparent: str | None
+
+
+def encode_headers(event: Event, *, traceparent: str | None) -> Headers:
+    """The record's headers but for the hop's own `traceparent`, which the relay adds when it sends."""
+    headers: Headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(event.event_id).encode()),
+        ("ce_source", event.source.encode()),
+        ("ce_type", event.type.encode()),
+        ("ce_subject", str(event.key).encode()),
+        ("ce_time", rfc3339(event.time).encode()),
+        ("ce_dataschema", event.topic.data_schema.encode()),
+        ("ce_sequence", str(event.sequence).encode()),
+        ("content-type", CONTENT_TYPE.encode()),
+    ]
+    if traceparent:
+        headers.append(("ce_traceparent", traceparent.encode()))
+    return headers
+
+
+def encode_value(event: Event) -> bytes | None:
+    """The JSON data alone; None for a tombstone."""
+    return None if event.data is None else event.data.model_dump_json(exclude_none=True).encode()
+
+
+def header_text(headers: Sequence[tuple[str, bytes | None]], name: str) -> str | None:
+    """The last header of that name as text; None when absent, null or not UTF-8."""
+    for key, value in reversed(headers):
+        if key == name and value is not None:
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return None
+    return None
+
+
+def decode(
+    topic: Topic,
+    *,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Sequence[tuple[str, bytes | None]],
+) -> Received:
+    """Read a record of this topic. Raises UnreadableRecord with the exact reason."""
+    fields = _fields(headers)
+    if fields.get("ce_specversion") != "1.0":
+        raise UnreadableRecord(
+            "not_a_cloudevent", f"ce_specversion is {fields.get('ce_specversion')!r}, not '1.0'"
+        )
+    change = _change(topic, _required(fields, "ce_type"))
+    aggregate_id = _key(key, fields)
+    return Received(
+        topic=topic,
+        state=_state(fields),
+        change=change,
+        event_id=_uuid(_required(fields, "ce_id"), "ce_id"),
+        source=fields["ce_source"],
+        key=aggregate_id,
+        sequence=_sequence(fields),
+        time=_time(fields),
+        data=_data(topic, value, fields),
+        traceparent=fields.get("ce_traceparent"),
+    )
+
+
+def _fields(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, raw in headers:
+        if not name.startswith("ce_") and name != "content-type":
+            continue
+        if raw is None:
+            raise UnreadableRecord("null_header", f"header {name} is null")
+        try:
+            fields[name] = raw.decode()
+        except UnicodeDecodeError as error:
+            raise UnreadableRecord(
+                "undecodable_header", f"header {name} is not UTF-8: {error.reason}"
+            ) from error
+    return fields
+
+
+def _required(fields: dict[str, str], name: str) -> str:
+    value = fields.get(name)
+    if not value:
+        raise UnreadableRecord("missing_header", f"header {name} is missing")
+    return value
+
+
+def _change(topic: Topic, event_type: str) -> str:
+    prefix, version = f"norda.{topic.service}.{topic.aggregate}.", f".v{topic.major}"
+    if not event_type.startswith(prefix):
+        raise UnreadableRecord("unexpected_type", f"{event_type} does not belong on {topic.identity}")
+    if not event_type.endswith(version):
+        raise UnreadableRecord("unknown_version", f"{event_type} is not of version {topic.major}")
+    return event_type[len(prefix) : -len(version)]
+
+
+def _key(key: bytes | None, fields: dict[str, str]) -> UUID:
+    if key is None:
+        raise UnreadableRecord("missing_key", "the record has no key")
+    try:
+        text = key.decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableRecord("undecodable_key", "the key is not UTF-8") from error
+    if text != _required(fields, "ce_subject"):
+        raise UnreadableRecord("key_mismatch", "the key is not the ce_subject")
+    return _uuid(text, "key")
+
+
+def _uuid(text: str, name: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise UnreadableRecord("invalid_id", f"{name} is not a UUID") from error
+
+
+def _state(fields: dict[str, str]) -> State:
+    source = _required(fields, "ce_source")
+    parts = source.split("/")
+    try:
+        return State(parts[1])
+    except (IndexError, ValueError) as error:
+        raise UnreadableRecord("unknown_source", f"{source!r} names no state") from error
+
+
+def _sequence(fields: dict[str, str]) -> int:
+    text = _required(fields, "ce_sequence")
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise UnreadableRecord("invalid_sequence", "ce_sequence is not a whole number")
+    return int(text)
+
+
+def _time(fields: dict[str, str]) -> datetime:
+    text = _required(fields, "ce_time")
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UnreadableRecord("invalid_time", "ce_time is not RFC 3339") from error
+    if time.tzinfo is None:
+        raise UnreadableRecord("invalid_time", "ce_time has no offset")
+    return time
+
+
+def _data(topic: Topic, value: bytes | None, fields: dict[str, str]) -> EventData | None:
+    if value is None:
+        return None
+    content_type = fields.get("content-type", CONTENT_TYPE).partition(";")[0].strip()
+    if content_type != CONTENT_TYPE:
+        raise UnreadableRecord("unknown_content_type", f"content-type is {content_type!r}")
+    try:
+        return topic.data.model_validate_json(value)
+    except ValidationError as error:
+        # Only places and kinds of the faults: a payload can hold personal data, a reason is shown to operators.
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'value'}: {fault['type']}"
+            for fault in error.errors(include_input=False, include_context=False, include_url=False)[:5]
+        )
+        raise UnreadableRecord("invalid_data", faults) from error

@@ -1,0 +1,129 @@
+"""PostgreSQL: the pool a service works through, and which of its faults pass by themselves.
+
+Transactions are opened by edges alone (`Database.transaction`); after each commit the relay is woken. All statements
+run with the service's own role, whose search path is its schema.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+TRANSIENT: tuple[type[BaseException], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.DiskFullError,
+    asyncpg.OutOfMemoryError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.QueryCanceledError,
+)
+"""Faults of the surroundings: waited out, never dead-lettered."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying again later can help. An InterfaceError about arguments is a bug, hence no."""
+    if isinstance(error, asyncpg.DataError):
+        return False
+    return isinstance(error, TRANSIENT)
+
+
+class Database:
+    """The service's pool. `committed` is set after every commit so that the relay need not wait for its poll."""
+
+    def __init__(self, dsn: str, *, schema: str, application: str, pool_size: int = 10) -> None:
+        self._dsn = dsn
+        self._schema = schema
+        self._application = application
+        self._pool_size = pool_size
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self.committed = asyncio.Event()
+
+    @property
+    def dsn(self) -> str:
+        """The service role's DSN, for the relay's own direct connection."""
+        return self._dsn
+
+    @property
+    def schema(self) -> str:
+        """The service's schema."""
+        return self._schema
+
+    async def start(self) -> None:
+        """Make the pool; connections are made on demand, so a database that is away does not stop the start."""
+        self._pool = await asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=self._pool_size,
+            timeout=5,
+            command_timeout=30,
+            max_inactive_connection_lifetime=300,
+            server_settings=server_settings(schema=self._schema, application=self._application),
+        )
+
+    async def stop(self) -> None:
+        """Close the pool, at most five seconds gracefully."""
+        if self._pool is None:
+            return
+        try:
+            await asyncio.wait_for(self._pool.close(), 5)
+        except TimeoutError:
+            self._pool.terminate()
+        self._pool = None
+
+    @property
+    def pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        """The running pool. Raises RuntimeError before `start`."""
+        if self._pool is None:
+            raise RuntimeError("the database pool is not started")
+        return self._pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One transaction; commits when the block ends, rolls back when it raises, then wakes the relay."""
+        async with self.pool.acquire(timeout=10) as connection, connection.transaction():
+            yield connection
+        self.committed.set()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Connection]:
+        """A connection for reading; every statement sees its own snapshot."""
+        async with self.pool.acquire(timeout=10) as connection:
+            yield connection
+
+
+def server_settings(*, schema: str, application: str) -> dict[str, str]:
+    """Session settings of every connection: own schema first, UTC, and no transaction that idles for ever."""
+    return {
+        "application_name": application,
+        "search_path": f"{schema},public",
+        "timezone": "UTC",
+        "statement_timeout": "30000",
+        "idle_in_transaction_session_timeout": "60000",
+        "lock_timeout": "10000",
+    }
+
+
+def affected(status: str) -> int:
+    """How many rows a command tag (`UPDATE 3`) speaks of."""
+    return int(status.rsplit(" ", 1)[-1])
+
+
+def as_dict(record: asyncpg.Record) -> dict[str, Any]:
+    """A row as a plain dict."""
+    return dict(record.items())

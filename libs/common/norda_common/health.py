@@ -1,0 +1,72 @@
+"""`/livez` and `/readyz`: is the process alive, can it serve, and what is wrong with its parts.
+
+Not ready (503) only when requests cannot be served: database away or migrations missing. Kafka away is `degraded`
+(200): commands go on being accepted, the outbox holds them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from .migrate import Migration, pending
+from .runtime import Runtime
+
+STALLED_SECONDS = 10.0
+"""An outbox row older than this means the relay is stalled or the broker away."""
+
+
+async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[int, dict[str, Any]]:
+    """HTTP status and document with one entry per part: `ok` or what is wrong."""
+    checks: dict[str, str] = {"database": await _database(runtime, migrations)}
+    relay = runtime.relay.status
+    if relay.error:
+        checks["relay"] = relay.error
+    elif relay.oldest_age_seconds > STALLED_SECONDS:
+        checks["relay"] = f"oldest event waits for {relay.oldest_age_seconds:.0f} s"
+    else:
+        checks["relay"] = "ok"
+    if relay.blocked:
+        checks["outbox"] = f"{relay.blocked} blocked rows"
+    for item in runtime.consumer_runtimes:
+        fault = item.status.error or (None if runtime.consuming else "not connected")
+        checks[f"consumer.{item.consumer.name}"] = fault or "ok"
+    checks |= runtime.faults
+    ready = checks["database"] == "ok"
+    status = (
+        "ready" if all(value == "ok" for value in checks.values()) else "degraded" if ready else "unavailable"
+    )
+    document = {
+        "status": status,
+        "service": runtime.service,
+        "states": [state.value for state in runtime.settings.states],
+        "checks": checks,
+        "relay": {
+            "active": relay.active,
+            "backlog": relay.backlog,
+            "oldest_age_seconds": round(relay.oldest_age_seconds, 3),
+            "blocked": relay.blocked,
+            "sent": relay.sent,
+        },
+        "consumers": {
+            item.consumer.name: {"handled": item.status.handled, "dead": item.status.dead}
+            for item in runtime.consumer_runtimes
+        },
+        "consumer_lag": runtime.lag(),
+        "dead_letters_open": runtime.open_dead_letters,
+    }
+    return (200 if ready else 503), document
+
+
+async def _database(runtime: Runtime, migrations: Sequence[Migration]) -> str:
+    try:
+        async with asyncio.timeout(3), runtime.database.read() as connection:
+            missing = await pending(connection, migrations)  # type: ignore[arg-type]
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    if missing:
+        return f"{len(missing)} migrations are missing; run `setup`"
+    return "ok"

@@ -1,0 +1,77 @@
+"""The producer the relay sends through, and which partition a key belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaConnectionError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.partitioner import murmur2
+
+RECORD_FAULTS = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    InvalidTopicError,
+    TopicAuthorizationFailedError,
+)
+"""Faults of a record itself: trying again unchanged cannot help."""
+
+MAX_BATCH_BYTES = 524_288
+"""Largest batch; above half of Kafka's default `max.message.bytes` nothing is gained and one bad row costs more."""
+
+
+class UnknownTopic(Exception):  # noqa: N818
+    """The cluster answers and does not know the topic."""
+
+
+async def new_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaProducer:
+    """Start an idempotent producer that waits for all in-sync replicas. Raises KafkaConnectionError, bounded in time."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        client_id=client_id,
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=0,
+        max_batch_size=MAX_BATCH_BYTES,
+        request_timeout_ms=15_000,
+        metadata_max_age_ms=60_000,
+    )
+    try:
+        await asyncio.wait_for(producer.start(), 15)
+    except BaseException:
+        await asyncio.shield(producer.stop())
+        raise
+    return producer
+
+
+class Partitions:
+    """Key to partition as Kafka's own clients choose it (murmur2), remembering each topic's partition count."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._client = producer.client
+        self._counts: dict[str, int] = {}
+
+    async def of(self, topic: str, key: bytes) -> int:
+        """The partition for this key. Raises UnknownTopic, or KafkaConnectionError when the cluster does not answer."""
+        count = self._counts.get(topic)
+        if count is None:
+            count = self._counts[topic] = await self._count(topic)
+        return int((murmur2(key) & 0x7FFFFFFF) % count)
+
+    async def _count(self, topic: str) -> int:
+        self._client.add_topic(topic)
+        for attempt in range(4):
+            known = self._client.cluster.partitions_for_topic(topic)
+            if known:
+                return len(known)
+            if not await asyncio.wait_for(asyncio.shield(self._client.force_metadata_update()), 15):
+                raise KafkaConnectionError(f"no metadata for {topic}: the cluster does not answer")
+            # A topic made a moment ago reaches the broker's metadata with a little delay.
+            await asyncio.sleep(0.1 * attempt)
+        raise UnknownTopic(topic)

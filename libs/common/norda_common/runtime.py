@@ -1,0 +1,190 @@
+"""What runs in a service's process: pool, relay, consumers, workers; each supervised, each visible in health.
+
+A part that fails is started again with backoff and says so in `faults`; nothing fails silently. Stopping lets work in
+flight finish within ten seconds or leaves it to redelivery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from . import deadletters
+from .auth import TokenVerifier
+from .broker import GRACEFUL_SECONDS, new_broker
+from .consumer import Consumer, ConsumerRuntime
+from .database import Database
+from .relay import Relay
+from .settings import ServiceSettings
+from .telemetry import meter
+
+log = structlog.get_logger(__name__)
+
+Worker = Callable[["Runtime"], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The running parts of one service instance; `app.state.runtime`, and what workers are given."""
+
+    service: str
+    settings: ServiceSettings
+    consumers: Sequence[Consumer] = ()
+    workers: Sequence[Worker] = ()
+    database: Database = field(init=False)
+    relay: Relay = field(init=False)
+    tokens: TokenVerifier = field(init=False)
+    consumer_runtimes: list[ConsumerRuntime] = field(init=False)
+    consuming: bool = field(init=False, default=False)
+    faults: dict[str, str] = field(init=False, default_factory=dict)
+    open_dead_letters: int = field(init=False, default=0)
+    _tasks: list[asyncio.Task[None]] = field(init=False, default_factory=list)
+    broker: KafkaBroker | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.database = Database(
+            settings.database_url.get_secret_value(),
+            schema=self.service,
+            application=f"norda-{self.service}",
+            pool_size=settings.database_pool_size,
+        )
+        self.relay = Relay(
+            self.database,
+            service=self.service,
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            topic_prefix=settings.kafka_topic_prefix,
+        )
+        self.tokens = TokenVerifier(
+            settings.token_jwks_file, issuer=settings.token_issuer, audience=settings.token_audience
+        )
+        self.consumer_runtimes = [
+            ConsumerRuntime(
+                consumer,
+                self.database,
+                group=f"{settings.kafka_topic_prefix}norda.{self.service}.{settings.instance}.{consumer.name}",
+                topic_prefix=settings.kafka_topic_prefix,
+            )
+            for consumer in self.consumers
+        ]
+
+    async def start(self) -> None:
+        """Start every part; none of them needs its server to be there yet."""
+        await self.database.start()
+        self._observe()
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
+            "relay": self.relay.run,
+            "housekeeping": self._keep_house,
+        }
+        if self.consumer_runtimes:
+            parts["consumers"] = self._consume
+        for worker in self.workers:
+            parts[getattr(worker, "__name__", repr(worker))] = _bound(worker, self)
+        self._tasks = [
+            asyncio.create_task(self._supervise(name, part), name=name) for name, part in parts.items()
+        ]
+
+    async def stop(self) -> None:
+        """Stop taking work, let what is in flight finish, close everything; at most ten seconds."""
+        if self.broker is not None:
+            with suppress(TimeoutError, KafkaError, OSError):
+                await asyncio.wait_for(self.broker.stop(), GRACEFUL_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.database.stop()
+
+    async def _supervise(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        backoff = 0.5
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await part()
+                self.faults[name] = "ended unexpectedly"
+            except Exception as error:
+                self.faults[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                log.exception("part failed and is started again", part=name)
+            backoff = 0.5 if asyncio.get_running_loop().time() - started > 30 else min(backoff * 2, 10.0)
+            await asyncio.sleep(backoff)
+
+    async def _consume(self) -> None:
+        """Start the broker, however long the cluster is away; then watch until cancelled."""
+        while True:
+            self.broker = new_broker(
+                self.settings.kafka_bootstrap_servers,
+                client_id=f"norda-{self.service}",
+                runtimes=self.consumer_runtimes,
+                prefix=self.settings.kafka_topic_prefix,
+            )
+            try:
+                await asyncio.wait_for(self.broker.start(), 30)
+                break
+            except (KafkaError, OSError, TimeoutError) as error:
+                self.faults["consumers"] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                with suppress(KafkaError, OSError, TimeoutError):
+                    await asyncio.wait_for(self.broker.stop(), 5)
+                await asyncio.sleep(1)
+        self.consuming = True
+        self.faults.pop("consumers", None)
+        await asyncio.Event().wait()
+
+    async def _keep_house(self) -> None:
+        """Count open dead letters, and forget inbox entries older than any topic's redelivery could be."""
+        while True:
+            try:
+                async with self.database.read() as connection:
+                    self.open_dead_letters = await deadletters.open_count(connection)
+                    await connection.execute(
+                        "delete from inbox where handled_at < now() - interval '60 days'"
+                    )
+                self.faults.pop("housekeeping", None)
+            except (OSError, TimeoutError) as error:
+                self.faults["housekeeping"] = f"database: {error or type(error).__name__}"
+            await asyncio.sleep(5)
+
+    def _observe(self) -> None:
+        status = self.relay.status
+        gauges: dict[str, Callable[[], float]] = {
+            "norda.outbox.backlog": lambda: status.backlog,
+            "norda.outbox.oldest_age": lambda: status.oldest_age_seconds,
+            "norda.outbox.blocked": lambda: status.blocked,
+            "norda.relay.active": lambda: float(status.active),
+            "norda.dead_letters.open": lambda: self.open_dead_letters,
+            "norda.consumer.lag": lambda: self.lag(),
+        }
+        for name, read in gauges.items():
+            meter().create_observable_gauge(name, callbacks=[_observation(read, self.service)])
+
+    def lag(self) -> int:
+        """Records the consumers have not fetched yet, over all assigned partitions."""
+        total = 0
+        for subscriber in self.broker.subscribers if self.broker else ():
+            consumer = getattr(subscriber, "consumer", None)
+            if consumer is None:
+                continue
+            for partition in consumer.assignment():
+                highwater = consumer.highwater(partition)
+                state = consumer._subscription.subscription.assignment.state_value(partition)
+                if highwater and state is not None and state.has_valid_position:
+                    total += max(0, highwater - state.position)
+        return total
+
+
+def _bound(worker: Worker, runtime: Runtime) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        await worker(runtime)
+
+    return run
+
+
+def _observation(
+    read: Callable[[], float], service: str
+) -> Callable[[CallbackOptions], Sequence[Observation]]:
+    return lambda _: [Observation(read(), {"norda.service": service})]

@@ -1,0 +1,226 @@
+"""One anatomy for all services: declare a `Service`, and `python -m norda_<name> serve|setup|openapi|asyncapi` works."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+
+from . import __version__
+from .consumer import Consumer
+from .contracts.catalogue import asyncapi, data_schema, public
+from .contracts.topics import Topic
+from .errors import NotFound
+from .health import readiness
+from .migrate import SetupError, read_migrations, set_up_schema
+from .runtime import Runtime, Worker
+from .settings import ServiceSettings, load
+from .telemetry import Telemetry
+from .topic_admin import ensure_topics
+from .web import BodyLimit, CallerDep, RuntimeDep, SecurityHeaders, install_errors, json_document
+
+SHUTDOWN_SECONDS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What makes a service: its name (also its schema), what it owns, listens to and runs."""
+
+    name: str
+    title: str
+    description: str
+    topics: Sequence[Topic]
+    migrations: Path
+    routers: Sequence[APIRouter]
+    consumers: Sequence[Consumer] = ()
+    workers: Sequence[Worker] = ()
+    extensions: Sequence[str] = ()
+    settings: type[ServiceSettings] = ServiceSettings
+
+    @property
+    def consumed(self) -> list[Topic]:
+        """Topics it listens to, each once."""
+        return list(
+            {topic.identity: topic for consumer in self.consumers for topic in consumer.topics}.values()
+        )
+
+    def asyncapi(self, settings: ServiceSettings | None = None) -> dict[str, Any]:
+        """The AsyncAPI document; with settings it names the real cluster and states, else the contract's."""
+        return asyncapi(
+            title=self.title,
+            version=__version__,
+            description=self.description,
+            sends=self.topics,
+            receives=self.consumed,
+            host=settings.kafka_bootstrap_servers if settings else "kafka.norda.example:9092",
+            prefix=settings.kafka_topic_prefix if settings else "",
+        )
+
+
+def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
+    """The service's FastAPI application; its lifespan runs pool, relay, consumers and workers."""
+    runtime = Runtime(service.name, settings, consumers=service.consumers, workers=service.workers)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await runtime.start()
+        try:
+            yield
+        finally:
+            await runtime.stop()
+
+    app = FastAPI(
+        title=service.title,
+        version=__version__,
+        description=service.description,
+        license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.runtime = runtime
+    install_errors(app)
+    app.include_router(_platform_routes(service, settings))
+    for router in service.routers:
+        app.include_router(router)
+    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
+    router = APIRouter(tags=["platform"])
+    migrations = read_migrations(service.name, service.migrations)
+    schemas = {topic.identity: data_schema(topic) for topic in public(service.topics)}
+
+    @router.get("/livez", summary="Is the process alive?")
+    async def livez() -> dict[str, str]:
+        return {"status": "alive", "service": service.name, "version": __version__}
+
+    @router.get("/readyz", summary="Can it serve, and what is wrong with its parts?")
+    async def readyz(runtime: RuntimeDep) -> JSONResponse:
+        status, document = await readiness(runtime, migrations)
+        return JSONResponse(document, status)
+
+    router.add_api_route(
+        "/asyncapi.json",
+        json_document(lambda: service.asyncapi(settings)),
+        summary="The published topics (AsyncAPI 3)",
+    )
+
+    @router.get("/schemas/{identity}.json", summary="The JSON Schema of a topic's data")
+    async def schema(identity: str) -> JSONResponse:
+        if identity not in schemas:
+            raise NotFound("Dieses Schema gibt es nicht.", "There is no such schema.")
+        return JSONResponse(schemas[identity], media_type="application/schema+json")
+
+    @router.get("/api/v1/dead-letters", summary="Open dead letters, newest first (operators)")
+    async def dead_letters(
+        runtime: RuntimeDep, caller: CallerDep, reason: str | None = None
+    ) -> list[dict[str, Any]]:
+        from . import deadletters
+
+        caller.require_operator()
+        async with runtime.database.read() as connection:
+            return await deadletters.newest(connection, reason=reason)
+
+    return router
+
+
+async def set_up(service: Service, settings: ServiceSettings) -> None:
+    """Roles, schema, migrations and topics. Raises SetupError. Idempotent."""
+    if settings.admin_database_url is None:
+        raise SetupError(
+            "NORDA_ADMIN_DATABASE_URL is missing; setup needs a role that may create roles and schemas"
+        )
+    applied = await set_up_schema(
+        admin_dsn=settings.admin_database_url.get_secret_value(),
+        service_dsn=settings.database_url.get_secret_value(),
+        schema=service.name,
+        migrations=read_migrations(service.name, service.migrations),
+        extensions=service.extensions,
+    )
+    created = await ensure_topics(
+        settings.kafka_bootstrap_servers,
+        service.topics,
+        settings.states,
+        replication=settings.kafka_replication,
+        prefix=settings.kafka_topic_prefix,
+    )
+    print(f"{service.name}: {len(applied)} migrations applied, {len(created)} topics created")
+
+
+def serve(service: Service, settings: ServiceSettings) -> None:
+    """Run until SIGTERM or SIGINT; stops within ten seconds."""
+    telemetry = Telemetry(service.name, settings)
+    app = create_app(service, settings)
+    FastAPIInstrumentor.instrument_app(app, excluded_urls="livez,readyz", exclude_spans=["receive", "send"])
+    config = uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        server_header=False,
+    )
+    try:
+        uvicorn.Server(config).run()
+    finally:
+        telemetry.stop()
+
+
+def run(service: Service, arguments: Sequence[str] | None = None) -> int:
+    """The command line of a service; returns the exit code."""
+    parser = argparse.ArgumentParser(prog=f"python -m norda_{service.name}", description=service.description)
+    parser.add_argument("command", choices=("serve", "setup", "openapi", "asyncapi"))
+    command = parser.parse_args(arguments).command
+    if command == "asyncapi":
+        print(json.dumps(service.asyncapi(), indent=2, ensure_ascii=False))
+        return 0
+    if command == "openapi":
+        print(json.dumps(openapi(service), indent=2, ensure_ascii=False))
+        return 0
+    settings = load(service.settings)
+    if command == "serve":
+        serve(service, settings)
+        return 0
+    try:
+        asyncio.run(set_up(service, settings))
+    except SetupError as error:
+        print(f"norda: {service.name}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def openapi(service: Service) -> dict[str, Any]:
+    """The OpenAPI document, the same whatever the installation's settings are."""
+    settings = service.settings.model_construct(
+        **{
+            name: info.default
+            for name, info in service.settings.model_fields.items()
+            if not info.is_required()
+        }
+    )
+    from pydantic import SecretStr
+
+    stand_in = settings.model_copy(
+        update={
+            "database_url": SecretStr("postgresql://document"),
+            "kafka_bootstrap_servers": "kafka.norda.example:9092",
+            "http_port": 8080,
+            "token_jwks_file": Path("jwks.json"),
+        }
+    )
+    return create_app(service, stand_in).openapi()

@@ -1,0 +1,75 @@
+"""Settings from the environment, and from nowhere else; a wrong one stops the process with a line that names it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .states import ALL_STATES, State
+
+
+class ServiceSettings(BaseSettings):
+    """What every service reads. Variables are prefixed `NORDA_`, but for OpenTelemetry's own."""
+
+    model_config = SettingsConfigDict(env_prefix="NORDA_", extra="ignore", frozen=True)
+
+    states: Annotated[tuple[State, ...], NoDecode] = ALL_STATES
+    """States this instance may write for (`hb,hh,ni`); it reads all."""
+    database_url: SecretStr
+    """DSN of the service's own role."""
+    admin_database_url: SecretStr | None = None
+    """DSN of a role that may create roles and schemas; read by `setup` alone."""
+    database_pool_size: int = Field(default=10, ge=2, le=100)
+    kafka_bootstrap_servers: str
+    kafka_topic_prefix: str = Field(default="", pattern=r"^[a-z0-9._-]*$")
+    kafka_replication: int = Field(default=1, ge=1, le=9)
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(ge=1, le=65535)
+    public_url: str = ""
+    """Base of links handed out; empty means the address the service listens on."""
+    token_jwks_file: Path
+    token_issuer: str = "norda-local"  # noqa: S105 - a name, not a secret
+    token_audience: str = "norda"  # noqa: S105
+    log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    body_limit_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    otlp_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+
+    @field_validator("states", mode="before")
+    @classmethod
+    def _split_states(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        codes = [part.strip().lower() for part in value.split(",") if part.strip()]
+        if not codes:
+            raise ValueError("name at least one of hb, hh, ni")
+        return tuple(State(code) for code in sorted(set(codes)))
+
+    @property
+    def instance(self) -> str:
+        """The instance's name, made of its states: sets consumer groups of one-state instances apart."""
+        return "-".join(state.value for state in self.states)
+
+    @property
+    def base_url(self) -> str:
+        """Base of links, without a trailing slash."""
+        return (self.public_url or f"http://{self.http_host}:{self.http_port}").rstrip("/")
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load(settings: type[S]) -> S:
+    """Read the settings, or exit with one line per wrong or missing variable (no values, they may be secret)."""
+    try:
+        return settings()
+    except ValidationError as error:
+        for fault in error.errors(include_input=False, include_url=False):
+            name = str(fault["loc"][0]) if fault["loc"] else "?"
+            variable = name if name.startswith("OTEL_") else f"NORDA_{name.upper()}"
+            print(f"norda: {variable}: {fault['msg']}. Set it in the environment.", file=sys.stderr)
+        raise SystemExit(2) from None

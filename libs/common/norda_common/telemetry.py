@@ -1,0 +1,198 @@
+"""Traces, metrics and logs (OpenTelemetry over OTLP/HTTP) and structlog; one trace from a click to a delivered mail.
+
+Names follow the OpenTelemetry semantic conventions for messaging, HTTP and databases. Personal data never becomes an
+attribute. Without an endpoint everything works and nothing is exported.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from opentelemetry import metrics, trace
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
+from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, ParentBased, Sampler, SamplingResult
+from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import Attributes
+
+from .settings import ServiceSettings
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+METRIC_EXPORT_INTERVAL_MS = 5_000
+
+
+class _NoLonelyStatements(Sampler):
+    """Drops database statements that no request and no message caused: the relay's and the workers' polling."""
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: trace.TraceState | None = None,
+    ) -> SamplingResult:
+        if attributes and ("db.system" in attributes or "db.system.name" in attributes):
+            return SamplingResult(Decision.DROP)
+        return ALWAYS_ON.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+
+    def get_description(self) -> str:
+        return "NoLonelyStatements"
+
+
+class Telemetry:
+    """The process's providers; `stop` flushes what is left."""
+
+    def __init__(self, service: str, settings: ServiceSettings) -> None:
+        os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
+        resource = Resource.create(
+            {
+                "service.name": f"norda-{service}",
+                "service.namespace": "norda",
+                "service.instance.id": f"{settings.instance}-{os.getpid()}",
+            }
+        )
+        endpoint = settings.otlp_endpoint.rstrip("/")
+        self._tracers = TracerProvider(resource=resource, sampler=ParentBased(_NoLonelyStatements()))
+        readers: list[PeriodicExportingMetricReader] = []
+        self._logs: LoggerProvider | None = None
+        if endpoint:
+            self._tracers.add_span_processor(
+                BatchSpanProcessor(
+                    OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces"), schedule_delay_millis=500
+                )
+            )
+            readers.append(
+                PeriodicExportingMetricReader(
+                    OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics"),
+                    export_interval_millis=METRIC_EXPORT_INTERVAL_MS,
+                )
+            )
+            self._logs = LoggerProvider(resource=resource)
+            self._logs.add_log_record_processor(
+                BatchLogRecordProcessor(OTLPLogExporter(endpoint=f"{endpoint}/v1/logs"))
+            )
+            set_logger_provider(self._logs)
+        self._meters = MeterProvider(resource=resource, metric_readers=readers)
+        trace.set_tracer_provider(self._tracers)
+        metrics.set_meter_provider(self._meters)
+        AsyncPGInstrumentor().instrument()
+        configure_logging(settings, provider=self._logs)
+
+    def stop(self) -> None:
+        """Flush and close; blocks at most a few seconds, so call it off the event loop."""
+        self._tracers.shutdown()
+        self._meters.shutdown(timeout_millis=3_000)
+        if self._logs:
+            self._logs.shutdown()
+
+
+def _with_trace(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = trace.format_trace_id(context.trace_id)
+        event["span_id"] = trace.format_span_id(context.span_id)
+    return event
+
+
+def configure_logging(settings: ServiceSettings, *, provider: LoggerProvider | None = None) -> None:
+    """One line per event on standard output: JSON with trace ids, or the console's form at a terminal."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        _with_trace,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+    ]
+    console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if console
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    if provider is not None:
+        root.addHandler(LoggingHandler(logger_provider=provider))
+    root.setLevel(settings.log_level)
+    for noisy in ("aiokafka", "faststream", "uvicorn.access", "urllib3"):
+        logging.getLogger(noisy).setLevel("WARNING")
+    # An exporter whose server is away says so once per batch; that is what `doctor` and `status` are for.
+    logging.getLogger("opentelemetry").setLevel("ERROR")
+
+
+def tracer() -> trace.Tracer:
+    """The platform's tracer."""
+    return trace.get_tracer("norda")
+
+
+def meter() -> metrics.Meter:
+    """The platform's meter."""
+    return metrics.get_meter("norda")
+
+
+def current_traceparent() -> str | None:
+    """The running span as a W3C `traceparent`; None outside a recorded trace."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def context_of(traceparent: str | None) -> Context | None:
+    """The context a stored `traceparent` describes; None when there is none."""
+    return _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
+
+
+def traceparent_of(span: trace.Span) -> str | None:
+    """A span as a `traceparent`, to be sent onwards."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier, trace.set_span_in_context(span))
+    return carrier.get("traceparent")
+
+
+def link_to(traceparent: str | None) -> list[Link]:
+    """A link to a stored context; empty when there is none or it is invalid."""
+    context = context_of(traceparent)
+    if context is None:
+        return []
+    remote = trace.get_current_span(context).get_span_context()
+    return [Link(remote)] if remote.is_valid else []
+
+
+def current_trace_id() -> str | None:
+    """The running trace's id in hex; None outside one."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None

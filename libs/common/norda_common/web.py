@@ -1,0 +1,242 @@
+"""The HTTP edge every service shares: problem documents, body limit, sign-in, health and the published documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import asyncpg
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from opentelemetry import trace
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .auth import Caller
+from .database import is_transient
+from .errors import (
+    FieldError,
+    InvalidInput,
+    Malformed,
+    NordaError,
+    NotFound,
+    Text,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from .messages import text_of
+from .runtime import Runtime
+from .telemetry import current_trace_id
+
+log = structlog.get_logger(__name__)
+
+
+class Internal(NordaError):  # noqa: N818 - named like its siblings
+    """A fault of the program itself (500); what happened is in the log and the trace."""
+
+
+class MethodNotAllowed(NordaError):  # noqa: N818
+    """The path exists, the method does not (405)."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = Text("Methode nicht erlaubt", "Method not allowed")
+
+
+def get_runtime(request: Request) -> Runtime:
+    """The process's running parts."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def get_caller(request: Request) -> Caller:
+    """Who is calling. Raises Unauthenticated."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Es fehlt ein Bearer-Token.", "A bearer token is missing.")
+    return get_runtime(request).tokens.verify(token.strip())
+
+
+RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
+CallerDep = Annotated[Caller, Depends(get_caller)]
+
+
+def language_of(request: Request) -> str:
+    """`de` or `en`, by Accept-Language (RFC 9110); German unless English is preferred."""
+    best, best_quality = "de", 0.0
+    for part in request.headers.get("accept-language", "").split(","):
+        tag, _, parameter = part.strip().partition(";")
+        code = tag.strip().lower()[:2]
+        try:
+            quality = float(parameter.strip().removeprefix("q=")) if parameter else 1.0
+        except ValueError:
+            quality = 0.0
+        if code in {"de", "en"} and quality > best_quality:
+            best, best_quality = code, quality
+    return best
+
+
+def problem(request: Request, error: NordaError) -> JSONResponse:
+    """The error as `application/problem+json` in the caller's language."""
+    document = error.problem(
+        language=language_of(request), instance=request.url.path, trace_id=current_trace_id()
+    )
+    return JSONResponse(
+        document, error.status, media_type="application/problem+json", headers=dict(error.headers)
+    )
+
+
+def install_errors(app: FastAPI) -> None:
+    """Turn every exception into a problem document; unexpected ones are logged and recorded in the trace."""
+
+    @app.exception_handler(NordaError)
+    async def _expected(request: Request, error: NordaError) -> JSONResponse:
+        return problem(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = error.errors()
+        if any(fault["type"] == "json_invalid" for fault in faults):
+            return problem(
+                request, Malformed("Der Inhalt ist kein gültiges JSON.", "The body is not valid JSON.")
+            )
+        return problem(request, InvalidInput.of([_field_error(dict(fault)) for fault in faults[:50]]))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == NotFound.status:
+            return problem(request, NotFound("Diese Adresse gibt es nicht.", "There is no such address."))
+        if error.status_code == MethodNotAllowed.status:
+            return problem(
+                request,
+                MethodNotAllowed("Diese Methode gibt es hier nicht.", "This method does not exist here."),
+            )
+        return problem(request, Malformed("Die Anfrage ist nicht lesbar.", "The request cannot be read."))
+
+    @app.exception_handler(Exception)
+    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+        span = trace.get_current_span()
+        span.record_exception(error)
+        span.set_status(trace.StatusCode.ERROR, type(error).__name__)
+        return problem(
+            request,
+            Internal(
+                "Unerwarteter Fehler; er ist mit der Trace-Nummer verzeichnet.",
+                "Unexpected error; it is recorded under the trace id.",
+            ),
+        )
+
+    for transient in (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        app.add_exception_handler(transient, _surroundings)
+
+
+async def _surroundings(request: Request, error: Exception) -> JSONResponse:
+    if not is_transient(error):
+        raise error
+    log.warning("a request met a fault of the surroundings", error=type(error).__name__)
+    return problem(
+        request,
+        Unavailable(
+            "Die Datenbank ist gerade nicht erreichbar. Es wurde nichts gespeichert; bitte gleich noch einmal.",
+            "The database cannot be reached. Nothing was stored; please try again shortly.",
+        ),
+    )
+
+
+def _field_error(fault: dict[str, Any]) -> FieldError:
+    place = [str(part) for part in fault["loc"] if part not in {"body", "query", "path", "header"}]
+    return FieldError(field=".".join(place) or "body", code=str(fault["type"]), text=text_of(fault))
+
+
+class BodyLimit:
+    """Refuses bodies above the limit with 413, whether or not they announce their length."""
+
+    def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
+        self._app = app
+        self._limit = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._limit:
+            await self._refuse(scope, send)
+            return
+        received = 0
+
+        async def bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._limit:
+                raise _OverLimitError
+            return message
+
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, bounded, watched)
+        except _OverLimitError:
+            if not started:
+                await self._refuse(scope, send)
+
+    async def _refuse(self, scope: Scope, send: Send) -> None:
+        limit = f"{self._limit // 1024:,}".replace(",", ".")
+        error = TooLarge(
+            f"Der Inhalt ist größer als {limit} KiB.", f"The body is larger than {self._limit // 1024} KiB."
+        )
+        response = problem(Request(scope), error)
+        response.headers["connection"] = "close"
+        await response(scope, _nothing, send)
+
+
+class _OverLimitError(Exception):
+    """More was sent than allowed."""
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+class SecurityHeaders:
+    """Headers every answer carries: no sniffing, no framing, nothing loaded from anywhere."""
+
+    _HEADERS = (
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-frame-options", b"DENY"),
+        (b"referrer-policy", b"same-origin"),
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        (b"cache-control", b"no-store"),
+    )
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(h for h in self._HEADERS if h[0] not in present)]
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def json_document(build: Callable[[], dict[str, Any]]) -> Callable[[], Awaitable[JSONResponse]]:
+    """A route that serves a document built once."""
+    cached = json.loads(json.dumps(build()))
+
+    async def serve() -> JSONResponse:
+        return JSONResponse(cached)
+
+    return serve
