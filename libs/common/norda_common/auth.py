@@ -122,11 +122,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
     try:
         known_state = State(state) if state is not None else None
     except ValueError as error:
-        raise Unauthenticated(
-            "Das Token nennt ein unbekanntes Land.", "The token names an unknown state."
-        ) from error
+        raise Unauthenticated("Das Token nennt ein unbekanntes Land.", "The token names an unknown state.") from error
     if not isinstance(role, str) or not role:
         raise Unauthenticated("Das Token nennt keine Rolle.", "The token names no role.")
-    return Caller(
-        subject=str(claims["sub"]), name=str(claims.get("name", claims["sub"])), role=role, state=known_state
-    )
+    return Caller(subject=str(claims["sub"]), name=str(claims.get("name", claims["sub"])), role=role, state=known_state)

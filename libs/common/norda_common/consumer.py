@@ -1,7 +1,7 @@
 """Consumers: from a Kafka batch to effects that happen once, in one transaction with one acknowledgement.
 
-A service declares what it listens to with `Consumer`; this module reads defensively, opens the transaction, filters what
-was handled before, continues each record's trace, and sends what cannot be handled to the dead letters, so that the
+A service declares what it listens to with `Consumer`; this module reads defensively, opens the transaction, filters
+what was handled before, continues each record's trace, and sends what cannot be handled to the dead letters, so that the
 partition goes on. A fault of the surroundings is waited out by redelivery with backoff; it never skips a record.
 """
 
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -27,7 +29,7 @@ from .telemetry import context_of, link_to, meter, tracer
 
 log = structlog.get_logger(__name__)
 
-Record = ConsumerRecord[bytes | None, bytes | None]
+Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 BatchHandler = Callable[[Connection, Sequence[Received], datetime], Awaitable[None]]
 RecordHandler = Callable[[Connection, Received, datetime], Awaitable[None]]
 
@@ -100,7 +102,7 @@ class ConsumerRuntime:
         self._dead = meter().create_counter("norda.dead_letters", unit="{message}")
 
     async def handle(self, records: Sequence[Record]) -> bool:
-        """Handle a batch. True: acknowledge it. False: a fault of the surroundings; take it again, after the backoff."""
+        """Handle a batch. True: acknowledge it. False: the surroundings failed; take it again (the wait is over)."""
         now = datetime.now(UTC)
         self.status.last_batch_at = now
         with self._poll_span(records):
@@ -153,9 +155,7 @@ class ConsumerRuntime:
                 if is_transient(error):
                     raise
                 _fail(item.span, error)
-                buried = _Incoming(
-                    item.record, None, UnreadableRecord(type(error).__name__, _reason(error)), item.span
-                )
+                buried = _Incoming(item.record, None, UnreadableRecord(type(error).__name__, _reason(error)), item.span)
                 async with self._database.transaction() as connection:
                     await self._bury(connection, [buried])
 
@@ -170,9 +170,7 @@ class ConsumerRuntime:
             if item.received is None or (item.received.source, item.received.event_id) not in fresh:
                 continue
             fresh.discard((item.received.source, item.received.event_id))
-            with trace.use_span(
-                item.span, end_on_exit=False, record_exception=False, set_status_on_exception=False
-            ):
+            with trace.use_span(item.span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
                 await self.consumer.each(connection, item.received, now)
 
     async def _bury(self, connection: Connection, unreadable: Sequence[_Incoming]) -> None:
@@ -213,9 +211,7 @@ class ConsumerRuntime:
 
     def _read(self, record: Record) -> _Incoming:
         """Read defensively; the span continues the record's trace, or starts one where there is none."""
-        traceparent = header_text(record.headers, "traceparent") or header_text(
-            record.headers, "ce_traceparent"
-        )
+        traceparent = header_text(record.headers, "traceparent") or header_text(record.headers, "ce_traceparent")
         span = tracer().start_span(
             f"process {record.topic}",
             context=context_of(traceparent),
@@ -244,7 +240,7 @@ class ConsumerRuntime:
                 return topic
         raise UnreadableRecord("unexpected_topic", name)
 
-    def _poll_span(self, records: Sequence[Record]) -> trace._AgnosticContextManager[trace.Span]:
+    def _poll_span(self, records: Sequence[Record]) -> AbstractContextManager[trace.Span]:
         topics = sorted({record.topic for record in records})
         links = [link for record in records for link in link_to(header_text(record.headers, "traceparent"))]
         return tracer().start_as_current_span(
@@ -269,9 +265,7 @@ returning source, event_id
 """
 
 
-async def _first_time(
-    connection: Connection, consumer: str, received: Sequence[Received]
-) -> set[tuple[str, object]]:
+async def _first_time(connection: Connection, consumer: str, received: Sequence[Received]) -> set[tuple[str, object]]:
     rows = await connection.fetch(
         _FIRST_TIME, consumer, [item.source for item in received], [item.event_id for item in received]
     )

@@ -36,9 +36,7 @@ async def add(
     detail: str,
 ) -> None:
     """Keep a record as a dead letter; idempotent per consumer and place in the topic."""
-    headers = [
-        [name, None if raw is None else base64.b64encode(raw).decode()] for name, raw in record.headers
-    ]
+    headers = [[name, None if raw is None else base64.b64encode(raw).decode()] for name, raw in record.headers]
     await connection.execute(
         _ADD,
         new_id(),

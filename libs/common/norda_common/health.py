@@ -36,9 +36,7 @@ async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[
         checks[f"consumer.{item.consumer.name}"] = fault or "ok"
     checks |= runtime.faults
     ready = checks["database"] == "ok"
-    status = (
-        "ready" if all(value == "ok" for value in checks.values()) else "degraded" if ready else "unavailable"
-    )
+    status = "ready" if all(value == "ok" for value in checks.values()) else "degraded" if ready else "unavailable"
     document = {
         "status": status,
         "service": runtime.service,

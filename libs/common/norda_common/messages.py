@@ -15,8 +15,14 @@ _TEXTS: dict[str, Text] = {
     ),
     "string_type": Text("muss Text sein", "must be text"),
     "string_unicode": Text("ist kein gültiges Unicode", "is not valid Unicode"),
-    "string_too_short": Text("ist zu kurz (mindestens {min_length} Zeichen)", "is too short (at least {min_length} characters)"),
-    "string_too_long": Text("ist zu lang (höchstens {max_length} Zeichen)", "is too long (at most {max_length} characters)"),
+    "string_too_short": Text(
+        "ist zu kurz (mindestens {min_length} Zeichen)",
+        "is too short (at least {min_length} characters)",
+    ),
+    "string_too_long": Text(
+        "ist zu lang (höchstens {max_length} Zeichen)",
+        "is too long (at most {max_length} characters)",
+    ),
     "string_pattern_mismatch": Text("hat nicht die erwartete Form", "does not have the expected form"),
     "int_type": Text("muss eine ganze Zahl sein", "must be a whole number"),
     "int_parsing": Text("ist keine ganze Zahl", "is not a whole number"),
@@ -30,18 +36,27 @@ _TEXTS: dict[str, Text] = {
     "less_than": Text("muss kleiner als {lt} sein", "must be less than {lt}"),
     "uuid_parsing": Text("ist keine gültige Kennung (UUID)", "is not a valid id (UUID)"),
     "uuid_type": Text("ist keine gültige Kennung (UUID)", "is not a valid id (UUID)"),
-    "date_from_datetime_parsing": Text("ist kein Datum, das es gibt (JJJJ-MM-TT)", "is not a date that exists (YYYY-MM-DD)"),
+    "date_from_datetime_parsing": Text(
+        "ist kein Datum, das es gibt (JJJJ-MM-TT)",
+        "is not a date that exists (YYYY-MM-DD)",
+    ),
     "date_parsing": Text("ist kein Datum, das es gibt (JJJJ-MM-TT)", "is not a date that exists (YYYY-MM-DD)"),
     "date_type": Text("ist kein Datum (JJJJ-MM-TT)", "is not a date (YYYY-MM-DD)"),
     "datetime_parsing": Text("ist kein Zeitpunkt, den es gibt (RFC 3339)", "is not an instant that exists (RFC 3339)"),
-    "datetime_from_date_parsing": Text("ist kein Zeitpunkt, den es gibt (RFC 3339)", "is not an instant that exists (RFC 3339)"),
+    "datetime_from_date_parsing": Text(
+        "ist kein Zeitpunkt, den es gibt (RFC 3339)",
+        "is not an instant that exists (RFC 3339)",
+    ),
     "datetime_type": Text("ist kein Zeitpunkt (RFC 3339)", "is not an instant (RFC 3339)"),
     "timezone_aware": Text("braucht eine Zeitzone (z. B. +01:00)", "needs an offset (e.g. +01:00)"),
     "enum": Text("ist keiner der erlaubten Werte: {expected}", "is none of the allowed values: {expected}"),
     "literal_error": Text("ist keiner der erlaubten Werte: {expected}", "is none of the allowed values: {expected}"),
     "list_type": Text("muss eine Liste sein", "must be a list"),
     "too_long": Text("hat zu viele Einträge (höchstens {max_length})", "has too many entries (at most {max_length})"),
-    "too_short": Text("hat zu wenige Einträge (mindestens {min_length})", "has too few entries (at least {min_length})"),
+    "too_short": Text(
+        "hat zu wenige Einträge (mindestens {min_length})",
+        "has too few entries (at least {min_length})",
+    ),
     "model_type": Text("muss ein Objekt sein", "must be an object"),
     "model_attributes_type": Text("muss ein Objekt sein", "must be an object"),
     "dict_type": Text("muss ein Objekt sein", "must be an object"),
@@ -50,7 +65,7 @@ _OTHER = Text("ist ungültig", "is not valid")
 
 
 def text_of(fault: Mapping[str, Any]) -> Text:
-    """The message for one entry of `ValidationError.errors()`; rules that raise with `de` and `en` in ctx speak for themselves."""
+    """The message for one entry of `ValidationError.errors()`; rules that raise with `de` and `en` bring their own."""
     context = dict(fault.get("ctx") or {})
     if "de" in context and "en" in context:
         return Text(str(context["de"]), str(context["en"]))

@@ -77,9 +77,7 @@ async def set_up_schema(
     return applied
 
 
-async def pending(
-    connection: asyncpg.Connection[asyncpg.Record], migrations: Sequence[Migration]
-) -> list[Migration]:
+async def pending(connection: asyncpg.Connection[asyncpg.Record], migrations: Sequence[Migration]) -> list[Migration]:
     """Migrations not yet applied, seen by the service's own role. Everything, when there is no record of any."""
     try:
         rows = await connection.fetch("select source, version from schema_migration")
@@ -110,9 +108,7 @@ async def _ensure_roles(
     owner = f"{role}_owner"
     existing = {
         row["rolname"]
-        for row in await connection.fetch(
-            "select rolname from pg_roles where rolname = any($1)", [role, owner]
-        )
+        for row in await connection.fetch("select rolname from pg_roles where rolname = any($1)", [role, owner])
     }
     if owner not in existing:
         await connection.execute(f"create role {_quoted(owner)} nologin")

@@ -37,9 +37,7 @@ async def append(connection: Connection, *events: Event) -> None:
     values = [encode_value(event) for event in events]
     for event, value in zip(events, values, strict=True):
         if value is not None and len(value) > MAX_VALUE_BYTES:
-            raise EventTooLarge(
-                f"{event.type} {event.key} has {len(value)} bytes, allowed are {MAX_VALUE_BYTES}"
-            )
+            raise EventTooLarge(f"{event.type} {event.key} has {len(value)} bytes, allowed are {MAX_VALUE_BYTES}")
     await connection.execute(
         _APPEND,
         [event.topic.name(event.state) for event in events],

@@ -31,7 +31,7 @@ class UnknownTopic(Exception):  # noqa: N818
 
 
 async def new_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaProducer:
-    """Start an idempotent producer that waits for all in-sync replicas. Raises KafkaConnectionError, bounded in time."""
+    """Start an idempotent producer that waits for all in-sync replicas; bounded. Raises KafkaConnectionError."""
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap_servers,
         client_id=client_id,
@@ -51,7 +51,7 @@ async def new_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaPro
 
 
 class Partitions:
-    """Key to partition as Kafka's own clients choose it (murmur2), remembering each topic's partition count."""
+    """Key to partition as Kafka's clients choose it (murmur2), remembering each topic's partition count."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._client = producer.client

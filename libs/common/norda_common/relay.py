@@ -2,8 +2,8 @@
 
 Invariants: one active relay per schema (a session advisory lock held on the very connection that reads and deletes, so
 that losing the lock means losing the work); per key the topic's order is the outbox's order; a row that cannot be
-published blocks its own topic and key only, and stays visible. Redelivery of acknowledged rows is possible (same ce_id),
-loss is not. See docs/decisions/0004-outbox-relay.md.
+published blocks its own topic and key only, and stays visible. Redelivery is possible (same ce_id), loss is not.
+See docs/decisions/0004-outbox-relay.md.
 """
 
 from __future__ import annotations
@@ -79,11 +79,9 @@ class _Flight:
 
 
 class Relay:
-    """The outbox relay of one service instance. `run` until cancelled; every fault is waited out and shown in `status`."""
+    """The outbox relay of one service instance; every fault is waited out and shown in `status`."""
 
-    def __init__(
-        self, database: Database, *, service: str, bootstrap_servers: str, topic_prefix: str = ""
-    ) -> None:
+    def __init__(self, database: Database, *, service: str, bootstrap_servers: str, topic_prefix: str = "") -> None:
         self._database = database
         self._service = service
         self._bootstrap = bootstrap_servers
@@ -108,7 +106,7 @@ class Relay:
                 TimeoutError,
             ) as error:
                 if isinstance(error, asyncpg.PostgresError) and not is_transient(error):
-                    log.error("relay stopped by a database error", error=str(error))
+                    log.exception("relay stopped by a database error")
                 self.status.error = f"{type(error).__name__}: {error}".splitlines()[0][:200]
                 self.status.active = False
             backoff = 0.2 if time.monotonic() - started > 5 else min(backoff * 2, 5.0)
@@ -119,9 +117,7 @@ class Relay:
             self._database.dsn,
             timeout=5,
             command_timeout=30,
-            server_settings=server_settings(
-                schema=self._database.schema, application=f"norda-{self._service}-relay"
-            ),
+            server_settings=server_settings(schema=self._database.schema, application=f"norda-{self._service}-relay"),
         )
         try:
             while not await connection.fetchval(
@@ -141,9 +137,7 @@ class Relay:
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await connection.close(timeout=2)
 
-    async def _drain_for_ever(
-        self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer
-    ) -> None:
+    async def _drain_for_ever(self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer) -> None:
         partitions = Partitions(producer)
         unblocked_at = 0.0
         while True:
@@ -266,9 +260,7 @@ class Relay:
                 self._careful_until = max(row["id"] for flight in flights for row in flight.rows)
             raise fault
 
-    async def _block(
-        self, connection: asyncpg.Connection[asyncpg.Record], row: asyncpg.Record, reason: str
-    ) -> None:
+    async def _block(self, connection: asyncpg.Connection[asyncpg.Record], row: asyncpg.Record, reason: str) -> None:
         log.error("outbox row blocked", id=row["id"], topic=row["topic"], key=str(row["key"]), reason=reason)
         await connection.execute(_BLOCK, row["id"], reason)
 

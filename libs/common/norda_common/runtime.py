@@ -87,9 +87,7 @@ class Runtime:
             parts["consumers"] = self._consume
         for worker in self.workers:
             parts[getattr(worker, "__name__", repr(worker))] = _bound(worker, self)
-        self._tasks = [
-            asyncio.create_task(self._supervise(name, part), name=name) for name, part in parts.items()
-        ]
+        self._tasks = [asyncio.create_task(self._supervise(name, part), name=name) for name, part in parts.items()]
 
     async def stop(self) -> None:
         """Stop taking work, let what is in flight finish, close everything; at most ten seconds."""
@@ -141,9 +139,7 @@ class Runtime:
             try:
                 async with self.database.read() as connection:
                     self.open_dead_letters = await deadletters.open_count(connection)
-                    await connection.execute(
-                        "delete from inbox where handled_at < now() - interval '60 days'"
-                    )
+                    await connection.execute("delete from inbox where handled_at < now() - interval '60 days'")
                 self.faults.pop("housekeeping", None)
             except (OSError, TimeoutError) as error:
                 self.faults["housekeeping"] = f"database: {error or type(error).__name__}"
@@ -157,7 +153,7 @@ class Runtime:
             "norda.outbox.blocked": lambda: status.blocked,
             "norda.relay.active": lambda: float(status.active),
             "norda.dead_letters.open": lambda: self.open_dead_letters,
-            "norda.consumer.lag": lambda: self.lag(),
+            "norda.consumer.lag": self.lag,
         }
         for name, read in gauges.items():
             meter().create_observable_gauge(name, callbacks=[_observation(read, self.service)])
@@ -184,7 +180,5 @@ def _bound(worker: Worker, runtime: Runtime) -> Callable[[], Awaitable[None]]:
     return run
 
 
-def _observation(
-    read: Callable[[], float], service: str
-) -> Callable[[CallbackOptions], Sequence[Observation]]:
+def _observation(read: Callable[[], float], service: str) -> Callable[[CallbackOptions], Sequence[Observation]]:
     return lambda _: [Observation(read(), {"norda.service": service})]

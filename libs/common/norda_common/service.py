@@ -1,4 +1,4 @@
-"""One anatomy for all services: declare a `Service`, and `python -m norda_<name> serve|setup|openapi|asyncapi` works."""
+"""One anatomy for all: declare a `Service`, and `python -m norda_<name> serve|setup|openapi|asyncapi` works."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from pydantic import SecretStr
 
-from . import __version__
+from . import __version__, deadletters
 from .consumer import Consumer
 from .contracts.catalogue import asyncapi, data_schema, public
 from .contracts.topics import Topic
@@ -51,9 +52,7 @@ class Service:
     @property
     def consumed(self) -> list[Topic]:
         """Topics it listens to, each once."""
-        return list(
-            {topic.identity: topic for consumer in self.consumers for topic in consumer.topics}.values()
-        )
+        return list({topic.identity: topic for consumer in self.consumers for topic in consumer.topics}.values())
 
     def asyncapi(self, settings: ServiceSettings | None = None) -> dict[str, Any]:
         """The AsyncAPI document; with settings it names the real cluster and states, else the contract's."""
@@ -126,11 +125,7 @@ def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
         return JSONResponse(schemas[identity], media_type="application/schema+json")
 
     @router.get("/api/v1/dead-letters", summary="Open dead letters, newest first (operators)")
-    async def dead_letters(
-        runtime: RuntimeDep, caller: CallerDep, reason: str | None = None
-    ) -> list[dict[str, Any]]:
-        from . import deadletters
-
+    async def dead_letters(runtime: RuntimeDep, caller: CallerDep, reason: str | None = None) -> list[dict[str, Any]]:
         caller.require_operator()
         async with runtime.database.read() as connection:
             return await deadletters.newest(connection, reason=reason)
@@ -141,9 +136,7 @@ def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
 async def set_up(service: Service, settings: ServiceSettings) -> None:
     """Roles, schema, migrations and topics. Raises SetupError. Idempotent."""
     if settings.admin_database_url is None:
-        raise SetupError(
-            "NORDA_ADMIN_DATABASE_URL is missing; setup needs a role that may create roles and schemas"
-        )
+        raise SetupError("NORDA_ADMIN_DATABASE_URL is missing; setup needs a role that may create roles and schemas")
     applied = await set_up_schema(
         admin_dsn=settings.admin_database_url.get_secret_value(),
         service_dsn=settings.database_url.get_secret_value(),
@@ -207,14 +200,8 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> int:
 def openapi(service: Service) -> dict[str, Any]:
     """The OpenAPI document, the same whatever the installation's settings are."""
     settings = service.settings.model_construct(
-        **{
-            name: info.default
-            for name, info in service.settings.model_fields.items()
-            if not info.is_required()
-        }
+        **{name: info.default for name, info in service.settings.model_fields.items() if not info.is_required()}
     )
-    from pydantic import SecretStr
-
     stand_in = settings.model_copy(
         update={
             "database_url": SecretStr("postgresql://document"),

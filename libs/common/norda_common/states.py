@@ -37,6 +37,7 @@ class State(StrEnum):
 
 ALL_STATES: tuple[State, ...] = tuple(State)
 FEDERAL_STATES: frozenset[str] = frozenset(
-    f"DE-{code}" for code in ["BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH"]
+    f"DE-{code}"
+    for code in ["BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH"]
 )
 """ISO 3166-2 codes of all 16 federal states, in which a seat may lie."""

@@ -77,9 +77,7 @@ class Telemetry:
         self._logs: LoggerProvider | None = None
         if endpoint:
             self._tracers.add_span_processor(
-                BatchSpanProcessor(
-                    OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces"), schedule_delay_millis=500
-                )
+                BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces"), schedule_delay_millis=500)
             )
             readers.append(
                 PeriodicExportingMetricReader(
@@ -95,7 +93,7 @@ class Telemetry:
         self._meters = MeterProvider(resource=resource, metric_readers=readers)
         trace.set_tracer_provider(self._tracers)
         metrics.set_meter_provider(self._meters)
-        AsyncPGInstrumentor().instrument()
+        AsyncPGInstrumentor().instrument()  # type: ignore[no-untyped-call]
         configure_logging(settings, provider=self._logs)
 
     def stop(self) -> None:

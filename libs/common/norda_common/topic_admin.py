@@ -40,7 +40,8 @@ async def ensure_topics(
         return [topic.name for topic in missing]
     except (KafkaError, OSError, TimeoutError) as error:
         raise SetupError(
-            f"cannot create topics at {bootstrap_servers} (NORDA_KAFKA_BOOTSTRAP_SERVERS): {error or type(error).__name__}"
+            f"cannot create topics at {bootstrap_servers} (NORDA_KAFKA_BOOTSTRAP_SERVERS): "
+            f"{error or type(error).__name__}"
         ) from error
     finally:
         await admin.close()

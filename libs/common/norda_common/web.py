@@ -82,12 +82,8 @@ def language_of(request: Request) -> str:
 
 def problem(request: Request, error: NordaError) -> JSONResponse:
     """The error as `application/problem+json` in the caller's language."""
-    document = error.problem(
-        language=language_of(request), instance=request.url.path, trace_id=current_trace_id()
-    )
-    return JSONResponse(
-        document, error.status, media_type="application/problem+json", headers=dict(error.headers)
-    )
+    document = error.problem(language=language_of(request), instance=request.url.path, trace_id=current_trace_id())
+    return JSONResponse(document, error.status, media_type="application/problem+json", headers=dict(error.headers))
 
 
 def install_errors(app: FastAPI) -> None:
@@ -101,9 +97,7 @@ def install_errors(app: FastAPI) -> None:
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         faults = error.errors()
         if any(fault["type"] == "json_invalid" for fault in faults):
-            return problem(
-                request, Malformed("Der Inhalt ist kein gültiges JSON.", "The body is not valid JSON.")
-            )
+            return problem(request, Malformed("Der Inhalt ist kein gültiges JSON.", "The body is not valid JSON."))
         return problem(request, InvalidInput.of([_field_error(dict(fault)) for fault in faults[:50]]))
 
     @app.exception_handler(HTTPException)
@@ -160,6 +154,7 @@ class BodyLimit:
         self._limit = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -223,6 +218,8 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add what the answer lacks."""
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name.lower() for name, _ in message["headers"]}

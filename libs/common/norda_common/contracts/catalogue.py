@@ -83,12 +83,8 @@ def asyncapi(
     for identity, topic in topics.items():
         name = identity.replace(".", "_")
         document["components"]["schemas"][name] = _inline(data_schema(topic), name)
-        messages = {
-            change: _message(topic, change, meaning, name) for change, meaning in topic.changes.items()
-        }
-        document["components"]["messages"] |= {
-            f"{name}_{change}": message for change, message in messages.items()
-        }
+        messages = {change: _message(topic, change, meaning, name) for change, meaning in topic.changes.items()}
+        document["components"]["messages"] |= {f"{name}_{change}": message for change, message in messages.items()}
         document["channels"][name] = {
             "address": f"{prefix}{{state}}.{identity}",
             "description": topic.description,
@@ -121,8 +117,7 @@ def _message(topic: Topic, change: str, meaning: str, name: str) -> dict[str, An
         "title": change,
         "summary": meaning,
         "contentType": "application/json",
-        "headers": _HEADERS
-        | {"properties": _HEADERS["properties"] | {"ce_type": {"const": topic.type_of(change)}}},
+        "headers": _HEADERS | {"properties": _HEADERS["properties"] | {"ce_type": {"const": topic.type_of(change)}}},
         "payload": {"$ref": f"#/components/schemas/{name}"},
         "bindings": {"kafka": {"key": {"type": "string", "format": "uuid"}, "bindingVersion": "0.5.0"}},
     }

@@ -94,9 +94,7 @@ def decode(
     """Read a record of this topic. Raises UnreadableRecord with the exact reason."""
     fields = _fields(headers)
     if fields.get("ce_specversion") != "1.0":
-        raise UnreadableRecord(
-            "not_a_cloudevent", f"ce_specversion is {fields.get('ce_specversion')!r}, not '1.0'"
-        )
+        raise UnreadableRecord("not_a_cloudevent", f"ce_specversion is {fields.get('ce_specversion')!r}, not '1.0'")
     change = _change(topic, _required(fields, "ce_type"))
     aggregate_id = _key(key, fields)
     return Received(
@@ -123,9 +121,7 @@ def _fields(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
         try:
             fields[name] = raw.decode()
         except UnicodeDecodeError as error:
-            raise UnreadableRecord(
-                "undecodable_header", f"header {name} is not UTF-8: {error.reason}"
-            ) from error
+            raise UnreadableRecord("undecodable_header", f"header {name} is not UTF-8: {error.reason}") from error
     return fields
 
 

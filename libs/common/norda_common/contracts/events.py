@@ -42,9 +42,7 @@ class PublishedEvent(EventData):
     hosts: tuple[Host, ...]
     capacity: int | None = Field(default=None, ge=0, description="Seats in all; absent means unlimited")
     quotas: tuple[Quota, ...] = ()
-    quota_release_at: UtcInstant | None = Field(
-        default=None, description="When unused quotas open to everybody"
-    )
+    quota_release_at: UtcInstant | None = Field(default=None, description="When unused quotas open to everybody")
     competences: tuple[str, ...] = ()
     clusters: tuple[str, ...] = Field(default=(), examples=[["ITS"]])
     cancellation_reason: str | None = None
@@ -58,9 +56,7 @@ class Registration(EventData):
     event_id: UUID
     responsible_state: StateCode
     organisation_id: UUID | None = None
-    participant_state: StateCode | None = Field(
-        default=None, description="Whose quota the seat counts against"
-    )
+    participant_state: StateCode | None = Field(default=None, description="Whose quota the seat counts against")
     status: str = Field(description="confirmed, waitlisted, withdrawn or event_cancelled; open")
     registered_at: UtcInstant
     changed_at: UtcInstant

@@ -12,7 +12,7 @@ from .topics import Topic, TopicKind
 
 
 class RegisterEntry(EventData):
-    """An entry in a German register; several may share (court, type, number), so suffix and former court are part of it."""
+    """A register entry; several may share (court, type, number), so suffix and former court are part of it."""
 
     court_code: str = Field(description="XJustiz code of the court", examples=["K1101R"])
     court: str
@@ -20,9 +20,7 @@ class RegisterEntry(EventData):
     number: str
     suffix: str = ""
     former_court: str = ""
-    euid: str | None = Field(
-        default=None, description="European unique identifier (Regulation (EU) 2021/1042)"
-    )
+    euid: str | None = Field(default=None, description="European unique identifier (Regulation (EU) 2021/1042)")
     valid_from: date | None = None
     valid_to: date | None = Field(default=None, description="First day on which the entry no longer held")
 
@@ -77,9 +75,7 @@ class Organisation(EventData):
 
     organisation_id: UUID
     responsible_state: StateCode
-    previous_state: StateCode | None = Field(
-        default=None, description="Whose it was before the last relocation"
-    )
+    previous_state: StateCode | None = Field(default=None, description="Whose it was before the last relocation")
     kind: str = Field(description="company, cluster, research, association or public_body; open")
     status: str = Field(description="active or deactivated; open")
     legal_name: str
@@ -92,16 +88,12 @@ class Organisation(EventData):
         default=(), description="Present and past; past ones have valid_to"
     )
     vat_id: str | None = None
-    widnr: str | None = Field(
-        default=None, description="Wirtschafts-Identifikationsnummer; survives name and address"
-    )
+    widnr: str | None = Field(default=None, description="Wirtschafts-Identifikationsnummer; survives name and address")
     lei: str | None = None
     activities: tuple[Activity, ...] = ()
     competences: tuple[str, ...] = Field(default=(), examples=[["BAT-02"]])
     memberships: tuple[Membership, ...] = ()
-    size_class: str | None = Field(
-        default=None, description="Size class by 2003/361/EC: micro, small, medium, large"
-    )
+    size_class: str | None = Field(default=None, description="Size class by 2003/361/EC: micro, small, medium, large")
     former_names: tuple[FormerName, ...] = ()
     changed_at: UtcInstant
 
