@@ -1,0 +1,128 @@
+"""The three services as parts of the stack.
+
+Owns how a service's process is told where its servers are (environment variables only), and when its one-shot
+`setup` has to run again: after its code, its states or its servers changed.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from norda_local.errors import PartFailedError
+from norda_local.folders import PROJECT_ROOT, Home
+from norda_local.parts import Part
+from norda_local.secrets_store import password
+from norda_local.tokens import AUDIENCE, ISSUER, public_keys_file
+from norda_local.tracing import probe_http
+
+SERVICES = ("registry", "events", "notifications")
+SETUP_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the services find their servers; `database` is privileged, an empty `otlp` means no export."""
+
+    database: str
+    kafka: str
+    otlp: str
+    smtp: str
+    # Only embedded servers tell us when their data is made anew, so with others each start runs the setups.
+    embedded: bool = True
+
+
+def service_part(home: Home, name: str, *, port: int, states: str, servers: Servers, needs: tuple[str, ...]) -> Part:
+    """Describe one service, listening on 127.0.0.1:port; its setup runs before the start when it is due."""
+    environment = _environment(home, name, port=port, states=states, servers=servers)
+    module = f"norda_{name}"
+
+    return Part(
+        name=name,
+        title={"registry": "Registry", "events": "Events", "notifications": "Notifications"}[name],
+        command=(sys.executable, "-m", module, "serve"),
+        environment=environment,
+        probe=lambda: probe_http(f"http://127.0.0.1:{port}/readyz"),
+        ports=(port,),
+        needs=needs,
+        link=f"http://127.0.0.1:{port}/",
+        prepare=lambda: run_setup_if_due(home, name, environment, servers),
+        revision=lambda: code_digest(name),
+        stop_seconds=15,
+    )
+
+
+def service_database_url(home: Home, name: str, *, admin_url: str) -> str:
+    """The address with which the service signs in: the same database, a role and password of its own."""
+    parts = urlsplit(admin_url)
+    location = parts.netloc.rpartition("@")[2]
+    user = f"norda_{name}"
+    return urlunsplit(parts._replace(netloc=f"{user}:{password(home, user)}@{location}"))
+
+
+def run_setup_if_due(home: Home, name: str, environment: dict[str, str], servers: Servers) -> None:
+    """Run the service's `setup` unless the one recorded had the same code, settings and servers.
+
+    Raises:
+        PartFailedError: the setup's own line about what is wrong.
+    """
+    stamp = home.setup_stamp(name)
+    due = json.dumps([code_digest(name), environment["NORDA_STATES"], servers.database, servers.kafka])
+    digest = hashlib.sha256(due.encode()).hexdigest()
+    if servers.embedded and stamp.exists() and stamp.read_text() == digest:
+        return
+    result = subprocess.run(
+        [sys.executable, "-m", f"norda_{name}", "setup"],
+        env={**os.environ, **environment, "NORDA_ADMIN_DATABASE_URL": servers.database},
+        cwd=home.path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SETUP_SECONDS,
+        check=False,
+    )
+    (home.logs / f"{name}-setup.log").write_text(result.stdout + result.stderr)
+    if result.returncode != 0:
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        raise PartFailedError(
+            f"{name} setup failed: {lines[-1] if lines else f'exit {result.returncode}'}",
+            f"see {home.logs / f'{name}-setup.log'}",
+        )
+    stamp.write_text(digest)
+
+
+def _environment(home: Home, name: str, *, port: int, states: str, servers: Servers) -> dict[str, str]:
+    return {
+        "NORDA_STATES": states,
+        "NORDA_DATABASE_URL": service_database_url(home, name, admin_url=servers.database),
+        "NORDA_KAFKA_BOOTSTRAP_SERVERS": servers.kafka,
+        "NORDA_HTTP_HOST": "127.0.0.1",
+        "NORDA_HTTP_PORT": str(port),
+        "NORDA_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "NORDA_TOKEN_JWKS_FILE": str(public_keys_file(home)),
+        "NORDA_TOKEN_ISSUER": ISSUER,
+        "NORDA_TOKEN_AUDIENCE": AUDIENCE,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": servers.otlp,
+        "NORDA_SMTP_URL": servers.smtp,
+        "NORDA_MAIL_FROM": "Norda <norda@norda.example>",
+        # A service is told everything by name; a variable of the user's shell must not reach it by accident.
+        "NORDA_ADMIN_DATABASE_URL": "",
+    }
+
+
+def code_digest(name: str) -> str:
+    """Changes with the service's code or the library's; `up` then runs the setup and starts the service anew."""
+    digest = hashlib.sha256()
+    for folder in (PROJECT_ROOT / "services" / name, PROJECT_ROOT / "libs" / "common"):
+        for path in sorted(_sources(folder)):
+            digest.update(str(path.relative_to(folder)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(folder: Path) -> list[Path]:
+    return [path for suffix in ("*.py", "*.sql", "*.csv") for path in folder.rglob(suffix)]

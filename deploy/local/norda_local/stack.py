@@ -1,0 +1,246 @@
+"""The stack: which parts it has, in which order they start, how they are looked at and taken down.
+
+Invariants: `up` starts only what is not healthy, so running it twice is harmless; parts whose needs are met start
+side by side; a failure names its part and leaves the others and all data as they are; `down` leaves no process.
+"""
+
+import shutil
+import socket
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from norda_local import artifacts, kafka, mail, postgres, processes, tracing
+from norda_local.errors import DiskFullError
+from norda_local.folders import Home, cache_folder
+from norda_local.lifecycle import Report, problem_of, start_all, stop_part, telling_line
+from norda_local.parts import OwnServer, Part, UnhealthyError
+from norda_local.services import SERVICES, Servers, service_part
+from norda_local.settings import StackSettings, remember
+
+SERVER_NAMES = ("postgres", "kafka", "tracing", "otlp", "mail")
+MIN_FREE_BYTES = 300 << 20
+
+
+@dataclass(frozen=True)
+class PartStatus:
+    """How one part is: `state` is healthy, unhealthy, down or own (a healthy server of the user's)."""
+
+    name: str
+    title: str
+    state: str
+    link: str
+    pid: int | None = None
+    rss_bytes: int = 0
+    problem: str = ""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the part does its work."""
+        return self.state in {"healthy", "own"}
+
+
+class Stack:
+    """One set of servers and services below one home.
+
+    `only` restricts it to some parts (what they need is not added); `durable=False` makes PostgreSQL fast and
+    forgetful, for tests.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        settings: StackSettings,
+        *,
+        only: Iterable[str] | None = None,
+        durable: bool = True,
+        cache: Path | None = None,
+    ) -> None:
+        self.home = home
+        self.settings = settings
+        self.durable = durable
+        self.jars = (cache or cache_folder()) / "jars"
+        self.only = set(only) if only is not None else None
+
+    def up(self, *, report: Report, progress: artifacts.Progress) -> None:
+        """Bring every part to health. Idempotent.
+
+        `report(part, text)` is called from several threads as parts change, `progress(file, bytes)` as downloads do.
+
+        Raises:
+            StackError: what is wrong and what to do; other parts go on starting.
+        """
+        self.home.create()
+        self._check_room()
+        artifacts.fetch(self.wanted_artifacts(), self.jars, progress=progress)
+        remember(self.home, self.settings)
+        start_all(self.home, self.parts(), report)
+
+    def down(self, *, report: Report) -> None:
+        """Stop every part, services first, and whatever else of this stack still runs. Idempotent."""
+        names = [*SERVICES, "otlp", "tracing", "mail", "kafka", "postgres"]
+        known = {part.name: part for part in self._embedded_parts()}
+        for group in (SERVICES, tuple(name for name in names if name not in SERVICES)):
+            chosen = [name for name in group if name in known and self._selected(name)]
+            with ThreadPoolExecutor(max(1, len(chosen))) as pool:
+                list(pool.map(lambda name: stop_part(self.home, known[name], report), chosen))
+        if self.only is None:
+            for process in processes.orphans(self.home):
+                report("orphan", f"stopped pid {process.pid}")
+                processes.stop(process, stop_signal=15, seconds=5)
+
+    def status(self) -> list[PartStatus]:
+        """How every part is, probed side by side."""
+        described: list[Part | OwnServer] = [*self.own_servers(), *self.parts()]
+        with ThreadPoolExecutor(max(1, len(described))) as pool:
+            return list(pool.map(self._status_of, described))
+
+    def endpoints(self) -> dict[str, str]:
+        """Addresses by name; `kafka` is host:port, `database` a privileged DSN, the others are http addresses."""
+        ports, own = self.settings.ports, self.settings.own_servers
+        return {
+            **{name: f"http://127.0.0.1:{ports[name]}" for name in SERVICES},
+            "kafka": own.get("kafka", f"127.0.0.1:{ports['kafka']}"),
+            "database": own.get("postgres") or postgres.database_url(self.home, port=ports["postgres"]),
+            "tracing": own.get("tracing", f"http://127.0.0.1:{ports['tracing']}"),
+            "mail": own.get("mail", f"http://127.0.0.1:{ports['mail']}"),
+            "smtp": own.get("mail", f"smtp://127.0.0.1:{ports['smtp']}"),
+            "otlp": own.get("tracing", f"http://127.0.0.1:{ports['otlp']}"),
+        }
+
+    def parts(self) -> list[Part]:
+        """The parts this stack runs itself, in no particular order."""
+        return [part for part in self._embedded_parts() if self._selected(part.name)]
+
+    def own_servers(self) -> list[OwnServer]:
+        """The user's servers that stand in for embedded ones."""
+        own = self.settings.own_servers
+        probes: dict[str, tuple[str, Callable[[str], None]]] = {
+            "postgres": ("PostgreSQL (own)", postgres.probe),
+            "kafka": ("Kafka (own)", kafka.probe),
+            "tracing": ("Tracing (own)", _probe_port),
+            "mail": ("Mail (own)", lambda url: mail.probe_smtp(*_host_and_port(url, 25))),
+        }
+        return [
+            OwnServer(name, title, lambda probe=probe, url=own[name]: probe(url), link=_without_password(own[name]))  # type: ignore[misc]
+            for name, (title, probe) in probes.items()
+            if name in own and self._selected(name)
+        ]
+
+    def wanted_artifacts(self) -> list[artifacts.Artifact]:
+        """The jars this stack's parts need on this machine."""
+        lock, own = artifacts.read_lock(), self.settings.own_servers
+        groups = {"postgres": f"postgres-{artifacts.platform_key()}", "kafka": "kafka", "tracing": "zipkin"}
+        return [
+            item for part, group in groups.items() if part not in own and self._selected(part) for item in lock[group]
+        ]
+
+    def _embedded_parts(self) -> list[Part]:
+        return [*self._server_parts(), *self._service_parts()]
+
+    def _server_parts(self) -> list[Part]:
+        lock, ports, own = artifacts.read_lock(), self.settings.ports, self.settings.own_servers
+        parts: list[Part] = []
+        if "postgres" not in own and self._selected("postgres"):
+            (jar,) = lock[f"postgres-{artifacts.platform_key()}"]
+            parts.append(
+                postgres.postgres_part(
+                    self.home, port=ports["postgres"], artifact=jar, cache=self.jars, durable=self.durable
+                )
+            )
+        if "kafka" not in own:
+            parts.append(
+                kafka.kafka_part(
+                    self.home,
+                    port=ports["kafka"],
+                    controller_port=ports["controller"],
+                    artifacts=lock["kafka"],
+                    cache=self.jars,
+                )
+            )
+        if "tracing" not in own:
+            (jar,) = lock["zipkin"]
+            parts.append(tracing.zipkin_part(self.home, port=ports["tracing"], artifact=jar, cache=self.jars))
+            parts.append(tracing.bridge_part(self.home, port=ports["otlp"], zipkin_port=ports["tracing"]))
+        if "mail" not in own:
+            parts.append(mail.mail_part(self.home, smtp_port=ports["smtp"], http_port=ports["mail"]))
+        return parts
+
+    def _service_parts(self) -> list[Part]:
+        endpoints, own = self.endpoints(), self.settings.own_servers
+        embedded = not {"postgres", "kafka"} & set(own)
+        servers = Servers(
+            database=endpoints["database"],
+            kafka=endpoints["kafka"],
+            otlp=endpoints["otlp"],
+            smtp=endpoints["smtp"],
+            embedded=embedded,
+        )
+        needs = tuple(name for name in ("postgres", "kafka") if name not in own and self._selected(name))
+        return [
+            service_part(
+                self.home,
+                name,
+                port=self.settings.ports[name],
+                states=self.settings.states,
+                servers=servers,
+                needs=needs,
+            )
+            for name in SERVICES
+            if self._selected(name)
+        ]
+
+    def _selected(self, name: str) -> bool:
+        return self.only is None or name in self.only
+
+    def _status_of(self, part: Part | OwnServer) -> PartStatus:
+        if isinstance(part, OwnServer):
+            problem = problem_of(part.probe)
+            return PartStatus(part.name, part.title, "unhealthy" if problem else "own", part.link, problem=problem)
+        process = processes.running(self.home, part.name)
+        if process is None:
+            stale = processes.record_of(self.home, part.name) is not None
+            problem = f"ended by itself: {telling_line(self.home, part.name)}" if stale else "not started"
+            return PartStatus(part.name, part.title, "down", part.link, problem=problem)
+        problem = problem_of(part.probe)
+        memory = sum(_rss(member) for member in [process, *process.children(recursive=True)])
+        state = "unhealthy" if problem else "healthy"
+        return PartStatus(part.name, part.title, state, part.link, process.pid, memory, problem)
+
+    def _check_room(self) -> None:
+        free = shutil.disk_usage(self.home.path).free
+        if free < MIN_FREE_BYTES:
+            raise DiskFullError(
+                f"only {free >> 20} MB are free where {self.home.path} lies",
+                f"free {MIN_FREE_BYTES >> 20} MB or more and run again; nothing was changed",
+            )
+
+
+def _rss(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def _probe_port(url: str) -> None:
+    """Raise unless something listens at the address: OTLP has no request that asks for health."""
+    host, port = _host_and_port(url, 4318)
+    try:
+        socket.create_connection((host, port), 3).close()
+    except OSError as error:
+        raise UnhealthyError(f"{url}: {error}") from error
+
+
+def _host_and_port(url: str, default_port: int) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or default_port
+
+
+def _without_password(address: str) -> str:
+    scheme, separator, rest = address.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
