@@ -1,7 +1,7 @@
 """Consumers: from a Kafka batch to effects that happen once, in one transaction with one acknowledgement.
 
-A service declares what it listens to with `Consumer`; this module reads defensively, opens the transaction, filters
-what was handled before, continues each record's trace, and sends what cannot be handled to the dead letters, so that the
+A service declares what it listens to with `Consumer`; this module reads defensively, opens the transaction, leaves out
+what was handled before, continues each record's trace, and keeps what cannot be handled as dead letters, so that the
 partition goes on. A fault of the surroundings is waited out by redelivery with backoff; it never skips a record.
 """
 

@@ -16,9 +16,10 @@ MAX_VALUE_BYTES = 500_000
 
 _APPEND = """
 insert into outbox (topic, key, event_id, source, type, time, data_schema, sequence, value, traceparent)
-select *, $10::text from unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[],
-                                $7::text[], $8::bigint[], $9::bytea[]) with ordinality
-       as row(topic, key, event_id, source, type, time, data_schema, sequence, value, position)
+select topic, key, event_id, source, type, time, data_schema, sequence, value, $10
+from unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[],
+            $7::text[], $8::bigint[], $9::bytea[]) with ordinality
+     as row(topic, key, event_id, source, type, time, data_schema, sequence, value, position)
 order by position
 """
 

@@ -25,6 +25,9 @@ RECORD_FAULTS = (
 MAX_BATCH_BYTES = 524_288
 """Largest batch; above half of Kafka's default `max.message.bytes` nothing is gained and one bad row costs more."""
 
+MAX_RECORD_BYTES = 1_000_000
+"""Largest value sent; a little below Kafka's default `max.message.bytes`, which counts key, headers and framing too."""
+
 
 class UnknownTopic(Exception):  # noqa: N818
     """The cluster answers and does not know the topic."""

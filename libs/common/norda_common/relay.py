@@ -25,7 +25,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from .contracts.model import rfc3339
 from .database import Database, is_transient, server_settings
-from .publisher import RECORD_FAULTS, Partitions, UnknownTopic, new_producer
+from .publisher import MAX_RECORD_BYTES, RECORD_FAULTS, Partitions, UnknownTopic, new_producer
 from .telemetry import context_of, meter, traceparent_of, tracer
 
 log = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ _DELETE = "delete from outbox where id = any($1::bigint[])"
 _BLOCK = "update outbox set blocked_at = now(), blocked_reason = $2 where id = $1"
 _UNBLOCK = """update outbox set blocked_at = null
 where blocked_reason = 'unknown_topic' and blocked_at < now() - make_interval(secs => $1)"""
+_TRY_LEASE = "select pg_try_advisory_lock(hashtextextended('norda.relay.' || current_schema(), 0))"
 _BACKLOG = """
 select (select count(*) from (select from outbox limit 100001) as counted) as backlog,
        coalesce(extract(epoch from clock_timestamp() - (select created_at from outbox order by id limit 1)), 0) as age,
@@ -87,14 +88,20 @@ class Relay:
         self._bootstrap = bootstrap_servers
         self._prefix = topic_prefix
         self._careful_until = 0
+        self._stopping = False
         self.status = RelayStatus()
         self._sent = meter().create_counter("messaging.client.sent.messages", unit="{message}")
         self._duration = meter().create_histogram("messaging.client.operation.duration", unit="s")
 
+    def request_stop(self) -> None:
+        """Let `run` return after the rows in flight are acknowledged and deleted."""
+        self._stopping = True
+        self._database.committed.set()
+
     async def run(self) -> None:
-        """Hold or await the lease for ever. Cancel to stop; what is unacknowledged stays in the outbox."""
+        """Hold or await the lease until asked to stop. Cancelling is safe too: what is not deleted is sent again."""
         backoff = 0.2
-        while True:
+        while not self._stopping:
             started = time.monotonic()
             try:
                 await self._lead()
@@ -109,6 +116,8 @@ class Relay:
                     log.exception("relay stopped by a database error")
                 self.status.error = f"{type(error).__name__}: {error}".splitlines()[0][:200]
                 self.status.active = False
+            if self._stopping:
+                return
             backoff = 0.2 if time.monotonic() - started > 5 else min(backoff * 2, 5.0)
             await asyncio.sleep(backoff)
 
@@ -120,9 +129,9 @@ class Relay:
             server_settings=server_settings(schema=self._database.schema, application=f"norda-{self._service}-relay"),
         )
         try:
-            while not await connection.fetchval(
-                "select pg_try_advisory_lock(hashtextextended('norda.relay.' || current_schema(), 0))"
-            ):
+            while not await connection.fetchval(_TRY_LEASE):
+                if self._stopping:
+                    return
                 self.status.active, self.status.error = False, None
                 await self._measure(connection)
                 await asyncio.sleep(STANDBY_SECONDS)
@@ -140,7 +149,7 @@ class Relay:
     async def _drain_for_ever(self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer) -> None:
         partitions = Partitions(producer)
         unblocked_at = 0.0
-        while True:
+        while not self._stopping:
             self._database.committed.clear()
             if time.monotonic() - unblocked_at > RETRY_BLOCKED_SECONDS:
                 await connection.execute(_UNBLOCK, RETRY_BLOCKED_SECONDS)
@@ -204,23 +213,18 @@ class Relay:
                 blocked.add((topic, row["key"]))
                 await self._block(connection, row, "unknown_topic")
                 continue
+            if row["value"] is not None and len(row["value"]) > MAX_RECORD_BYTES:
+                blocked.add((topic, row["key"]))
+                await self._block(connection, row, "too_large")
+                continue
             span = self._start_span(row, topic)
             headers = record_headers(row, traceparent_of(span))
             batch, sent, spans = open_batches.setdefault(place, (producer.create_batch(), [], []))
             if batch.append(timestamp=None, key=key, value=row["value"], headers=headers) is None:
-                if sent:
-                    await close(place)
-                    batch, sent, spans = open_batches.setdefault(place, (producer.create_batch(), [], []))
-                    fits = batch.append(timestamp=None, key=key, value=row["value"], headers=headers)
-                else:
-                    fits = None
-                if fits is None:
-                    del open_batches[place]
-                    span.set_status(StatusCode.ERROR, "too_large")
-                    span.end()
-                    blocked.add((topic, row["key"]))
-                    await self._block(connection, row, "too_large")
-                    continue
+                await close(place)
+                batch, sent, spans = open_batches.setdefault(place, (producer.create_batch(), [], []))
+                # An empty batch takes any record, also one above its nominal size.
+                batch.append(timestamp=None, key=key, value=row["value"], headers=headers)
             sent.append(row)
             spans.append(span)
         for place in list(open_batches):

@@ -18,7 +18,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from . import deadletters
 from .auth import TokenVerifier
-from .broker import GRACEFUL_SECONDS, new_broker
+from .broker import new_broker
 from .consumer import Consumer, ConsumerRuntime
 from .database import Database
 from .relay import Relay
@@ -26,6 +26,9 @@ from .settings import ServiceSettings
 from .telemetry import meter
 
 log = structlog.get_logger(__name__)
+
+RELAY_STOP_SECONDS = 3.0
+CONSUMER_STOP_SECONDS = 5.0
 
 Worker = Callable[["Runtime"], Awaitable[None]]
 
@@ -45,6 +48,7 @@ class Runtime:
     consuming: bool = field(init=False, default=False)
     faults: dict[str, str] = field(init=False, default_factory=dict)
     open_dead_letters: int = field(init=False, default=0)
+    _stopping: bool = field(init=False, default=False)
     _tasks: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     broker: KafkaBroker | None = field(init=False, default=None)
 
@@ -91,9 +95,14 @@ class Runtime:
 
     async def stop(self) -> None:
         """Stop taking work, let what is in flight finish, close everything; at most ten seconds."""
+        self._stopping = True
         if self.broker is not None:
             with suppress(TimeoutError, KafkaError, OSError):
-                await asyncio.wait_for(self.broker.stop(), GRACEFUL_SECONDS)
+                await asyncio.wait_for(self.broker.stop(), CONSUMER_STOP_SECONDS)
+        self.relay.request_stop()
+        relay = [task for task in self._tasks if task.get_name() == "relay"]
+        if relay:
+            await asyncio.wait(relay, timeout=RELAY_STOP_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -105,6 +114,8 @@ class Runtime:
             started = asyncio.get_running_loop().time()
             try:
                 await part()
+                if self._stopping:
+                    return
                 self.faults[name] = "ended unexpectedly"
             except Exception as error:
                 self.faults[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]

@@ -1,0 +1,242 @@
+"""The relay sends everything, in order per key, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.structs import TopicPartition
+from norda_common import outbox
+from norda_common.contracts.envelope import decode
+from norda_common.database import Database
+from norda_common.identifiers import new_id
+from norda_common.states import State
+from support.waiting import eventually
+
+from .conftest import THING, Probe, thing
+
+
+async def read(probe: Probe, minimum: int, state: State = State.BREMEN, within: float = 20) -> list[Any]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=probe.servers.kafka)
+    await consumer.start()
+    try:
+        await consumer.topics()
+        parts = [TopicPartition(probe.topic(state), p) for p in range(THING.partitions)]
+        consumer.assign(parts)
+        await consumer.seek_to_beginning(*parts)
+        records: list[Any] = []
+
+        async def enough() -> None:
+            for batch in (await consumer.getmany(timeout_ms=200)).values():
+                records.extend(batch)
+            assert len(records) >= minimum, f"{len(records)} of {minimum}"
+
+        await eventually(enough, within=within)
+        return records
+    finally:
+        await consumer.stop()
+
+
+async def append(probe: Probe, *events: Any) -> None:
+    database = Database(probe.settings.database_url.get_secret_value(), schema="probe", application="test")
+    await database.start()
+    try:
+        async with database.transaction() as connection:
+            await outbox.append(connection, *events)
+    finally:
+        await database.stop()
+
+
+async def outbox_rows(probe: Probe) -> list[Any]:
+    connection = await probe.connect()
+    try:
+        return await connection.fetch("select * from outbox order by id")
+    finally:
+        await connection.close()
+
+
+async def is_empty(probe: Probe) -> None:
+    assert await outbox_rows(probe) == []
+
+
+async def has_rows(probe: Probe, count: int) -> None:
+    assert len(await outbox_rows(probe)) == count
+
+
+async def test_a_backlog_arrives_whole_and_in_order_per_key(probe: Probe) -> None:
+    keys = [new_id() for _ in range(50)]
+    events = [thing(key, sequence) for sequence in range(1, 101) for key in keys]
+    await append(probe, *events)
+    async with probe.running():
+        records = await read(probe, len(events))
+        await eventually(lambda: is_empty(probe))
+    assert len(records) == len(events)
+    per_key: dict[bytes, list[int]] = defaultdict(list)
+    partition_of: dict[bytes, set[int]] = defaultdict(set)
+    for record in records:
+        received = decode(THING, key=record.key, value=record.value, headers=record.headers)
+        per_key[record.key].append(received.sequence)
+        partition_of[record.key].add(record.partition)
+    assert all(sequences == list(range(1, 101)) for sequences in per_key.values())
+    assert len(per_key) == 50
+    assert all(len(partitions) == 1 for partitions in partition_of.values())
+
+
+async def test_what_is_rolled_back_is_never_sent(probe: Probe) -> None:
+    async with probe.running() as runtime:
+        kept, lost = new_id(), new_id()
+        try:
+            async with runtime.database.transaction() as connection:
+                await outbox.append(connection, thing(lost, 1))
+                raise ValueError("changed my mind")
+        except ValueError:
+            pass
+        async with runtime.database.transaction() as connection:
+            await outbox.append(connection, thing(kept, 1))
+        records = await read(probe, 1)
+    assert [record.key for record in records] == [str(kept).encode()]
+
+
+async def test_a_row_committed_late_is_sent_although_later_ids_went_out_before(probe: Probe) -> None:
+    async with probe.running() as runtime:
+        late, early = new_id(), new_id()
+        async with runtime.database.transaction() as slow:
+            await outbox.append(slow, thing(late, 1))
+            async with runtime.database.transaction() as quick:
+                await outbox.append(quick, thing(early, 1))
+            assert [record.key for record in await read(probe, 1)] == [str(early).encode()]
+        records = await read(probe, 2)
+    assert {record.key for record in records} == {str(late).encode(), str(early).encode()}
+
+
+async def test_a_row_too_large_blocks_its_own_key_only(probe: Probe) -> None:
+    stuck, free = new_id(), new_id()
+    await append(probe, thing(stuck, 1), thing(stuck, 2), thing(stuck, 3), thing(free, 1))
+    connection = await probe.connect()
+    await connection.execute("update outbox set value = $1 where sequence = 2", b"x" * 1_500_000)
+    async with probe.running() as runtime:
+        records = await read(probe, 2)
+        await append(probe, thing(free, 2), thing(stuck, 4))
+        records = await read(probe, 3)
+        assert {(r.key, dict(r.headers)["ce_sequence"]) for r in records} == {
+            (str(stuck).encode(), b"1"),
+            (str(free).encode(), b"1"),
+            (str(free).encode(), b"2"),
+        }
+
+        async def visible() -> None:
+            assert runtime.relay.status.blocked == 1
+
+        await eventually(visible)
+        # The operator mends the row: the key goes on where it stopped.
+        await connection.execute(
+            "update outbox set value = '{}'::bytea, blocked_at = null where blocked_at is not null"
+        )
+        records = await read(probe, 6)
+        await eventually(lambda: is_empty(probe))
+    await connection.close()
+    of_stuck = [dict(r.headers)["ce_sequence"] for r in records if r.key == str(stuck).encode()]
+    assert of_stuck == [b"1", b"2", b"3", b"4"]
+
+
+async def test_a_record_the_broker_refuses_blocks_its_own_key_only(probe: Probe) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=probe.servers.kafka)
+    await admin.start()
+    resource = ConfigResource(ConfigResourceType.TOPIC, probe.topic(), {"max.message.bytes": "100000"})
+    await admin.alter_configs([resource])
+    await admin.close()
+    stuck, keys = new_id(), [new_id() for _ in range(40)]
+    await append(
+        probe,
+        *(thing(key, 1) for key in keys),
+        thing(stuck, 1, "x" * 200_000),
+        thing(stuck, 2),
+        *(thing(key, 2) for key in keys),
+    )
+    async with probe.running():
+        records = await read(probe, 80, within=30)
+        await eventually(lambda: has_rows(probe, 2))
+    per_key: dict[bytes, list[bytes]] = defaultdict(list)
+    for record in records:
+        per_key[record.key].append(dict(record.headers)["ce_sequence"])
+    assert set(per_key) == {str(key).encode() for key in keys}
+    assert all(list(dict.fromkeys(sequences)) == [b"1", b"2"] for sequences in per_key.values())
+
+
+async def test_a_topic_that_does_not_exist_blocks_nothing_else(probe: Probe) -> None:
+    nowhere, somewhere = new_id(), new_id()
+    await append(probe, thing(nowhere, 1), thing(somewhere, 1))
+    connection = await probe.connect()
+    await connection.execute("update outbox set topic = 'hb.probe.unheard.v1' where key = $1", nowhere)
+    await connection.close()
+    async with probe.running():
+        records = await read(probe, 1)
+        await eventually(lambda: has_rows(probe, 1))
+    assert [record.key for record in records] == [str(somewhere).encode()]
+    (row,) = await outbox_rows(probe)
+    assert row["blocked_reason"] == "unknown_topic"
+
+
+async def test_two_replicas_have_one_active_relay_and_the_other_takes_over(probe: Probe) -> None:
+    first, second = probe.runtime(), probe.runtime()
+    await first.start()
+    await eventually(_active(first))
+    await second.start()
+    await asyncio.sleep(1.2)
+    assert not second.relay.status.active
+    connection = await probe.connect()
+    await connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'norda-probe-relay' "
+        "and datname = current_database() and pid in (select pid from pg_locks where locktype = 'advisory' and granted)"
+    )
+    await connection.close()
+    key = new_id()
+    await append(probe, thing(key, 1))
+    assert len(await read(probe, 1, within=5)) == 1
+    await first.stop()
+    await eventually(_active(second), within=3)
+    await append(probe, thing(key, 2))
+    assert len(await read(probe, 2)) == 2
+    await second.stop()
+
+
+def _active(runtime: Any) -> Any:
+    async def check() -> None:
+        assert runtime.relay.status.active
+
+    return check
+
+
+async def test_a_record_carries_the_envelope_of_the_contract(probe: Probe) -> None:
+    key = new_id()
+    event = thing(key, 7, "Größe")
+    async with probe.running():
+        await append(probe, event)
+        (record,) = await read(probe, 1)
+    headers = {name: value.decode() for name, value in record.headers}
+    assert headers == {
+        "ce_specversion": "1.0",
+        "ce_id": str(event.event_id),
+        "ce_source": "/hb/probe",
+        "ce_type": "norda.probe.thing.changed.v1",
+        "ce_subject": str(key),
+        "ce_time": "2026-11-23T15:00:00Z",
+        "ce_dataschema": "urn:norda:schema:probe.thing.v1",
+        "ce_sequence": "7",
+        "content-type": "application/json",
+    }
+    assert '"text":"Größe"' in record.value.decode()
+
+
+async def test_a_tombstone_has_a_null_value(probe: Probe) -> None:
+    key = new_id()
+    event = THING.event("erased", None, state=State.BREMEN, key=key, sequence=2, time=THING.example.changed_at)  # type: ignore[attr-defined]
+    async with probe.running():
+        await append(probe, event)
+        (record,) = await read(probe, 1)
+    assert record.value is None
+    assert decode(THING, key=record.key, value=record.value, headers=record.headers).data is None
