@@ -30,8 +30,14 @@ def clean_paragraph(value: str) -> str:
     return text
 
 
-Line = Annotated[str, AfterValidator(clean_line), Field(min_length=1, max_length=1000)]
-Paragraph = Annotated[str, AfterValidator(clean_paragraph), Field(max_length=20_000)]
+def _not_blank(value: str) -> str:
+    if not value:
+        raise PydanticCustomError("blank", "is blank")
+    return value
+
+
+Line = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(clean_line), AfterValidator(_not_blank)]
+Paragraph = Annotated[str, Field(max_length=20_000), AfterValidator(clean_paragraph)]
 
 
 class Command(BaseModel):

@@ -9,6 +9,7 @@ from .errors import Text
 
 _TEXTS: dict[str, Text] = {
     "missing": Text("fehlt", "is missing"),
+    "blank": Text("ist leer", "is blank"),
     "extra_forbidden": Text("ist hier nicht bekannt", "is not known here"),
     "control_character": Text(
         "enthält Steuer- oder unsichtbare Zeichen", "contains control or invisible characters"

@@ -102,6 +102,9 @@ def install_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, NordaError):
+            # FastAPI wraps whatever happens while it reads a body, also our own refusal of a long one.
+            return problem(request, error.__cause__)
         if error.status_code == NotFound.status:
             return problem(request, NotFound("Diese Adresse gibt es nicht.", "There is no such address."))
         if error.status_code == MethodNotAllowed.status:
@@ -169,34 +172,19 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._limit:
-                raise _OverLimitError
+                raise self._error()
             return message
 
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, bounded, watched)
-        except _OverLimitError:
-            if not started:
-                await self._refuse(scope, send)
+        await self._app(scope, bounded, send)
 
     async def _refuse(self, scope: Scope, send: Send) -> None:
-        limit = f"{self._limit // 1024:,}".replace(",", ".")
-        error = TooLarge(
-            f"Der Inhalt ist größer als {limit} KiB.", f"The body is larger than {self._limit // 1024} KiB."
-        )
-        response = problem(Request(scope), error)
+        response = problem(Request(scope), self._error())
         response.headers["connection"] = "close"
         await response(scope, _nothing, send)
 
-
-class _OverLimitError(Exception):
-    """More was sent than allowed."""
+    def _error(self) -> TooLarge:
+        limit = self._limit // 1024
+        return TooLarge(f"Der Inhalt ist größer als {limit} KiB.", f"The body is larger than {limit} KiB.")
 
 
 async def _nothing() -> Message:
