@@ -33,6 +33,10 @@ PARALLEL_DOWNLOADS = 4
 Progress = Callable[[str, int], None]
 
 
+def silent(_filename: str, _received: int) -> None:
+    """The progress of those who do not want any."""
+
+
 @dataclass(frozen=True)
 class Artifact:
     """One file of the lock: `coordinate` is group:artifact:version or group:artifact:version:classifier."""

@@ -6,6 +6,7 @@ between clones of the same user and survive `norda reset`.
 """
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class Home:
         for folder in (self.path, self.data, self.logs, self.run):
             folder.mkdir(parents=True, exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
+
+    def delete_data(self) -> None:
+        """Delete everything but secrets, settings and the log of the last run. Nothing may run."""
+        for folder in (self.data, self.run, self.path / "tmp"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def setup_stamp(self, service: str) -> Path:
         """Says for which code and servers the service's one-shot setup ran last."""

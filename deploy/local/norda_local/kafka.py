@@ -64,7 +64,7 @@ def kafka_part(home: Home, *, port: int, controller_port: int, artifacts: list[A
     """Describe the broker; clients connect to 127.0.0.1:port."""
     data = home.data / "kafka"
     properties = home.run / "kafka.properties"
-    java = (str(JAVA), "-Xms128m", "-Xmx512m", *JVM_FLAGS, f"-Djava.io.tmpdir={home.path / 'tmp'}")
+    java: tuple[str, ...] = (str(JAVA), "-Xms128m", "-Xmx512m", *JVM_FLAGS, f"-Djava.io.tmpdir={home.path / 'tmp'}")
     java += (
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "-Dorg.slf4j.simpleLogger.showDateTime=true",

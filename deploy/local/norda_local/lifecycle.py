@@ -25,6 +25,10 @@ TELLING_WORDS = ("No space left", "FATAL", "PANIC", "ERROR", "Exception", "Error
 Report = Callable[[str, str], None]
 
 
+def silent(_part: str, _text: str) -> None:
+    """The report of those who do not want one."""
+
+
 class SkippedError(StackError):
     """A part was not started because one it needs failed; that one's error says why."""
 

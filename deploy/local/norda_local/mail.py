@@ -35,7 +35,7 @@ class Mail:
 
 def mail_part(home: Home, *, smtp_port: int, http_port: int) -> Part:
     """Describe the catcher: SMTP on one port, pages and JSON on the other."""
-    command = (sys.executable, "-m", "norda_local.mail_server", f"--smtp-port={smtp_port}")
+    command: tuple[str, ...] = (sys.executable, "-m", "norda_local.mail_server", f"--smtp-port={smtp_port}")
     command += (f"--http-port={http_port}", f"--folder={home.data / 'mail'}")
 
     def probe() -> None:

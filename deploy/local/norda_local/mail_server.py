@@ -146,10 +146,10 @@ def pages(mailboxes: TestMailboxDict, store: MailStore) -> web.Application:
         [
             web.get("/api/mails", listing),
             web.delete("/api/mails", clear),
-            web.get("/", frontend._page_index),  # noqa: SLF001  (mail-devel registers them only in start())
-            web.get(r"/{static:.*\.(css|js|woff2)}", frontend._page_static),  # noqa: SLF001
-            web.get("/websocket", frontend._websocket),  # noqa: SLF001
-            web.get(r"/attachment/{mail:.*}/{attachment:.*}", frontend._download_attachment),  # noqa: SLF001
+            web.get("/", frontend._page_index),
+            web.get(r"/{static:.*\.(css|js|woff2)}", frontend._page_static),
+            web.get("/websocket", frontend._websocket),
+            web.get(r"/attachment/{mail:.*}/{attachment:.*}", frontend._download_attachment),
         ]
     )
     return application

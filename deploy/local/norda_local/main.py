@@ -1,39 +1,294 @@
-"""The norda command line."""
+"""The `norda` command: what can be asked of the local stack, in words that teach it.
 
+Owns arguments, exit codes and help texts; the work is done elsewhere and imported when a command needs it, because
+most commands should answer at once. Exit codes: 0 done, 1 a foreseen problem (one line says which), 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import functools
 import json
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
 from norda_local.errors import StackError
-from norda_local.folders import default_home
-from norda_local.settings import settings_for_start, settings_in_use
-from norda_local.stack import Stack
 
-app = typer.Typer()
+if TYPE_CHECKING:
+    from norda_local.stack import Stack
+
+app = typer.Typer(
+    name="norda",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_show_locals=False,
+    help="""Norda on this machine: PostgreSQL, Kafka, tracing, mailboxes and the three services, without containers.
+
+    [bold]Start here:[/] [cyan]./norda demo[/] starts everything and runs the main job;
+    [cyan]./norda status[/] says where to look; [cyan]./norda down[/] stops it all.
+
+    State, data and logs are under [cyan].norda/[/]; everything listens on 127.0.0.1 only.""",
+)
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+PartNames = Annotated[
+    list[str] | None,
+    typer.Argument(help="Only these parts: postgres kafka tracing otlp mail registry events notifications"),
+]
+States = Annotated[str, typer.Option(help="Office state: hb (Bremen), hh (Hamburg) or ni (Niedersachsen)")]
 
 
-@app.command()
-def up(parts: list[str] = typer.Argument(None)) -> None:
+def _one_line_errors(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Turn what the stack foresees into one line and exit code 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        from norda_local import display  # noqa: PLC0415
+
+        try:
+            return command(*args, **kwargs)
+        except StackError as error:
+            display.fail(error.problem, error.remedy)
+        except PermissionError as error:
+            display.fail(f"{error.filename} belongs to another user", "run as that user, or chown .norda to yourself")
+        except OSError as error:
+            if error.errno not in {28, 122}:
+                raise
+            display.fail("the disk is full", "free some space and run the command again; no data was lost")
+        except KeyboardInterrupt:
+            display.console.print("norda: interrupted")
+            raise typer.Exit(130) from None
+        raise typer.Exit(1)
+
+    return wrapped
+
+
+def _stack(*, starting: bool = False, only: list[str] | None = None) -> Stack:
+    from norda_local.folders import default_home  # noqa: PLC0415
+    from norda_local.settings import settings_for_start, settings_in_use  # noqa: PLC0415
+    from norda_local.stack import PART_NAMES, Stack  # noqa: PLC0415
+
+    unknown = set(only or []) - set(PART_NAMES)
+    if unknown:
+        raise StackError(f"there is no part {', '.join(sorted(unknown))}", f"the parts are {' '.join(PART_NAMES)}")
     home = default_home()
-    stack = Stack(home, settings_for_start(home), only=parts or None)
-    try:
-        stack.up(report=lambda name, text: print(name, text, flush=True), progress=lambda name, size: None)
-    except StackError as error:
-        print(f"norda: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+    return Stack(home, (settings_for_start if starting else settings_in_use)(home), only=only or None)
 
 
-@app.command()
-def down() -> None:
-    home = default_home()
-    Stack(home, settings_in_use(home)).down(report=lambda name, text: print(name, text, flush=True))
+def _start(stack: Stack) -> None:
+    from norda_local import display  # noqa: PLC0415
+
+    with display.downloads(stack) as bar:
+        stack.fetch(progress=bar)
+    stack.up(report=display.PartLines())
 
 
-@app.command()
-def status(as_json: bool = typer.Option(False, "--json")) -> None:
-    home = default_home()
-    stack = Stack(home, settings_in_use(home))
-    for part in stack.status():
-        print(part)
-    print(json.dumps(stack.endpoints(), indent=1))
+@app.command(rich_help_panel="Run")
+@_one_line_errors
+def up(parts: PartNames = None) -> None:
+    """Start what is not running, and wait until all of it is healthy.
+
+    Harmless when it runs already. The first start downloads some 140 MB of Java archives, checked against their lock;
+    later ones need no network. A part that was killed is started again; one whose code or settings changed is
+    started anew. Own servers: set [cyan]NORDA_DATABASE_URL[/], [cyan]NORDA_KAFKA_BOOTSTRAP_SERVERS[/],
+    [cyan]OTEL_EXPORTER_OTLP_ENDPOINT[/] or [cyan]NORDA_SMTP_URL[/]. Other ports: [cyan]NORDA_PORT_BASE=9101[/].
+
+    [dim]./norda up                 everything[/]
+    [dim]./norda up postgres kafka  two servers, for working on something else[/]
+    """
+    from norda_local import display  # noqa: PLC0415
+
+    stack = _stack(starting=True, only=parts)
+    _start(stack)
+    rows = stack.status()
+    display.console.print(display.status_table(rows))
+    if not all(row.healthy for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel="Run")
+@_one_line_errors
+def down(parts: PartNames = None) -> None:
+    """Stop everything, also what lost its record; data stays.
+
+    [dim]./norda down           all parts[/]
+    [dim]./norda down registry  one part, to see the others live without it[/]
+    """
+    from norda_local import display, testing  # noqa: PLC0415
+
+    _stack(only=parts).down(report=display.PartLines())
+    if not parts:
+        testing.sweep()
+    display.console.print("everything is down" if not parts else f"{' '.join(parts)} down")
+
+
+@app.command(rich_help_panel="Run")
+@_one_line_errors
+def demo() -> None:
+    """Start everything and run the main job from the starter data; the stack stays up.
+
+    Ends with a table of what each service did, every expectation checked, and one trace from a click to a mail.
+    A second run says what was already there.
+    """
+    from norda_local.demo import run_demo  # noqa: PLC0415
+
+    stack = _stack(starting=True)
+    _start(stack)
+    raise typer.Exit(run_demo(stack))
+
+
+@app.command(
+    name="test",
+    rich_help_panel="Run",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+@_one_line_errors
+def run_suite(
+    context: typer.Context,
+    lint: Annotated[bool, typer.Option(help="Run ruff, mypy, import-linter and the edge lint beside the tests")] = True,
+    servers_only: Annotated[
+        bool, typer.Option("--servers-only", help="Start the test servers, print their variables, wait for Ctrl-C")
+    ] = False,
+) -> None:
+    """Run every test against real servers of its own, with the lints beside them.
+
+    The servers use free ports and fresh data under .norda/test/, so a running stack is not disturbed. What follows is
+    handed to pytest.
+
+    [dim]./norda test                         everything, as in .ci/run[/]
+    [dim]./norda test --no-lint tests/events  one folder, quickly[/]
+    [dim]./norda test -k waiting_list -x      pytest's own options[/]
+    """
+    from norda_local import testing  # noqa: PLC0415
+
+    if servers_only:
+        raise typer.Exit(testing.hold_servers())
+    raise typer.Exit(testing.run_tests(context.args, lint=lint))
+
+
+@app.command(rich_help_panel="Look")
+@_one_line_errors
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Health and endpoints as JSON on stdout")] = False,
+) -> None:
+    """Say how every part is and where to open it; exit code 0 only if all are healthy.
+
+    [dim]./norda status --json | jq -r .endpoints.registry[/]
+    """
+    from norda_local import display  # noqa: PLC0415
+
+    stack = _stack()
+    rows = stack.status()
+    healthy = all(row.healthy for row in rows)
+    if as_json:
+        document = {"healthy": healthy, "parts": [row.as_json() for row in rows], "endpoints": stack.endpoints()}
+        print(json.dumps(document, indent=2))
+    else:
+        display.output.print(display.status_table(rows))
+    raise typer.Exit(0 if healthy else 1)
+
+
+@app.command(rich_help_panel="Look")
+@_one_line_errors
+def logs(
+    part: Annotated[str | None, typer.Argument(help="One part; all of them when left out")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on showing what is written")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", help="How many lines of each log to begin with")] = 40,
+) -> None:
+    """Show what the parts have logged since their start.
+
+    [dim]./norda logs registry -f[/]
+    """
+    from norda_local import logview  # noqa: PLC0415
+
+    logview.show(_stack().home, part, lines=lines, follow=follow)
+
+
+@app.command(rich_help_panel="Look")
+@_one_line_errors
+def topic(
+    name: Annotated[str | None, typer.Argument(help="A topic; without one all topics are listed")] = None,
+    from_beginning: Annotated[bool, typer.Option("--from-beginning", "-b", help="From the first record on")] = False,
+    count: Annotated[int | None, typer.Option("-c", "--count", help="End after so many records")] = None,
+) -> None:
+    """Look into a Kafka topic: key, CloudEvents headers and the JSON value of each record.
+
+    Without --from-beginning it waits for new records until Ctrl-C.
+
+    [dim]./norda topic                                           which topics there are[/]
+    [dim]./norda topic ni.registry.organisation.v1 -b --count 3  its first three records[/]
+    """
+    from norda_local import topics  # noqa: PLC0415
+
+    bootstrap = _stack().endpoints()["kafka"]
+    if name is None:
+        topics.list_topics(bootstrap)
+    else:
+        topics.show(bootstrap, name, from_beginning=from_beginning, count=count)
+
+
+@app.command(rich_help_panel="Look")
+@_one_line_errors
+def doctor() -> None:
+    """Check what the stack stands on, one line each, with what to do where something is wrong."""
+    from norda_local import display, doctor  # noqa: PLC0415
+
+    findings = list(doctor.examine(_stack(starting=True)))
+    for finding in findings:
+        mark = "[green]ok  [/]" if finding.fine else "[red]look[/]"
+        remedy = "" if finding.fine else f" [dim]->[/] {finding.remedy}"
+        display.output.print(f"{mark} {finding.subject:<12} {finding.text}{remedy}", soft_wrap=True)
+    raise typer.Exit(0 if all(finding.fine for finding in findings) else 1)
+
+
+@app.command(rich_help_panel="Tools")
+@_one_line_errors
+def token(
+    state: States,
+    role: Annotated[str, typer.Option(help="Role of the caller: office, lead, operator, ...")] = "office",
+    name: Annotated[str, typer.Option(help="Name shown in histories")] = "",
+    hours: Annotated[float, typer.Option(help="How long the token is valid")] = 8,
+) -> None:
+    """Print a bearer token signed with the stack's local key.
+
+    [dim]curl -H "Authorization: Bearer $(./norda token --state hb)" http://127.0.0.1:8101/api/v1/organisations[/]
+    """
+    from norda_local.folders import default_home  # noqa: PLC0415
+    from norda_local.tokens import issue_token  # noqa: PLC0415
+
+    if state not in {"hb", "hh", "ni"}:
+        raise StackError(f"there is no office of {state}", "the states are hb, hh and ni")
+    print(issue_token(default_home(), state=state, role=role, name=name, lifetime_seconds=int(hours * 3600)))
+
+
+@app.command(rich_help_panel="Tools")
+@_one_line_errors
+def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False) -> None:
+    """Stop everything and delete databases, topics and mails; downloads, passwords and keys stay.
+
+    [dim]./norda reset --yes && ./norda demo[/]
+    """
+    from norda_local import display  # noqa: PLC0415
+
+    stack = _stack()
+    if not yes:
+        if not display.on_terminal():
+            raise StackError("reset deletes all data and nobody can be asked here", "say ./norda reset --yes")
+        typer.confirm(f"Delete all data under {stack.home.path}?", abort=True, err=True)
+    stack.down(report=display.PartLines())
+    stack.home.delete_data()
+    display.console.print("all data is deleted; ./norda up begins anew")
+
+
+@app.command(rich_help_panel="Tools", hidden=True)
+@_one_line_errors
+def lock() -> None:
+    """Write artifacts.lock.json anew after a version was raised (for developers; needs the network)."""
+    from norda_local.lock import write_lock  # noqa: PLC0415
+
+    print(f"{write_lock()} files locked", file=sys.stderr)

@@ -175,7 +175,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     sink: Sink
 
-    def do_POST(self) -> None:  # noqa: N802  (the base class names it)
+    def do_POST(self) -> None:
         """Accept one export."""
         receive = {
             "/v1/traces": self.sink.traces,
@@ -199,7 +199,7 @@ class Handler(BaseHTTPRequestHandler):
             # The empty protobuf message is what OTLP calls full success.
             self._answer(200, b"", "application/x-protobuf")
 
-    def do_GET(self) -> None:  # noqa: N802  (the base class names it)
+    def do_GET(self) -> None:
         """Show health or the latest metrics."""
         with self.sink.lock:
             metrics = dict(sorted(self.sink.metrics.items()))

@@ -80,6 +80,12 @@ def launch(home: Home, part: Part) -> subprocess.Popen[bytes]:
     return process
 
 
+def record_self(home: Home, part: str) -> None:
+    """Record the calling process, so that others can tell whether it still lives."""
+    own = psutil.Process()
+    _write_record(home, ProcessRecord(part, own.pid, own.create_time(), ""))
+
+
 def orphans(home: Home, *, part: str | None = None) -> list[psutil.Process]:
     """Living processes of this stack (or of one part), found by NORDA_STACK or by its data folder in their command."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
@@ -164,7 +170,8 @@ def listener_on(port: int) -> str | None:
 def _holder(port: int) -> str:
     try:
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            # The address is (host, port), and empty for sockets that are not bound.
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass

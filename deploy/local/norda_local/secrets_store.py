@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from norda_local.folders import Home
@@ -10,10 +11,8 @@ from norda_local.folders import Home
 def password(home: Home, name: str) -> str:
     """The stack's password of that name, made at the first call. Safe beside another process doing the same."""
     path = home.secrets / f"{name}.password"
-    try:
+    with suppress(FileExistsError):
         write_private(path, secrets.token_urlsafe(24))
-    except FileExistsError:
-        pass
     return path.read_text()
 
 

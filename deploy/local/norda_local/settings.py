@@ -12,6 +12,7 @@ runs, also from a shell with other variables.
 
 import json
 import os
+import secrets
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from norda_local.errors import StackError
 from norda_local.folders import Home
 
 DEFAULT_PORT_BASE = 8101
+FREE_PORT_BASES = range(20_000, 32_000, 20)
 PORT_NAMES = (
     "registry",
     "events",
@@ -88,14 +90,19 @@ def consecutive_ports(base: int) -> dict[str, int]:
 
 
 def free_ports() -> dict[str, int]:
-    """Ports that nobody uses now; for stacks that run beside others."""
-    with ExitStack() as held:
-        ports = {}
-        for name in PORT_NAMES:
-            listener = held.enter_context(socket.socket())
-            listener.bind(("127.0.0.1", 0))
-            ports[name] = int(listener.getsockname()[1])
-    return ports
+    """Ports that nobody uses now; for stacks that run beside others.
+
+    They lie below the range from which systems take the ports of outgoing connections, so none is taken meanwhile.
+    """
+    while True:
+        ports = consecutive_ports(secrets.choice(FREE_PORT_BASES))
+        with ExitStack() as held:
+            try:
+                for port in ports.values():
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return ports
 
 
 def _ports(home: Home, environment: Mapping[str, str]) -> dict[str, int]:

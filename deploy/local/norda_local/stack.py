@@ -8,7 +8,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,12 +17,13 @@ import psutil
 from norda_local import artifacts, kafka, mail, postgres, processes, tracing
 from norda_local.errors import DiskFullError
 from norda_local.folders import Home, cache_folder
-from norda_local.lifecycle import Report, problem_of, start_all, stop_part, telling_line
+from norda_local.lifecycle import Report, problem_of, silent, start_all, stop_part, telling_line
 from norda_local.parts import OwnServer, Part, UnhealthyError
 from norda_local.services import SERVICES, Servers, service_part
 from norda_local.settings import StackSettings, remember
 
 SERVER_NAMES = ("postgres", "kafka", "tracing", "otlp", "mail")
+PART_NAMES = (*SERVER_NAMES, *SERVICES)
 MIN_FREE_BYTES = 300 << 20
 
 
@@ -42,6 +43,10 @@ class PartStatus:
     def healthy(self) -> bool:
         """Whether the part does its work."""
         return self.state in {"healthy", "own"}
+
+    def as_json(self) -> dict[str, str | int | bool | None]:
+        """For `norda status --json`."""
+        return {**asdict(self), "healthy": self.healthy}
 
 
 class Stack:
@@ -66,21 +71,29 @@ class Stack:
         self.jars = (cache or cache_folder()) / "jars"
         self.only = set(only) if only is not None else None
 
-    def up(self, *, report: Report, progress: artifacts.Progress) -> None:
-        """Bring every part to health. Idempotent.
+    def fetch(self, *, progress: artifacts.Progress = artifacts.silent) -> None:
+        """Download the archives that are not in the cache yet; `progress(file, bytes)` is called by several threads.
 
-        `report(part, text)` is called from several threads as parts change, `progress(file, bytes)` as downloads do.
+        Raises:
+            StackError: no network, a wrong checksum, a full disk.
+        """
+        self.home.create()
+        self._check_room()
+        artifacts.fetch(self.wanted_artifacts(), self.jars, progress=progress)
+
+    def up(self, *, report: Report = silent) -> None:
+        """Bring every part to health. Idempotent; `fetch` must have run once.
+
+        `report(part, text)` is called from several threads as parts change.
 
         Raises:
             StackError: what is wrong and what to do; other parts go on starting.
         """
         self.home.create()
-        self._check_room()
-        artifacts.fetch(self.wanted_artifacts(), self.jars, progress=progress)
         remember(self.home, self.settings)
         start_all(self.home, self.parts(), report)
 
-    def down(self, *, report: Report) -> None:
+    def down(self, *, report: Report = silent) -> None:
         """Stop every part, services first, and whatever else of this stack still runs. Idempotent."""
         names = [*SERVICES, "otlp", "tracing", "mail", "kafka", "postgres"]
         known = {part.name: part for part in self._embedded_parts()}
@@ -139,6 +152,15 @@ class Stack:
             item for part, group in groups.items() if part not in own and self._selected(part) for item in lock[group]
         ]
 
+    def missing_artifacts(self) -> list[artifacts.Artifact]:
+        """Those of them that `fetch` would download."""
+        return artifacts.missing(self.wanted_artifacts(), self.jars)
+
+    def postgres_artifact(self) -> artifacts.Artifact:
+        """The archive of this machine's PostgreSQL."""
+        (archive,) = artifacts.read_lock()[f"postgres-{artifacts.platform_key()}"]
+        return archive
+
     def _embedded_parts(self) -> list[Part]:
         return [*self._server_parts(), *self._service_parts()]
 
@@ -146,10 +168,13 @@ class Stack:
         lock, ports, own = artifacts.read_lock(), self.settings.ports, self.settings.own_servers
         parts: list[Part] = []
         if "postgres" not in own and self._selected("postgres"):
-            (jar,) = lock[f"postgres-{artifacts.platform_key()}"]
             parts.append(
                 postgres.postgres_part(
-                    self.home, port=ports["postgres"], artifact=jar, cache=self.jars, durable=self.durable
+                    self.home,
+                    port=ports["postgres"],
+                    artifact=self.postgres_artifact(),
+                    cache=self.jars,
+                    durable=self.durable,
                 )
             )
         if "kafka" not in own:

@@ -6,6 +6,7 @@ only. Invariants: ES256; the private key never leaves `secrets/` (mode 600); ser
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from joserfc import jwt
@@ -24,10 +25,8 @@ def signing_key(home: Home) -> ECKey:
     path = home.secrets / "signing-key.json"
     if not path.exists():
         key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
-        try:
+        with suppress(FileExistsError):
             write_private(path, json.dumps(key.as_dict(private=True)))
-        except FileExistsError:
-            pass
     return ECKey.import_key(json.loads(path.read_text()))
 
 

@@ -46,7 +46,7 @@ def zipkin_part(home: Home, *, port: int, artifact: Artifact, cache: Path) -> Pa
 
 def bridge_part(home: Home, *, port: int, zipkin_port: int) -> Part:
     """Describe the OTLP receiver; services send to http://127.0.0.1:port."""
-    command = (sys.executable, "-m", "norda_local.otlp_bridge", f"--port={port}")
+    command: tuple[str, ...] = (sys.executable, "-m", "norda_local.otlp_bridge", f"--port={port}")
     command += (f"--zipkin=http://127.0.0.1:{zipkin_port}", f"--logs={home.logs / 'otlp.jsonl'}")
     return Part(
         name="otlp",

@@ -1,0 +1,88 @@
+"""What the `norda` command shows while it works: progress bars, one line per part, tables.
+
+Everything goes to stderr but what a command was asked for, so `--json` output stays alone on stdout. On a terminal
+bars move; elsewhere one plain line is printed per change.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from norda_local.stack import PartStatus, Stack
+
+console = Console(stderr=True, highlight=False, emoji=False)
+output = Console(highlight=False, emoji=False)
+
+STATE_STYLES = {"healthy": "green", "own": "green", "unhealthy": "yellow", "down": "red"}
+
+
+class PartLines:
+    """Prints one line per event of a part; safe for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __call__(self, part: str, text: str) -> None:
+        """Print what happened to the part."""
+        style = "green" if "healthy" in text or "already" in text else "dim"
+        with self._lock:
+            console.print(f"  [bold]{part:<14}[/] [{style}]{text}[/]")
+
+
+class DownloadBar:
+    """Adds up what several downloads have received and moves one bar."""
+
+    def __init__(self, bar: Progress, sizes: dict[str, int]) -> None:
+        self._bar = bar
+        self._received: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._task = bar.add_task(f"{len(sizes)} Java archives", total=sum(sizes.values()) or None)
+
+    def __call__(self, filename: str, received: int) -> None:
+        """Note how much of one file is there."""
+        with self._lock:
+            self._received[filename] = received
+            self._bar.update(self._task, completed=sum(self._received.values()))
+
+
+@contextmanager
+def downloads(stack: Stack) -> Iterator[DownloadBar]:
+    """A progress bar in bytes over everything the stack still has to fetch; invisible when there is nothing."""
+    sizes = {item.filename: item.bytes for item in stack.missing_artifacts()}
+    columns = (TextColumn("  downloading {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not sizes, transient=True) as bar:
+        if sizes and not console.is_terminal:
+            console.print(f"  downloading {len(sizes)} Java archives, {sum(sizes.values()) >> 20} MB")
+        yield DownloadBar(bar, sizes)
+
+
+def status_table(rows: list[PartStatus]) -> Table:
+    """Parts with state, memory and what to open."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("part", "state", "pid", "memory", "open"):
+        table.add_column(heading, justify="right" if heading in {"pid", "memory"} else "left", no_wrap=True)
+    for row in rows:
+        memory = f"{row.rss_bytes >> 20} MB" if row.rss_bytes else ""
+        where = row.link if row.healthy else f"[dim]{_escape(row.problem)}[/]"
+        style = STATE_STYLES[row.state]
+        table.add_row(row.title, f"[{style}]{row.state}[/]", str(row.pid or ""), memory, where)
+    return table
+
+
+def fail(problem: str, remedy: str) -> None:
+    """Say on one line what is wrong and what to do."""
+    console.print(f"[red]norda:[/] {_escape(problem)} [dim]->[/] {_escape(remedy)}", soft_wrap=True)
+
+
+def on_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", "\\[")

@@ -1,0 +1,162 @@
+"""`norda test`: servers of its own, the lints beside their start, then pytest, whose line closes the output.
+
+Invariants: every run has a home of its own under `.norda/test/` with free ports and fresh data, so it disturbs no
+running stack and no other run; its servers are stopped when it ends, also by failure, Ctrl-C or SIGTERM; what a
+killed run left behind is taken down by the next one and by `norda down`. The logs of the last run are kept.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from norda_local import display, processes
+from norda_local.folders import PROJECT_ROOT, Home
+from norda_local.settings import StackSettings, free_ports
+from norda_local.stack import SERVER_NAMES, Stack
+
+WORKERS = 2
+OWNER = "owner"
+
+
+@dataclass(frozen=True)
+class LintResult:
+    """How one lint ended."""
+
+    name: str
+    passed: bool
+    seconds: float
+    output: str
+
+
+def run_tests(arguments: list[str], *, lint: bool) -> int:
+    """Run lints and tests; returns pytest's exit code, or 1 when only a lint failed."""
+    with _test_servers() as stack, ThreadPoolExecutor(1) as beside:
+        linting = beside.submit(_lints) if lint else None
+        stack.up()
+        passed = _print_lints(linting)
+        code = _pytest(stack, arguments)
+    return code or (0 if passed else 1)
+
+
+def hold_servers() -> int:
+    """Start test servers, print their variables for a shell, and wait until the process is asked to end."""
+    with _test_servers() as stack:
+        stack.up()
+        for name, value in variables(stack).items():
+            print(f"export {name}='{value}'", flush=True)
+        display.console.print("the servers run until Ctrl-C")
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            display.console.print("stopping the servers")
+    return 0
+
+
+def variables(stack: Stack) -> dict[str, str]:
+    """What the tests read to find their servers."""
+    endpoints = stack.endpoints()
+    return {
+        "NORDA_TEST_POSTGRES": endpoints["database"],
+        "NORDA_TEST_KAFKA": endpoints["kafka"],
+        "NORDA_TEST_SMTP": endpoints["smtp"],
+        "NORDA_TEST_MAIL": endpoints["mail"],
+        "NORDA_TEST_OTLP": endpoints["otlp"],
+        "NORDA_TEST_TRACING": endpoints["tracing"],
+    }
+
+
+def sweep() -> None:
+    """Take down and delete test runs whose process is gone. Idempotent."""
+    for path in sorted((PROJECT_ROOT / ".norda" / "test").glob("*")):
+        home = Home(path)
+        if processes.running(home, OWNER) is None:
+            for process in processes.orphans(home):
+                processes.stop(process, stop_signal=signal.SIGTERM, seconds=5)
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _test_servers() -> Iterator[Stack]:
+    sweep()
+    home = Home(PROJECT_ROOT / ".norda" / "test" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
+    home.create()
+    processes.record_self(home, OWNER)
+    stack = Stack(home, StackSettings(ports=free_ports()), only=SERVER_NAMES, durable=False)
+    previous = signal.signal(signal.SIGTERM, _end)
+    try:
+        with display.downloads(stack) as bar:
+            stack.fetch(progress=bar)
+        yield stack
+    finally:
+        # A second Ctrl-C must not leave servers behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        Stack(home, stack.settings, durable=False).down()
+        home.delete_data()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(143)
+
+
+def _pytest(stack: Stack, arguments: list[str]) -> int:
+    spread = [] if _chooses_workers(arguments) else ["-n", str(WORKERS), "--dist", "loadfile"]
+    # Variables of the user's shell must not lead a test to the user's own servers.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NORDA_", "OTEL_"))}
+    environment = {**kept, **variables(stack), "NORDA_STACK": str(stack.home.path)}
+    command = [sys.executable, "-m", "pytest", *spread, *arguments]
+    process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment)
+    try:
+        return process.wait()
+    except BaseException:
+        # A Ctrl-C has reached pytest as well; a SIGTERM has not.
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        raise
+
+
+def _chooses_workers(arguments: list[str]) -> bool:
+    return any(argument in {"--pdb", "-s"} or argument.startswith(("-n", "--numprocesses")) for argument in arguments)
+
+
+def _lints() -> list[LintResult]:
+    scripts = Path(sys.executable).parent
+    commands = {
+        "ruff check": [str(scripts / "ruff"), "check", "--quiet", "--output-format=concise", "."],
+        "ruff format": [str(scripts / "ruff"), "format", "--check", "."],
+        "edge lint": [sys.executable, "-m", "norda_local.lint"],
+        "import-linter": [str(scripts / "lint-imports"), "--no-cache"],
+        "mypy": [str(scripts / "mypy")],
+    }
+    return [_lint(name, command) for name, command in commands.items()]
+
+
+def _lint(name: str, command: list[str]) -> LintResult:
+    began = time.monotonic()
+    environment = {**os.environ, "NO_COLOR": "1", "RUFF_OUTPUT_FORMAT": "concise"}
+    result = subprocess.run(
+        command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600
+    )
+    text = (result.stdout + result.stderr).strip()
+    return LintResult(name, result.returncode == 0, time.monotonic() - began, text)
+
+
+def _print_lints(linting: Future[list[LintResult]] | None) -> bool:
+    """Print one line per lint, and the output of those that failed; returns whether all passed."""
+    results = linting.result() if linting is not None else []
+    for result in results:
+        mark = "[green]passed[/]" if result.passed else "[red]FAILED[/]"
+        display.output.print(f"{result.name:<14} {mark} in {result.seconds:.1f} s")
+        if not result.passed:
+            display.output.print(result.output, markup=False, soft_wrap=True)
+    return all(result.passed for result in results)
