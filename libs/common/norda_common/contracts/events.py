@@ -39,6 +39,7 @@ class PublishedEvent(EventData):
     ends_at: UtcInstant
     time_zone: str = Field(default="Europe/Berlin", description="IANA zone the local times are meant in")
     venue: str | None = None
+    online: bool | None = Field(default=None, description="Whether one can take part online")
     hosts: tuple[Host, ...]
     capacity: int | None = Field(default=None, ge=0, description="Seats in all; absent means unlimited")
     quotas: tuple[Quota, ...] = ()
