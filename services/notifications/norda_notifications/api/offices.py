@@ -1,0 +1,144 @@
+"""`/api/v1/offices/{state}/contact` and `/api/v1/inbox`: how an office is reached, and what it was told."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from asyncpg import Record
+from fastapi import APIRouter, Header, Response
+from norda_common.errors import Malformed
+from norda_common.states import State
+from norda_common.web import CallerDep, RuntimeDep
+from pydantic import BaseModel
+
+from ..mail.letters import compose
+from ..store import deliveries, recipients
+from ..usecases.offices import SetContact, mark_read, set_contact
+from .paging import Cursor, Limit, decode_cursor, next_cursor
+
+router = APIRouter(prefix="/api/v1", tags=["offices"])
+
+
+class ContactView(BaseModel):
+    """An office's contact; offices may know each other's."""
+
+    state: State
+    name: str
+    email: str | None
+    language: str
+    version: int
+
+
+class InboxEntry(BaseModel):
+    """What an office was told: the notice's words in the office's language, and its public data."""
+
+    id: UUID
+    notice_id: UUID
+    kind: str
+    subject: str
+    text: str
+    content: dict[str, Any]
+    occurred_at: datetime
+    received_at: datetime
+    read_at: datetime | None
+
+
+class InboxPage(BaseModel):
+    """A page of an inbox, newest first."""
+
+    items: list[InboxEntry]
+    next_cursor: str | None
+    unread: int
+
+
+@router.get("/offices/{state}/contact", summary="How an office is reached")
+async def get_contact(state: State, runtime: RuntimeDep, _: CallerDep, response: Response) -> ContactView:
+    """The version is also the ETag."""
+    async with runtime.database.read() as connection:
+        return _contact(await recipients.office(connection, state), response)
+
+
+@router.put("/offices/{state}/contact", summary="Say how the own office is reached")
+async def put_contact(
+    state: State,
+    command: SetContact,
+    runtime: RuntimeDep,
+    caller: CallerDep,
+    response: Response,
+    if_match: Annotated[str | None, Header()] = None,
+) -> ContactView:
+    """Only the office itself; null removes the address, then it is told in its inbox alone."""
+    async with runtime.database.transaction() as connection:
+        row = await set_contact(
+            connection,
+            state,
+            command,
+            caller=caller,
+            served=frozenset(runtime.settings.states),
+            expected_version=_version(if_match),
+            now=datetime.now(UTC),
+        )
+    return _contact(row, response)
+
+
+@router.get("/inbox", summary="What the caller's office was told")
+async def get_inbox(
+    runtime: RuntimeDep, caller: CallerDep, unread: bool = False, limit: Limit = 50, cursor: Cursor = None
+) -> InboxPage:
+    """Newest first; `unread=true` leaves out what was read."""
+    state = caller.require_own_state()
+    async with runtime.database.read() as connection:
+        office = await recipients.office(connection, state)
+        rows = await deliveries.inbox(
+            connection, office["id"], before=decode_cursor(cursor), unread_only=unread, limit=limit + 1
+        )
+        count = await deliveries.unread_count(connection, office["id"])
+    items = [_entry(row, language=office["language"]) for row in rows[:limit]]
+    return InboxPage(items=items, next_cursor=next_cursor(rows, limit=limit), unread=count)
+
+
+@router.post("/inbox/{entry_id}/read", status_code=204, summary="Mark an entry as read")
+async def post_read(entry_id: UUID, runtime: RuntimeDep, caller: CallerDep) -> None:
+    """Idempotent; only in the own office's inbox."""
+    async with runtime.database.transaction() as connection:
+        await mark_read(connection, entry_id, caller=caller, now=datetime.now(UTC))
+
+
+def _contact(row: Record, response: Response) -> ContactView:
+    response.headers["ETag"] = f'"{row["version"]}"'
+    return ContactView(
+        state=row["state"],
+        name=row["name"],
+        email=row["address"],
+        language=row["language"],
+        version=row["version"],
+    )
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None:
+        return None
+    found = re.fullmatch(r'"([0-9]{1,9})"', if_match.strip())
+    if found is None:
+        raise Malformed('If-Match muss eine Version sein, z. B. "3".', 'If-Match must be a version, e.g. "3".')
+    return int(found[1])
+
+
+def _entry(row: Record, *, language: str) -> InboxEntry:
+    content = json.loads(row["content"])
+    letter = compose(row["kind"], content, language=language, name=None)
+    return InboxEntry(
+        id=row["id"],
+        notice_id=row["notice_id"],
+        kind=row["kind"],
+        subject=letter.subject,
+        text=letter.text,
+        content=content,
+        occurred_at=row["occurred_at"],
+        received_at=row["created_at"],
+        read_at=row["read_at"],
+    )

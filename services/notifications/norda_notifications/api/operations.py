@@ -1,0 +1,105 @@
+"""`/api/v1/notices` and `/api/v1/deliveries`: what was told, and what became of it; no address is shown."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from norda_common.web import CallerDep, RuntimeDep
+from pydantic import BaseModel
+
+from ..rules.addresses import masked
+from ..store import deliveries, notices
+from .paging import Cursor, Limit, decode_cursor, next_cursor
+
+router = APIRouter(prefix="/api/v1", tags=["operations"])
+
+
+class NoticeView(BaseModel):
+    """A notice and how many of its deliveries stand where, e.g. `{"delivered": 51, "due": 1}`."""
+
+    id: UUID
+    kind: str
+    state: str
+    subject_id: UUID
+    caused_by: UUID
+    occurred_at: datetime
+    created_at: datetime
+    deliveries: dict[str, int]
+
+
+class NoticePage(BaseModel):
+    """A page of notices, newest first."""
+
+    items: list[NoticeView]
+    next_cursor: str | None
+
+
+class DeliveryView(BaseModel):
+    """The fate of one delivery. `recipient` is masked; `last_error` is a kind and code."""
+
+    id: UUID
+    notice_id: UUID
+    kind: str
+    state: str
+    channel: str
+    status: str
+    recipient: str | None
+    attempts: int
+    due_at: datetime
+    settled_at: datetime | None
+    last_error: str | None
+    created_at: datetime
+
+
+class DeliveryPage(BaseModel):
+    """A page of deliveries, newest first."""
+
+    items: list[DeliveryView]
+    next_cursor: str | None
+
+
+@router.get("/notices", summary="What was told, newest first")
+async def list_notices(
+    runtime: RuntimeDep,
+    _: CallerDep,
+    kind: Annotated[str | None, Query(max_length=64)] = None,
+    subject_id: Annotated[UUID | None, Query(description="The event or organisation it is about")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> NoticePage:
+    """For everybody signed in; a notice names no recipient."""
+    async with runtime.database.read() as connection:
+        rows = await notices.newest(
+            connection, before=decode_cursor(cursor), kind=kind, subject_id=subject_id, limit=limit + 1
+        )
+    items = [NoticeView(**{**row, "deliveries": json.loads(row["deliveries"])}) for row in rows[:limit]]
+    return NoticePage(items=items, next_cursor=next_cursor(rows, limit=limit))
+
+
+@router.get("/deliveries", summary="What became of each notice (operators)")
+async def list_deliveries(
+    runtime: RuntimeDep,
+    caller: CallerDep,
+    status: Literal["due", "delivered", "failed", "dropped"] | None = None,
+    channel: Literal["email", "inbox"] | None = None,
+    notice_id: UUID | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> DeliveryPage:
+    """`status=due` is what waits, `status=failed` what was refused for good."""
+    caller.require_operator()
+    async with runtime.database.read() as connection:
+        rows = await deliveries.newest(
+            connection,
+            status=status,
+            channel=channel,
+            notice_id=notice_id,
+            before=decode_cursor(cursor),
+            limit=limit + 1,
+        )
+    items = [DeliveryView(**{**row, "recipient": masked(row["address"])}) for row in rows[:limit]]
+    return DeliveryPage(items=items, next_cursor=next_cursor(rows, limit=limit))

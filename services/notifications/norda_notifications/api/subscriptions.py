@@ -1,0 +1,172 @@
+"""`/api/v1/subscriptions` and `/api/v1/suppressions`: kept by the offices, each its own state's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from asyncpg import Record
+from fastapi import APIRouter, Query, Response
+from norda_common.errors import NotFound
+from norda_common.web import CallerDep, RuntimeDep
+from pydantic import BaseModel
+
+from ..rules.addresses import address_key
+from ..rules.topics import TopicKind
+from ..store import subscriptions
+from ..usecases.object import Suppress, suppress
+from ..usecases.subscribe import Subscribe, end_subscription, subscribe
+from .paging import Cursor, Limit, decode_cursor, next_cursor
+
+router = APIRouter(prefix="/api/v1", tags=["subscriptions"])
+
+
+class TopicView(BaseModel):
+    """What is subscribed to."""
+
+    kind: str
+    value: str
+
+
+class ConsentView(BaseModel):
+    """The consent the subscription rests on."""
+
+    given_at: datetime
+    wording: str
+
+
+class SubscriptionView(BaseModel):
+    """A subscription as its own state's office sees it. `suppressed`: the address objected and gets nothing."""
+
+    id: UUID
+    state: str
+    email: str
+    name: str | None
+    language: str
+    topic: TopicView
+    consent: ConsentView
+    created_at: datetime
+    ended_at: datetime | None
+    suppressed: bool
+    version: int
+
+
+class SubscriptionPage(BaseModel):
+    """A page of subscriptions."""
+
+    items: list[SubscriptionView]
+    next_cursor: str | None
+
+
+class SuppressionView(BaseModel):
+    """An objection is in force."""
+
+    suppressed: bool = True
+    was_known: bool
+
+
+@router.post(
+    "/subscriptions",
+    status_code=201,
+    summary="Subscribe a person, with their consent",
+    responses={200: {"description": "The person has this subscription already"}},
+)
+async def post_subscription(
+    command: Subscribe, runtime: RuntimeDep, caller: CallerDep, response: Response
+) -> SubscriptionView:
+    """The subscription belongs to the caller's state. It takes effect for what happens from now on."""
+    async with runtime.database.transaction() as connection:
+        row, created = await subscribe(
+            connection,
+            command,
+            caller=caller,
+            served=frozenset(runtime.settings.states),
+            now=datetime.now(UTC),
+        )
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = f"/api/v1/subscriptions/{row['id']}"
+    return _view(row)
+
+
+@router.get("/subscriptions", summary="The own state's running subscriptions")
+async def list_subscriptions(
+    runtime: RuntimeDep,
+    caller: CallerDep,
+    kind: TopicKind | None = None,
+    value: Annotated[str | None, Query(max_length=64)] = None,
+    email: Annotated[str | None, Query(max_length=320)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> SubscriptionPage:
+    """In the order they were entered."""
+    state = caller.require_own_state()
+    async with runtime.database.read() as connection:
+        rows = await subscriptions.of_state(
+            connection,
+            state,
+            after=decode_cursor(cursor),
+            limit=limit + 1,
+            kind=kind.value if kind else None,
+            value=value,
+            address_key=address_key(email) if email else None,
+        )
+    return SubscriptionPage(items=[_view(row) for row in rows[:limit]], next_cursor=next_cursor(rows, limit=limit))
+
+
+@router.get("/subscriptions/{subscription_id}", summary="One subscription of the own state")
+async def get_subscription(subscription_id: UUID, runtime: RuntimeDep, caller: CallerDep) -> SubscriptionView:
+    """Also an ended one: it is the record of the consent."""
+    state = caller.require_own_state()
+    async with runtime.database.read() as connection:
+        row = await subscriptions.get(connection, subscription_id)
+    # Another state's subscription is personal data the caller has nothing to do with: it does not exist for them.
+    if row is None or row["state"] != state.value:
+        raise NotFound("Dieses Abonnement gibt es nicht.", "There is no such subscription.")
+    return _view(row)
+
+
+@router.delete("/subscriptions/{subscription_id}", status_code=204, summary="End a subscription of the own state")
+async def delete_subscription(subscription_id: UUID, runtime: RuntimeDep, caller: CallerDep) -> None:
+    """Idempotent; holds for mails already waiting as well."""
+    async with runtime.database.transaction() as connection:
+        await end_subscription(
+            connection,
+            subscription_id,
+            caller=caller,
+            served=frozenset(runtime.settings.states),
+            now=datetime.now(UTC),
+        )
+
+
+@router.post("/suppressions", status_code=201, summary="Record an objection (Art. 21 GDPR)")
+async def post_suppression(
+    command: Suppress, runtime: RuntimeDep, caller: CallerDep, response: Response
+) -> SuppressionView:
+    """The address gets no subscription notice of any state any more; messages about its registrations go on."""
+    async with runtime.database.transaction() as connection:
+        new = await suppress(
+            connection,
+            command,
+            caller=caller,
+            served=frozenset(runtime.settings.states),
+            now=datetime.now(UTC),
+        )
+    response.status_code = 201 if new else 200
+    return SuppressionView(was_known=not new)
+
+
+def _view(row: Record) -> SubscriptionView:
+    return SubscriptionView(
+        id=row["id"],
+        state=row["state"],
+        email=row["email"],
+        name=row["name"],
+        language=row["language"],
+        topic=TopicView(kind=row["topic_kind"], value=row["topic_value"]),
+        consent=ConsentView(given_at=row["consent_given_at"], wording=row["consent_wording"]),
+        created_at=row["created_at"],
+        ended_at=row["ended_at"],
+        suppressed=row["suppressed"],
+        version=row["version"],
+    )

@@ -1,0 +1,75 @@
+"""From a notice's content to the values its words use and the facts listed below them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from norda_common.contracts.events import PublishedEvent
+from norda_common.contracts.registry import Organisation, RegisterEntry
+from norda_common.states import State
+
+from .times import day, when
+
+Facts = list[tuple[str, str]]
+
+
+def facts_of(content: Mapping[str, Any], *, words: Mapping[str, Any], language: str) -> tuple[dict[str, Any], Facts]:
+    """Values for the placeholders, and (label, value) pairs."""
+    if "organisation" in content:
+        organisation = Organisation.model_validate(content["organisation"])
+        return _relocation(organisation, told_office=content["told_office"], words=words)
+    event = PublishedEvent.model_validate(content["event"])
+    status = content.get("registration", {}).get("status")
+    return _event(event, waiting=status == "waitlisted", words=words, language=language)
+
+
+def _event(
+    event: PublishedEvent, *, waiting: bool, words: Mapping[str, Any], language: str
+) -> tuple[dict[str, Any], Facts]:
+    title = event.title_en if language == "en" and event.title_en else event.title
+    values = {
+        "title": title,
+        "day": day(event.starts_at, zone=event.time_zone, language=language),
+        "reason": event.cancellation_reason or "",
+        "waiting": waiting,
+    }
+    facts = [(words["when"], when(event.starts_at, event.ends_at, zone=event.time_zone, language=language))]
+    if event.venue:
+        facts.append((words["where"], event.venue))
+    hosts = [_state_label(host.state) for host in event.hosts if host.state]
+    if hosts:
+        facts.append((words["hosts"], ", ".join(hosts)))
+    return values, facts
+
+
+def _relocation(
+    organisation: Organisation, *, told_office: str, words: Mapping[str, Any]
+) -> tuple[dict[str, Any], Facts]:
+    new_office = _state_label(organisation.responsible_state)
+    values = {
+        "title": organisation.legal_name,
+        "arriving": told_office == organisation.responsible_state,
+        "new_office": new_office,
+    }
+    seat = organisation.seat
+    facts = [(words["new_seat"], " ".join(part for part in (seat.postal_code, seat.place) if part))]
+    if organisation.previous_state:
+        facts.append((words["old_office"], _state_label(organisation.previous_state)))
+    facts.append((words["new_office"], new_office))
+    for entry in organisation.register_entries:
+        facts.append((words["old_entry" if entry.valid_to else "new_entry"], _entry(entry)))
+    return values, facts
+
+
+def _entry(entry: RegisterEntry) -> str:
+    number = " ".join(part for part in (entry.court, entry.type, entry.number, entry.suffix) if part)
+    return f"{number} (EUID {entry.euid})" if entry.euid else number
+
+
+def _state_label(code: str) -> str:
+    """A state's name; a code this release does not know stands for itself."""
+    try:
+        return State(code).label
+    except ValueError:
+        return code.upper()

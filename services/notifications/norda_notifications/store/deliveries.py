@@ -1,0 +1,121 @@
+"""Deliveries under way: claimed with a lease, settled by its holder; and what operators and offices see of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common.database import Connection, affected
+
+_CLAIM = """
+with due as (
+    select id from delivery
+    where status = 'due' and channel = 'email' and due_at <= $2 and (lease_until is null or lease_until <= $2)
+    order by due_at, id limit $4
+    for update skip locked
+), claimed as (
+    update delivery set lease_owner = $1, lease_until = $3, attempts = attempts + 1
+    from due where delivery.id = due.id
+    returning delivery.*
+)
+select d.id, d.notice_id, d.state, d.attempts, d.created_at, d.reasons, d.unsubscribe_token, d.registration_id,
+       n.kind, n.content, n.traceparent, n.caused_by, r.address, r.name, r.language,
+       -- Objections and unsubscriptions hold at once, also for what was written before them.
+       d.unsubscribe_token is not null and (
+           exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8')))
+           or not exists (select from jsonb_to_recordset(d.reasons) as reason(id uuid)
+                          join subscription s on s.id = reason.id where s.ended_at is null)) as unwanted
+from claimed d join notice n on n.id = d.notice_id left join recipient r on r.id = d.recipient_id
+order by d.due_at, d.id
+"""
+_SETTLE = """
+update delivery set status = $3, settled_at = $4, last_error = $5, lease_owner = null, lease_until = null
+where id = $1 and lease_owner = $2 and status = 'due'
+"""
+_POSTPONE = """
+update delivery set due_at = $3, last_error = $4, lease_owner = null, lease_until = null
+where id = $1 and lease_owner = $2 and status = 'due'
+"""
+_LIST = """
+select d.id, d.notice_id, n.kind, d.state, d.channel, d.status, d.attempts, d.due_at, d.settled_at, d.last_error,
+       d.created_at, r.address
+from delivery d join notice n on n.id = d.notice_id left join recipient r on r.id = d.recipient_id
+where ($1::text is null or d.status = $1) and ($2::text is null or d.channel = $2)
+  and ($3::uuid is null or d.notice_id = $3) and ($4::uuid is null or d.id < $4)
+order by d.id desc limit $5
+"""
+_BY_TOKEN = """
+select d.id, d.recipient_id, d.reasons, r.language,
+       array(select s.id from jsonb_to_recordset(d.reasons) as reason(id uuid) join subscription s on s.id = reason.id
+             where s.ended_at is null) as running
+from delivery d left join recipient r on r.id = d.recipient_id
+where d.unsubscribe_token = $1
+"""
+_INBOX = """
+select d.id, d.notice_id, n.kind, n.content, n.occurred_at, d.created_at, d.read_at
+from delivery d join notice n on n.id = d.notice_id
+where d.recipient_id = $1 and d.channel = 'inbox' and ($2::uuid is null or d.id < $2)
+  and (not $3 or d.read_at is null)
+order by d.id desc limit $4
+"""
+_UNREAD = "select count(*) from delivery where recipient_id = $1 and channel = 'inbox' and read_at is null"
+_READ = """
+update delivery set read_at = coalesce(read_at, $3) where id = $1 and recipient_id = $2 and channel = 'inbox'
+"""
+
+
+async def claim(
+    connection: Connection, *, owner: UUID, now: datetime, lease_until: datetime, limit: int
+) -> list[Record]:
+    """Take due mails, oldest first, that nobody holds or whose holder's lease ran out; several workers may ask at once."""
+    return await connection.fetch(_CLAIM, owner, now, lease_until, limit)
+
+
+async def settle(
+    connection: Connection, delivery_id: UUID, *, owner: UUID, status: str, error: str | None, now: datetime
+) -> bool:
+    """End a delivery and lock its row; False when another worker holds it or ended it."""
+    return affected(await connection.execute(_SETTLE, delivery_id, owner, status, now, error)) == 1
+
+
+async def postpone(
+    connection: Connection, delivery_id: UUID, *, owner: UUID, due_at: datetime, error: str | None
+) -> None:
+    """Give a delivery back, to be tried at `due_at`."""
+    await connection.execute(_POSTPONE, delivery_id, owner, due_at, error)
+
+
+async def newest(
+    connection: Connection,
+    *,
+    status: str | None,
+    channel: str | None,
+    notice_id: UUID | None,
+    before: UUID | None,
+    limit: int,
+) -> list[Record]:
+    """Deliveries, newest first, with the address (to be masked)."""
+    return await connection.fetch(_LIST, status, channel, notice_id, before, limit)
+
+
+async def by_unsubscribe_token(connection: Connection, token: str) -> Record | None:
+    """The delivery whose mail carried this link, with the subscriptions behind it that still run."""
+    return await connection.fetchrow(_BY_TOKEN, token)
+
+
+async def inbox(
+    connection: Connection, recipient_id: UUID, *, before: UUID | None, unread_only: bool, limit: int
+) -> list[Record]:
+    """An inbox, newest first."""
+    return await connection.fetch(_INBOX, recipient_id, before, unread_only, limit)
+
+
+async def unread_count(connection: Connection, recipient_id: UUID) -> int:
+    """How many entries are unread."""
+    return int(await connection.fetchval(_UNREAD, recipient_id))
+
+
+async def mark_read(connection: Connection, delivery_id: UUID, *, recipient_id: UUID, now: datetime) -> bool:
+    """Mark an entry as read; idempotent. False when it is not in this inbox."""
+    return affected(await connection.execute(_READ, delivery_id, recipient_id, now)) == 1

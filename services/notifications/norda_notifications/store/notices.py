@@ -1,0 +1,164 @@
+"""Notices, and the deliveries each gives rise to: written once whatever is redelivered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common.contracts.envelope import Received
+from norda_common.database import Connection, affected
+
+from ..rules.topics import Matches
+
+_BEGAN = "select began_at from beginning"
+_INSERT = """
+insert into notice (id, kind, state, subject_id, caused_by, source, occurred_at, content, traceparent, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+on conflict (source, caused_by) do nothing
+returning id
+"""
+# One row per person: the reasons are all the matching subscriptions, the state is that of the oldest of them.
+_TO_SUBSCRIBERS = """
+insert into delivery (notice_id, recipient_id, state, channel, occasion, precedence, reasons, unsubscribe_token,
+                      due_at, created_at)
+select $1, s.recipient_id, (array_agg(s.state order by s.created_at, s.id))[1], 'email', $2, $3,
+       jsonb_agg(jsonb_build_object('id', s.id, 'kind', s.topic_kind, 'value', s.topic_value)
+                 order by s.created_at, s.id),
+       -- 244 random bits (RFC 9562, version 4, twice): nobody guesses another person's link.
+       replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), $4, $5
+from subscription s join recipient r on r.id = s.recipient_id
+where s.ended_at is null and s.created_at <= $6
+  and (s.topic_kind, s.topic_value) in (
+        select 'state', unnest($7::text[]) union all select 'competence', unnest($8::text[])
+        union all select 'cluster', unnest($9::text[]) union all select 'event', $10::text)
+  and not exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8')))
+group by s.recipient_id
+on conflict (recipient_id, channel, occasion) do nothing
+"""
+# The participant's own notice takes the place of a subscriber's one that no worker has taken yet.
+_TO_ONE = """
+insert into delivery as d (notice_id, recipient_id, state, channel, occasion, precedence, registration_id,
+                           status, attempts, due_at, settled_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, case $8 when 'delivered' then 1 else 0 end, $9,
+        case $8 when 'delivered' then $9::timestamptz end, $9)
+on conflict (recipient_id, channel, occasion) do update
+    set notice_id = excluded.notice_id, state = excluded.state, precedence = excluded.precedence,
+        registration_id = excluded.registration_id, reasons = '[]', unsubscribe_token = null, due_at = excluded.due_at
+    where d.precedence < excluded.precedence and d.status = 'due' and d.attempts = 0
+returning d.id
+"""
+_LIST = """
+select n.id, n.kind, n.state, n.subject_id, n.caused_by, n.occurred_at, n.created_at,
+       (select coalesce(jsonb_object_agg(status, number), '{}')
+        from (select status, count(*) as number from delivery where notice_id = n.id group by status) as counted)
+       as deliveries
+from notice n
+where ($1::uuid is null or n.id < $1) and ($2::text is null or n.kind = $2) and ($3::uuid is null or n.subject_id = $3)
+order by n.id desc limit $4
+"""
+_ERASE = """
+update delivery set status = case status when 'due' then 'dropped' else status end, recipient_id = null,
+                    settled_at = coalesce(settled_at, $2)
+from (select id, recipient_id from delivery where registration_id = $1 for update) as old
+where delivery.id = old.id
+returning old.recipient_id
+"""
+
+
+async def began_at(connection: Connection) -> datetime:
+    """When this database began."""
+    began: datetime = await connection.fetchval(_BEGAN)
+    return began
+
+
+async def insert(
+    connection: Connection,
+    notice_id: UUID,
+    *,
+    kind: str,
+    record: Received,
+    subject_id: UUID,
+    content: Mapping[str, Any],
+    traceparent: str | None,
+    now: datetime,
+) -> bool:
+    """Write a notice; False when this record has given rise to it before."""
+    written = await connection.fetchval(
+        _INSERT,
+        notice_id,
+        kind,
+        record.state.value,
+        subject_id,
+        record.event_id,
+        record.source,
+        record.time,
+        json.dumps(content),
+        traceparent,
+        now,
+    )
+    return written is not None
+
+
+async def address_subscribers(
+    connection: Connection,
+    notice_id: UUID,
+    *,
+    matches: Matches,
+    occasion: str,
+    precedence: int,
+    occurred_at: datetime,
+    due_at: datetime,
+    now: datetime,
+) -> int:
+    """One due mail to each person with a matching subscription from before the change, objections aside; how many."""
+    status = await connection.execute(
+        _TO_SUBSCRIBERS,
+        notice_id,
+        occasion,
+        precedence,
+        due_at,
+        now,
+        occurred_at,
+        matches.states,
+        matches.competences,
+        matches.clusters,
+        matches.event,
+    )
+    return affected(status)
+
+
+async def address_one(
+    connection: Connection,
+    notice_id: UUID,
+    *,
+    recipient_id: UUID,
+    state: str,
+    channel: str,
+    occasion: str,
+    precedence: int,
+    registration_id: UUID | None,
+    now: datetime,
+) -> UUID | None:
+    """One delivery to one recipient, a mail due or an inbox entry delivered; None when they were told already."""
+    status = "delivered" if channel == "inbox" else "due"
+    delivery_id: UUID | None = await connection.fetchval(
+        _TO_ONE, notice_id, recipient_id, state, channel, occasion, precedence, registration_id, status, now
+    )
+    return delivery_id
+
+
+async def newest(
+    connection: Connection, *, before: UUID | None, kind: str | None, subject_id: UUID | None, limit: int
+) -> list[Record]:
+    """Notices, newest first, with how many deliveries stand where."""
+    return await connection.fetch(_LIST, before, kind, subject_id, limit)
+
+
+async def erase_registration(connection: Connection, registration_id: UUID, *, now: datetime) -> list[UUID]:
+    """Part the deliveries of a registration from their person, unsent ones are dropped; who that was."""
+    rows = await connection.fetch(_ERASE, registration_id, now)
+    return sorted({row["recipient_id"] for row in rows if row["recipient_id"]})

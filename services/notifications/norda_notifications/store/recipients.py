@@ -1,0 +1,85 @@
+"""Recipients and objections: the only tables that hold addresses (objections only as hashes)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common.database import Connection
+from norda_common.states import State
+
+from ..rules.addresses import address_hash, address_key
+
+_PERSON = """
+insert into recipient (kind, address, address_key, name, language, changed_at)
+values ('person', $1, $2, $3, $4, $5)
+on conflict (address_key) where kind = 'person' do update
+    set name = coalesce(excluded.name, recipient.name), language = excluded.language,
+        changed_at = case when (recipient.name, recipient.language) is distinct from
+                               (coalesce(excluded.name, recipient.name), excluded.language)
+                          then excluded.changed_at else recipient.changed_at end
+returning id
+"""
+_OFFICE = "select id, state, name, address, language, version from recipient where kind = 'office' and state = $1"
+_LOCK_OFFICE = _OFFICE + " for update"
+_SET_CONTACT = """
+update recipient set name = $2, address = $3, address_key = $4, language = $5, version = version + 1, changed_at = $6
+where kind = 'office' and state = $1
+returning id, state, name, address, language, version
+"""
+_SUPPRESS = """
+insert into suppression (address_hash, state, created_at) values ($1, $2, $3)
+on conflict (address_hash) do nothing
+returning created_at
+"""
+_SUPPRESSED = "select created_at from suppression where address_hash = $1"
+_FORGET = """
+delete from recipient
+where kind = 'person' and id = any($1::uuid[])
+  and not exists (select from subscription where recipient_id = recipient.id and ended_at is null)
+  and not exists (select from delivery where recipient_id = recipient.id)
+"""
+
+
+async def upsert_person(
+    connection: Connection, address: str, *, name: str | None, language: str, now: datetime
+) -> UUID:
+    """The person with this address, entered if new; the latest name and language hold. Locks the row."""
+    recipient_id: UUID = await connection.fetchval(_PERSON, address[:320], address_key(address), name, language, now)
+    return recipient_id
+
+
+async def office(connection: Connection, state: State, *, lock: bool = False) -> Record:
+    """A state's office; there is always one."""
+    row = await connection.fetchrow(_LOCK_OFFICE if lock else _OFFICE, state.value)
+    if row is None:
+        raise LookupError(f"no office of {state.value}")
+    return row
+
+
+async def set_office_contact(
+    connection: Connection, state: State, *, name: str, address: str | None, language: str, now: datetime
+) -> Record:
+    """Write an office's contact; the version grows."""
+    key = None if address is None else address_key(address)
+    row = await connection.fetchrow(_SET_CONTACT, state.value, name, address, key, language, now)
+    if row is None:
+        raise LookupError(f"no office of {state.value}")
+    return row
+
+
+async def suppress(connection: Connection, address: str, *, state: State, now: datetime) -> bool:
+    """Remember an objection; False when it was known."""
+    return await connection.fetchval(_SUPPRESS, address_hash(address), state.value, now) is not None
+
+
+async def suppressed_since(connection: Connection, address: str) -> datetime | None:
+    """When this address objected; None when it did not."""
+    since: datetime | None = await connection.fetchval(_SUPPRESSED, address_hash(address))
+    return since
+
+
+async def forget(connection: Connection, recipient_ids: list[UUID]) -> None:
+    """Delete those persons who subscribe to nothing and to whom no delivery refers any more."""
+    await connection.execute(_FORGET, recipient_ids)

@@ -1,0 +1,96 @@
+"""Subscriptions; an ended one stays as the record of the consent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common.database import Connection
+from norda_common.states import State
+
+_COLUMNS = """
+s.id, s.state, s.topic_kind, s.topic_value, s.consent_given_at, s.consent_wording, s.created_at, s.ended_at, s.ended_by,
+s.version, r.address as email, r.name, r.language,
+exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8'))) as suppressed
+"""
+_INSERT = """
+insert into subscription (id, state, recipient_id, topic_kind, topic_value, consent_given_at, consent_wording,
+                          created_at, created_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (state, recipient_id, topic_kind, topic_value) where ended_at is null do nothing
+"""
+_RUNNING = f"""
+select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id
+where s.state = $1 and s.recipient_id = $2 and s.topic_kind = $3 and s.topic_value = $4 and s.ended_at is null
+"""
+_GET = f"select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id where s.id = $1"
+_LIST = f"""
+select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id
+where s.state = $1 and ($2::uuid is null or s.id > $2) and s.ended_at is null
+  and ($3::text is null or s.topic_kind = $3) and ($4::text is null or s.topic_value = $4)
+  and ($5::text is null or r.address_key = $5)
+order by s.id limit $6
+"""
+_END = """
+update subscription set ended_at = $2, ended_by = $3, version = version + 1
+where id = any($1::uuid[]) and ended_at is null
+"""
+
+
+async def insert(
+    connection: Connection,
+    subscription_id: UUID,
+    *,
+    state: State,
+    recipient_id: UUID,
+    kind: str,
+    value: str,
+    consent_given_at: datetime,
+    consent_wording: str,
+    created_by: str,
+    now: datetime,
+) -> bool:
+    """Enter a subscription; False when the person has the same one running."""
+    status = await connection.execute(
+        _INSERT,
+        subscription_id,
+        state.value,
+        recipient_id,
+        kind,
+        value,
+        consent_given_at,
+        consent_wording,
+        now,
+        created_by,
+    )
+    return status.endswith(" 1")
+
+
+async def running(connection: Connection, state: State, *, recipient_id: UUID, kind: str, value: str) -> Record | None:
+    """The running subscription of a person to a topic, kept by this state."""
+    return await connection.fetchrow(_RUNNING, state.value, recipient_id, kind, value)
+
+
+async def get(connection: Connection, subscription_id: UUID) -> Record | None:
+    """A subscription, running or ended."""
+    return await connection.fetchrow(_GET, subscription_id)
+
+
+async def of_state(
+    connection: Connection,
+    state: State,
+    *,
+    after: UUID | None,
+    limit: int,
+    kind: str | None,
+    value: str | None,
+    address_key: str | None,
+) -> list[Record]:
+    """A state's running subscriptions in the order of their ids."""
+    return await connection.fetch(_LIST, state.value, after, kind, value, address_key, limit)
+
+
+async def end(connection: Connection, subscription_ids: list[UUID], *, ended_by: str, now: datetime) -> None:
+    """End those that still run."""
+    await connection.execute(_END, subscription_ids, now, ended_by)

@@ -1,0 +1,61 @@
+"""Settling what became of a mail: delivered, failed for good, postponed or dropped; with its event.
+
+A delivery is claimed under a lease and settled only by the lease's holder, so that of two workers one result counts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common import outbox
+from norda_common.contracts.notifications import DELIVERY, Delivery
+from norda_common.database import Connection
+from norda_common.states import State
+
+from ..rules.retries import Outcome, next_attempt
+from ..store import deliveries
+
+
+async def settle(
+    connection: Connection, claimed: Record, *, owner: UUID, outcome: Outcome, error: str | None, now: datetime
+) -> None:
+    """Record an attempt's outcome; a final one is published. Without effect when the lease was lost."""
+    again = next_attempt(outcome, attempts=claimed["attempts"], created_at=claimed["created_at"], now=now)
+    if outcome is not Outcome.ACCEPTED and again is not None:
+        await deliveries.postpone(connection, claimed["id"], owner=owner, due_at=again, error=error)
+        return
+    status = "delivered" if outcome is Outcome.ACCEPTED else "failed"
+    if not await deliveries.settle(connection, claimed["id"], owner=owner, status=status, error=error, now=now):
+        return
+    await outbox.append(
+        connection,
+        DELIVERY.event(
+            status,
+            _data(claimed, outcome=status, now=now),
+            state=State(claimed["state"]),
+            key=claimed["id"],
+            sequence=claimed["attempts"],
+            time=now,
+        ),
+    )
+
+
+async def drop(connection: Connection, claimed: Record, *, owner: UUID, reason: str, now: datetime) -> None:
+    """End a delivery that must not be made any more: an objection, an unsubscription, an erasure."""
+    await deliveries.settle(connection, claimed["id"], owner=owner, status="dropped", error=reason, now=now)
+
+
+def _data(claimed: Record, *, outcome: str, now: datetime) -> Delivery:
+    return Delivery(
+        delivery_id=claimed["id"],
+        notice_id=claimed["notice_id"],
+        responsible_state=claimed["state"],
+        notice=claimed["kind"],
+        channel="email",
+        outcome=outcome,
+        caused_by=claimed["caused_by"],
+        attempts=claimed["attempts"],
+        changed_at=now,
+    )

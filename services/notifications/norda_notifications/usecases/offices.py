@@ -1,0 +1,58 @@
+"""The offices: their contact, and their inbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common.auth import Caller
+from norda_common.database import Connection
+from norda_common.errors import NotFound, StaleVersion
+from norda_common.input import Command, Line
+from norda_common.states import State
+from pydantic import Field
+
+from ..rules.addresses import EmailAddress
+from ..store import deliveries, recipients
+from .served import require_served
+
+
+class SetContact(Command):
+    """How an office is reached; without an address it is told in its inbox only."""
+
+    name: Annotated[Line, Field(max_length=200, examples=["Wirtschaftsförderung Bremen"])]
+    email: EmailAddress | None = Field(examples=["office@hb.example"])
+    language: Literal["de", "en"] = "de"
+
+
+async def set_contact(
+    connection: Connection,
+    state: State,
+    command: SetContact,
+    *,
+    caller: Caller,
+    served: frozenset[State],
+    expected_version: int | None,
+    now: datetime,
+) -> Record:
+    """Write the office's own contact. Raises Forbidden, Conflict, StaleVersion."""
+    caller.require_state(state)
+    require_served(caller, served)
+    office = await recipients.office(connection, state, lock=True)
+    if expected_version is not None and expected_version != office["version"]:
+        raise StaleVersion(
+            f"Die Angaben haben inzwischen Version {office['version']}.",
+            f"The contact has version {office['version']} by now.",
+        )
+    return await recipients.set_office_contact(
+        connection, state, name=command.name, address=command.email, language=command.language, now=now
+    )
+
+
+async def mark_read(connection: Connection, entry_id: UUID, *, caller: Caller, now: datetime) -> None:
+    """Mark an entry of the caller's office as read; idempotent. Raises NotFound."""
+    office = await recipients.office(connection, caller.require_own_state())
+    if not await deliveries.mark_read(connection, entry_id, recipient_id=office["id"], now=now):
+        raise NotFound("Diesen Eintrag gibt es in Ihrem Eingang nicht.", "There is no such entry in your inbox.")

@@ -1,0 +1,107 @@
+"""Subscribing a person to a topic, by an office that has their consent; and ending it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common.auth import Caller
+from norda_common.database import Connection
+from norda_common.errors import FieldError, InvalidInput, NotFound, Text
+from norda_common.identifiers import new_id
+from norda_common.input import Command, Line, Paragraph
+from norda_common.states import State
+from pydantic import AwareDatetime, Field
+
+from ..rules.addresses import EmailAddress
+from ..rules.topics import TopicKind, normal_value
+from ..store import recipients, subscriptions
+from .served import require_served
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class TopicChoice(Command):
+    """What is subscribed to: `BAT` includes `BAT-02`; `event` takes the event's id."""
+
+    kind: TopicKind
+    value: Annotated[Line, Field(max_length=64, examples=["BAT"])]
+
+
+class ConsentGiven(Command):
+    """When and to which words the person agreed (section 7 UWG)."""
+
+    given_at: AwareDatetime
+    wording: Annotated[Paragraph, Field(min_length=1, examples=["newsletter-2026-1"])]
+
+
+class Subscribe(Command):
+    """Tell this person about this topic by mail."""
+
+    email: EmailAddress = Field(examples=["person@ex-005.example"])
+    name: Annotated[Line, Field(max_length=200)] | None = None
+    language: Literal["de", "en"] = "de"
+    topic: TopicChoice
+    consent: ConsentGiven
+
+
+async def subscribe(
+    connection: Connection, command: Subscribe, *, caller: Caller, served: frozenset[State], now: datetime
+) -> tuple[Record, bool]:
+    """Enter the subscription in the caller's state; the same person and topic again gives the running one (False).
+
+    Raises Forbidden, Conflict (state_not_served), InvalidInput. An address that objected is entered and still gets nothing.
+    """
+    state = require_served(caller, served)
+    value = _checked(command, now=now)
+    recipient_id = await recipients.upsert_person(
+        connection, command.email, name=command.name, language=command.language, now=now
+    )
+    kind = command.topic.kind.value
+    created = await subscriptions.insert(
+        connection,
+        new_id(),
+        state=state,
+        recipient_id=recipient_id,
+        kind=kind,
+        value=value,
+        consent_given_at=command.consent.given_at,
+        consent_wording=command.consent.wording,
+        created_by=caller.subject,
+        now=now,
+    )
+    row = await subscriptions.running(connection, state, recipient_id=recipient_id, kind=kind, value=value)
+    if row is None:
+        raise LookupError("the subscription just entered is gone")
+    return row, created
+
+
+async def end_subscription(
+    connection: Connection, subscription_id: UUID, *, caller: Caller, served: frozenset[State], now: datetime
+) -> None:
+    """End it, by the office of its state; idempotent. Raises NotFound, Forbidden."""
+    require_served(caller, served)
+    row = await subscriptions.get(connection, subscription_id)
+    if row is None:
+        raise NotFound("Dieses Abonnement gibt es nicht.", "There is no such subscription.")
+    caller.require_state(State(row["state"]))
+    await subscriptions.end(connection, [subscription_id], ended_by="office", now=now)
+
+
+def _checked(command: Subscribe, *, now: datetime) -> str:
+    errors: list[FieldError] = []
+    value = normal_value(command.topic.kind, command.topic.value)
+    if value is None:
+        text = Text(
+            f"{command.topic.value!r} gibt es als {command.topic.kind.value} nicht",
+            f"there is no {command.topic.kind.value} {command.topic.value!r}",
+        )
+        errors.append(FieldError(field="topic.value", code="unknown_topic", text=text))
+    if command.consent.given_at > now + CLOCK_TOLERANCE:
+        text = Text("liegt in der Zukunft", "is in the future")
+        errors.append(FieldError(field="consent.given_at", code="in_the_future", text=text))
+    if value is None or errors:
+        raise InvalidInput.of(errors)
+    return value

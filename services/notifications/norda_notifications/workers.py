@@ -1,0 +1,190 @@
+"""The postman: takes due mails under a lease, sends several at once, and settles each in a transaction of its own.
+
+Invariants: a mail is settled only after the server's verdict, so it is never lost; a worker that dies leaves its mails to
+the next one when the lease ends. Between the server's acceptance and the commit lies the only window for a duplicate,
+which then bears the same Message-ID (docs/decisions/0042-mail-at-least-once.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+from asyncpg import Record
+from norda_common.database import is_transient
+from norda_common.identifiers import new_id
+from norda_common.runtime import Runtime
+from norda_common.telemetry import context_of, meter, tracer
+from opentelemetry.trace import Span, SpanKind, StatusCode
+
+from .mail.letters import compose
+from .mail.message import UnusableAddressError, build
+from .mail.smtp import MailServer, Verdict
+from .rules.retries import Outcome
+from .settings import NotificationsSettings, settings_of_process
+from .store import deliveries
+from .usecases.deliver import drop, settle
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 0.3
+PAUSE_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""While no server takes mail, one mail at a time asks again."""
+FINISH_SECONDS = 4.0
+"""What mails under way get when the process stops; the whole stop may take ten seconds."""
+FAULT = "mail"
+
+
+async def deliver_mail(runtime: Runtime) -> None:
+    """Deliver due mails until cancelled. Safe in several replicas at once."""
+    settings = settings_of_process()
+    server = MailServer(settings.smtp_url.get_secret_value(), timeout_seconds=settings.mail_timeout_seconds)
+    await Postman(runtime, settings, server).run()
+
+
+class Postman:
+    """One process's mail delivery; `owner` marks its leases."""
+
+    def __init__(self, runtime: Runtime, settings: NotificationsSettings, server: MailServer) -> None:
+        self.owner = new_id()
+        self._runtime = runtime
+        self._settings = settings
+        self._server = server
+        self._lease = timedelta(seconds=2 * settings.mail_timeout_seconds)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._unreachable_in_a_row = 0
+        self._sent = meter().create_counter("norda.mail.attempts", unit="{mail}")
+
+    async def run(self) -> None:
+        """Claim and send until cancelled; then let what is under way finish."""
+        try:
+            while True:
+                await self._round()
+        finally:
+            if self._under_way:
+                _, late = await asyncio.wait(self._under_way, timeout=FINISH_SECONDS)
+                for task in late:
+                    task.cancel()
+            await self._server.close()
+
+    async def _round(self) -> None:
+        if self._unreachable_in_a_row:
+            await self._wait_for(asyncio.ALL_COMPLETED)
+            await asyncio.sleep(PAUSE_SECONDS[min(self._unreachable_in_a_row, len(PAUSE_SECONDS)) - 1])
+        free = 1 if self._unreachable_in_a_row else self._settings.mail_parallel - len(self._under_way)
+        claimed = await self._claim(free) if free else []
+        for row in claimed:
+            self._under_way.add(asyncio.create_task(self._deliver(row)))
+        if len(claimed) == free:
+            await self._wait_for(asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(POLL_SECONDS)
+            await self._wait_for(asyncio.FIRST_COMPLETED, timeout=0)
+
+    async def _wait_for(self, when: str, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - passed on to wait
+        """Wait for mails under way; a fault that no attempt expects ends the worker, which is started again and says why."""
+        if not self._under_way:
+            return
+        done, self._under_way = await asyncio.wait(self._under_way, timeout=timeout, return_when=when)
+        for task in done:
+            task.result()
+
+    async def _claim(self, limit: int) -> list[Record]:
+        now = datetime.now(UTC)
+        try:
+            async with self._runtime.database.transaction() as connection:
+                claimed = await deliveries.claim(
+                    connection, owner=self.owner, now=now, lease_until=now + self._lease, limit=limit
+                )
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            # Health shows the database itself; there is nothing to claim until it is back.
+            await asyncio.sleep(1)
+            return []
+        self._runtime.faults.pop("deliver_mail", None)
+        return claimed
+
+    async def _deliver(self, claimed: Record) -> None:
+        if claimed["unwanted"] or claimed["address"] is None:
+            await self._commit(partial(drop, claimed=claimed, owner=self.owner, reason="unwanted"))
+            return
+        with tracer().start_as_current_span(
+            "send mail",
+            context=context_of(claimed["traceparent"]),
+            kind=SpanKind.CLIENT,
+            attributes={
+                "server.address": self._server.host,
+                "server.port": self._server.port,
+                "network.protocol.name": "smtp",
+                "peer.service": "smtp",
+                "norda.notice": claimed["kind"],
+                "norda.delivery.id": str(claimed["id"]),
+                "norda.delivery.attempt": claimed["attempts"],
+            },
+        ) as span:
+            verdict = await self._send(claimed, span)
+            self._sent.add(1, {"norda.outcome": verdict.outcome.value})
+            if verdict.error:
+                span.set_attribute("error.type", verdict.error)
+                span.set_status(StatusCode.ERROR)
+            self._show(verdict)
+            await self._commit(
+                partial(settle, claimed=claimed, owner=self.owner, outcome=verdict.outcome, error=verdict.error)
+            )
+
+    async def _send(self, claimed: Record, span: Span) -> Verdict:
+        try:
+            token = claimed["unsubscribe_token"]
+            base = self._settings.base_url
+            letter = compose(
+                claimed["kind"],
+                json.loads(claimed["content"]),
+                language=claimed["language"],
+                name=claimed["name"],
+                reasons=json.loads(claimed["reasons"]),
+                unsubscribe_url=f"{base}/api/v1/unsubscribe/{token}" if token else None,
+            )
+            message = build(
+                letter,
+                delivery_id=claimed["id"],
+                sender=self._settings.mail_from,
+                address=claimed["address"],
+                name=claimed["name"],
+                now=datetime.now(UTC),
+            )
+        except UnusableAddressError:
+            return Verdict(Outcome.REFUSED, "UnusableAddressError")
+        except Exception as error:  # noqa: BLE001 - a fault in the words of one notice must not stop all mail
+            # Tried again for days, so that a corrected release sends it; operators see it among the deliveries.
+            log.error("a mail cannot be written", notice=claimed["kind"], error=type(error).__name__)
+            span.set_attribute("norda.fault", "writing")
+            return Verdict(Outcome.DEFERRED, f"writing: {type(error).__name__}")
+        return await self._server.send(message)
+
+    def _show(self, verdict: Verdict) -> None:
+        """Let health say whether a server takes mail."""
+        if verdict.outcome is Outcome.UNREACHABLE:
+            self._unreachable_in_a_row += 1
+            where = f"{self._server.host}:{self._server.port}"
+            self._runtime.faults[FAULT] = f"no mail goes out by {where}: {verdict.error}; mails wait"
+        else:
+            self._unreachable_in_a_row = 0
+            self._runtime.faults.pop(FAULT, None)
+
+    async def _commit(self, action: Callable[..., Awaitable[None]]) -> None:
+        """Commit what became of a mail, however long the database is away: forgetting it would send the mail twice."""
+        while True:
+            try:
+                async with self._runtime.database.transaction() as connection:
+                    await action(connection, now=datetime.now(UTC))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                await asyncio.sleep(0.5)
+            else:
+                return
