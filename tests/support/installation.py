@@ -249,10 +249,10 @@ class Installation:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.servers.kafka, enable_auto_commit=False)
         await consumer.start()
         try:
+            # A consumer learns of a topic it does not subscribe to only when its client is told to ask for it;
+            # `topics()` asks too, but forgets the answer.
+            await consumer._client.add_topic(name)
             partitions = [TopicPartition(name, p) for p in consumer.partitions_for_topic(name) or ()]
-            if not partitions:
-                await consumer.topics()
-                partitions = [TopicPartition(name, p) for p in consumer.partitions_for_topic(name) or ()]
             assert partitions, f"no topic {name}"
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)

@@ -1,0 +1,132 @@
+"""Routes of events: draft, get, list, change, discard."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Response
+from norda_common.database import Connection
+from norda_common.states import State
+from norda_common.web import RuntimeDep
+
+from ..rules.event import Event, EventStatus
+from ..store import events, registrations
+from ..usecases.changing import change_event
+from ..usecases.commands import ChangeEvent, DraftEvent
+from ..usecases.drafting import discard_draft, draft_event
+from ..usecases.loading import visible_event
+from .edge import (
+    REFUSALS,
+    CursorQuery,
+    LimitQuery,
+    NowDep,
+    OfficeDep,
+    VersionDep,
+    etag,
+    read_event_cursor,
+    write_cursor,
+)
+from .views import EventPage, EventView, event_view
+
+router = APIRouter(prefix="/api/v1/events", tags=["events"], responses=REFUSALS)
+
+_DAYS_IN = ZoneInfo("Europe/Berlin")
+"""Dates in filters are days as people in the three states count them."""
+
+
+@router.post("", status_code=201, summary="Draft an event")
+async def draft(
+    command: DraftEvent, response: Response, runtime: RuntimeDep, office: OfficeDep, now: NowDep
+) -> EventView:
+    """The caller's state leads. Times carry an offset or are local times of `time_zone`; local times that do not exist
+    are refused. 409 `own_id_taken` names the event (`event_id`) that has this own id already.
+    """
+    async with runtime.database.transaction() as connection:
+        return await show(connection, await draft_event(connection, command, office=office, now=now), response)
+
+
+@router.get("", summary="List and search events")
+async def list_events(
+    runtime: RuntimeDep,
+    office: OfficeDep,
+    state: Annotated[State | None, Query(description="Leads or hosts")] = None,
+    status: EventStatus | None = None,
+    competence: Annotated[str | None, Query(max_length=20, description="`BAT` finds `BAT-02` too")] = None,
+    cluster: Annotated[str | None, Query(max_length=20)] = None,
+    from_: Annotated[date | None, Query(alias="from", description="First day (Europe/Berlin)")] = None,
+    to: Annotated[date | None, Query(description="Last day (Europe/Berlin)")] = None,
+    q: Annotated[str | None, Query(max_length=200, description="Words of title, text, venue or own id")] = None,
+    own_id: Annotated[str | None, Query(max_length=64)] = None,
+    limit: LimitQuery = 50,
+    cursor: CursorQuery = None,
+) -> EventPage:
+    """Events in order of their start. Drafts are listed for their lead and hosting states only."""
+    wanted = events.EventFilter(
+        seen_by=office.caller.state,
+        state=state,
+        status=status,
+        competence=competence,
+        cluster=cluster,
+        ends_after=_start_of(from_) if from_ else None,
+        starts_before=_start_of(to + timedelta(days=1)) if to and to < date.max else None,
+        words=q,
+        own_id=own_id,
+    )
+    async with runtime.database.read() as connection:
+        found = await events.page(connection, wanted, after=read_event_cursor(cursor), limit=limit + 1)
+        shown = found[:limit]
+        counts = await registrations.counts(connection, [event.id for event in shown])
+    more = len(found) > limit
+    return EventPage(
+        items=[event_view(event, counts[event.id]) for event in shown],
+        next_cursor=write_cursor(shown[-1].starts_at, shown[-1].id) if more else None,
+    )
+
+
+@router.get("/{event_id}", summary="Get an event")
+async def get_event(event_id: UUID, response: Response, runtime: RuntimeDep, office: OfficeDep) -> EventView:
+    """With ETag, and how its seats stand."""
+    async with runtime.database.read() as connection:
+        return await show(connection, await visible_event(connection, event_id, office=office), response)
+
+
+@router.patch("/{event_id}", summary="Change an event")
+async def change(
+    event_id: UUID,
+    command: ChangeEvent,
+    response: Response,
+    runtime: RuntimeDep,
+    office: OfficeDep,
+    expected_version: VersionDep,
+    now: NowDep,
+) -> EventView:
+    """Only the fields given change, by the lead's office. A published event's times are changed by rescheduling. More
+    seats promote waiting registrations in order. In a draft the other hosts' agreements fall when times, seats, quotas or
+    hosts change.
+    """
+    async with runtime.database.transaction() as connection:
+        changed = await change_event(
+            connection, event_id, command, office=office, expected_version=expected_version, now=now
+        )
+        return await show(connection, changed, response)
+
+
+@router.delete("/{event_id}", status_code=204, summary="Discard a draft")
+async def discard(event_id: UUID, runtime: RuntimeDep, office: OfficeDep) -> None:
+    """Only drafts can be discarded; what was published is cancelled."""
+    async with runtime.database.transaction() as connection:
+        await discard_draft(connection, event_id, office=office)
+
+
+async def show(connection: Connection, event: Event, response: Response) -> EventView:
+    """The event with its seats as this connection sees them; sets the ETag."""
+    counts = await registrations.counts(connection, [event.id])
+    response.headers["etag"] = etag(event.version)
+    return event_view(event, counts[event.id])
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), _DAYS_IN).astimezone(UTC)

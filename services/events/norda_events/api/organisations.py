@@ -1,0 +1,54 @@
+"""Routes of the read model of organisations: what this service knows, from topics alone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from norda_common.errors import NotFound
+from norda_common.states import State
+from norda_common.web import CallerDep, RuntimeDep
+
+from ..store import organisations
+from .edge import REFUSALS, CursorQuery, LimitQuery, cursor_fault, read_cursor, write_cursor
+from .views import OrganisationPage, OrganisationView, organisation_view
+
+router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"], responses=REFUSALS)
+
+
+@router.get("", summary="Organisations this service knows")
+async def list_organisations(
+    runtime: RuntimeDep,
+    _: CallerDep,
+    state: State | None = None,
+    limit: LimitQuery = 50,
+    cursor: CursorQuery = None,
+) -> OrganisationPage:
+    """All states' organisations as the registry's topics tell them, in id order."""
+    after = _after(cursor)
+    async with runtime.database.read() as connection:
+        found = await organisations.page(connection, state=state.value if state else None, after=after, limit=limit + 1)
+    shown = found[:limit]
+    return OrganisationPage(
+        items=[organisation_view(item) for item in shown],
+        next_cursor=write_cursor(shown[-1].id) if len(found) > limit else None,
+    )
+
+
+@router.get("/{organisation_id}", summary="An organisation as this service knows it")
+async def get_organisation(organisation_id: UUID, runtime: RuntimeDep, _: CallerDep) -> OrganisationView:
+    """404 while its topic's record has not arrived."""
+    async with runtime.database.read() as connection:
+        organisation = await organisations.get(connection, organisation_id)
+    if organisation is None:
+        raise NotFound("Diese Organisation ist hier nicht bekannt.", "This organisation is not known here.")
+    return organisation_view(organisation)
+
+
+def _after(cursor: str | None) -> UUID | None:
+    if cursor is None:
+        return None
+    try:
+        return UUID(read_cursor(cursor, parts=1)[0])
+    except ValueError as error:
+        raise cursor_fault() from error

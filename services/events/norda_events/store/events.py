@@ -1,0 +1,271 @@
+"""Events with their hosts and quotas: stored, locked, read and found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from norda_common.database import Connection
+from norda_common.states import State
+
+from ..rules.event import Event, EventStatus, Host, Quota
+from ..rules.search import query_words, search_words
+
+_COLUMNS = """e.id, e.responsible_state, e.own_id, e.status, e.version, e.sequence, e.title, e.title_en, e.description,
+       e.starts_at, e.ends_at, e.time_zone, e.venue, e.online, e.capacity, e.quota_release_at, e.competences,
+       e.clusters, e.cancellation_reason, e.created_at, e.changed_at"""
+_DETAILS = """
+select e.id,
+       (select json_agg(json_build_array(h.state, h.organisation_id, h.agreed_at) order by h.position)
+        from host as h where h.event_id = e.id) as hosts,
+       (select json_agg(json_build_array(q.state, q.seats, q.released_at) order by q.state)
+        from quota as q where q.event_id = e.id) as quotas
+from event as e where e.id = any($1)
+"""
+_INSERT = """
+insert into event (id, responsible_state, own_id, status, version, sequence, title, title_en, description, starts_at,
+                   ends_at, time_zone, venue, online, capacity, quota_release_at, competences, clusters,
+                   cancellation_reason, search_text, created_at, changed_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+on conflict (responsible_state, own_id) where own_id is not null do nothing
+returning id
+"""
+_UPDATE = """
+update event set own_id = $3, status = $4, version = $5, sequence = $6, title = $7, title_en = $8, description = $9,
+       starts_at = $10, ends_at = $11, time_zone = $12, venue = $13, online = $14, capacity = $15,
+       quota_release_at = $16, competences = $17, clusters = $18, cancellation_reason = $19, search_text = $20,
+       changed_at = $22
+where id = $1 and responsible_state = $2 and created_at = $21
+"""
+_INSERT_HOSTS = """
+insert into host (event_id, position, state, organisation_id, agreed_at)
+select $1, position, state, organisation_id, agreed_at
+from unnest($2::text[], $3::uuid[], $4::timestamptz[]) with ordinality
+     as row(state, organisation_id, agreed_at, position)
+"""
+_INSERT_QUOTAS = """
+insert into quota (event_id, state, seats, released_at)
+select $1, * from unnest($2::text[], $3::int[], $4::timestamptz[])
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """What a list is narrowed to; None means everything. Drafts are shown to their hosting states only."""
+
+    seen_by: State | None
+    state: State | None = None
+    status: EventStatus | None = None
+    competence: str | None = None
+    cluster: str | None = None
+    starts_before: datetime | None = None
+    ends_after: datetime | None = None
+    words: str | None = None
+    own_id: str | None = None
+
+
+async def insert(connection: Connection, event: Event) -> bool:
+    """Store a new event; False when its own id is taken in its state."""
+    inserted = await connection.fetchval(_INSERT, *_values(event))
+    if inserted is None:
+        return False
+    await _insert_hosts(connection, event)
+    await _insert_quotas(connection, event)
+    return True
+
+
+async def update(connection: Connection, event: Event, *, before: Event) -> None:
+    """Store a locked event's new state; hosts and quotas only where they differ."""
+    await connection.execute(_UPDATE, *_values(event))
+    if event.hosts != before.hosts:
+        await connection.execute("delete from host where event_id = $1", event.id)
+        await _insert_hosts(connection, event)
+    if event.quotas != before.quotas:
+        await connection.execute("delete from quota where event_id = $1", event.id)
+        await _insert_quotas(connection, event)
+
+
+async def delete(connection: Connection, event_id: UUID) -> None:
+    """Remove an event that has no registrations, with its hosts and quotas."""
+    await connection.execute("delete from event where id = $1", event_id)
+
+
+async def lock(connection: Connection, event_id: UUID, *, skip_locked: bool = False) -> Event | None:
+    """The event as it stands, locked until the transaction ends; None when there is none (or it is locked).
+
+    Hosts and quotas are read after the lock is held: a sub-select of the locking statement would see them as they were
+    before it waited.
+    """
+    suffix = " skip locked" if skip_locked else ""
+    row = await connection.fetchrow(f"select {_COLUMNS} from event as e where e.id = $1 for update{suffix}", event_id)  # noqa: S608 - constants
+    return (await _events(connection, [row]))[0] if row else None
+
+
+async def get(connection: Connection, event_id: UUID) -> Event | None:
+    """The event, not locked."""
+    row = await connection.fetchrow(f"select {_COLUMNS} from event as e where e.id = $1", event_id)  # noqa: S608 - constants
+    return (await _events(connection, [row]))[0] if row else None
+
+
+async def id_of_own(connection: Connection, state: State, own_id: str) -> UUID | None:
+    """The id of the event a state calls by this own id."""
+    found: UUID | None = await connection.fetchval(
+        "select id from event where responsible_state = $1 and own_id = $2", state.value, own_id
+    )
+    return found
+
+
+async def page(
+    connection: Connection, wanted: EventFilter, *, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Event]:
+    """Events in order of their start, then id; those after a place in that order, at most `limit`."""
+    conditions, values = _conditions(wanted)
+    if after is not None:
+        values += after
+        conditions.append(f"(e.starts_at, e.id) > (${len(values) - 1}, ${len(values)})")
+    values.append(limit)
+    query = (
+        f"select {_COLUMNS} from event as e where {' and '.join(conditions)} "  # noqa: S608 - constants and placeholders
+        f"order by e.starts_at, e.id limit ${len(values)}"
+    )
+    return await _events(connection, await connection.fetch(query, *values))
+
+
+async def due_quota_releases(connection: Connection, *, now: datetime, limit: int) -> list[UUID]:
+    """Published events whose quotas should be released by now and are not."""
+    rows = await connection.fetch(
+        """select e.id from event as e
+           where e.status = 'published' and e.quota_release_at <= $1
+             and exists (select from quota as q where q.event_id = e.id and q.released_at is null)
+           order by e.quota_release_at limit $2""",
+        now,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def next_position(connection: Connection, event_id: UUID) -> int:
+    """Draw the next place in the order of a locked event's registrations."""
+    position: int = await connection.fetchval(
+        "update event set last_position = last_position + 1 where id = $1 returning last_position", event_id
+    )
+    return position
+
+
+def _conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
+    values: list[Any] = [wanted.seen_by.value if wanted.seen_by else None]
+    hosted = "exists (select from host as h where h.event_id = e.id and h.state = {})"
+    conditions = [f"(e.status <> 'draft' or e.responsible_state = $1 or {hosted.format('$1')})"]
+    simple: Sequence[tuple[object, str]] = (
+        (wanted.state, f"(e.responsible_state = {{0}} or {hosted})"),
+        (wanted.status, "e.status = {0}"),
+        (wanted.competence, "exists (select from unnest(e.competences) as c where c = {0} or c like {0} || '-%')"),
+        (wanted.cluster, "{0} = any(e.clusters)"),
+        (wanted.starts_before, "e.starts_at < {0}"),
+        (wanted.ends_after, "e.ends_at > {0}"),
+        (wanted.own_id, "e.own_id = {0}"),
+    )
+    for value, condition in simple:
+        if value is not None:
+            values.append(value)
+            conditions.append(condition.format(f"${len(values)}"))
+    for word in query_words(wanted.words or ""):
+        values.append(f"%{_escaped(word)}%")
+        conditions.append(f"e.search_text like ${len(values)}")
+    return conditions, values
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _values(event: Event) -> tuple[Any, ...]:
+    texts = (event.title, event.title_en, event.description, event.venue, event.own_id)
+    return (
+        event.id,
+        event.responsible_state.value,
+        event.own_id,
+        event.status.value,
+        event.version,
+        event.sequence,
+        event.title,
+        event.title_en,
+        event.description,
+        event.starts_at,
+        event.ends_at,
+        event.time_zone,
+        event.venue,
+        event.online,
+        event.capacity,
+        event.quota_release_at,
+        list(event.competences),
+        list(event.clusters),
+        event.cancellation_reason,
+        " ".join(word for text in texts if text for word in search_words(text)),
+        event.created_at,
+        event.changed_at,
+    )
+
+
+async def _insert_hosts(connection: Connection, event: Event) -> None:
+    await connection.execute(
+        _INSERT_HOSTS,
+        event.id,
+        [host.state.value if host.state else None for host in event.hosts],
+        [host.organisation_id for host in event.hosts],
+        [host.agreed_at for host in event.hosts],
+    )
+
+
+async def _insert_quotas(connection: Connection, event: Event) -> None:
+    await connection.execute(
+        _INSERT_QUOTAS,
+        event.id,
+        [quota.state.value for quota in event.quotas],
+        [quota.seats for quota in event.quotas],
+        [quota.released_at for quota in event.quotas],
+    )
+
+
+async def _events(connection: Connection, rows: Sequence[asyncpg.Record]) -> list[Event]:
+    if not rows:
+        return []
+    details = {row["id"]: row for row in await connection.fetch(_DETAILS, [row["id"] for row in rows])}
+    return [_event(row, details[row["id"]]) for row in rows]
+
+
+def _event(row: asyncpg.Record, details: asyncpg.Record) -> Event:
+    fields = dict(row.items())
+    for name in ("competences", "clusters"):
+        fields[name] = tuple(fields[name])
+    fields["responsible_state"] = State(fields["responsible_state"])
+    fields["status"] = EventStatus(fields["status"])
+    return Event(
+        **fields,
+        hosts=tuple(
+            Host(
+                state=State(state) if state else None,
+                organisation_id=UUID(organisation) if organisation else None,
+                agreed_at=_instant(agreed),
+            )
+            for state, organisation, agreed in _array(details["hosts"])
+        ),
+        quotas=tuple(
+            Quota(state=State(state), seats=seats, released_at=_instant(released))
+            for state, seats, released in _array(details["quotas"])
+        ),
+    )
+
+
+def _array(text: str | None) -> Iterable[list[Any]]:
+    array: list[list[Any]] = json.loads(text) if text else []
+    return array
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,91 @@
+"""The read model of organisations: what this service knows of them, from their topic alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+from norda_common.database import Connection
+
+ERASED = "erased"
+
+_UPSERT = """
+insert into organisation as o (id, state, name, status, kind, competences, sequence)
+select id, state, name, status, kind, string_to_array(competences, ' '), sequence
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
+     as row(id, state, name, status, kind, competences, sequence)
+order by id
+on conflict (id) do update
+set state = excluded.state, name = excluded.name, status = excluded.status, kind = excluded.kind,
+    competences = excluded.competences, sequence = excluded.sequence
+where o.sequence < excluded.sequence
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownOrganisation:
+    """What the read model keeps of an organisation; `sequence` is the registry's version of it."""
+
+    id: UUID
+    state: str
+    name: str
+    status: str
+    kind: str
+    competences: tuple[str, ...]
+    sequence: int
+
+
+async def upsert(connection: Connection, organisations: Sequence[KnownOrganisation]) -> None:
+    """Store what is newer than what is known; one statement, each id at most once, in id order so that two never deadlock."""
+    await connection.execute(
+        _UPSERT,
+        [item.id for item in organisations],
+        [item.state for item in organisations],
+        [item.name for item in organisations],
+        [item.status for item in organisations],
+        [item.kind for item in organisations],
+        [" ".join(item.competences) for item in organisations],
+        [item.sequence for item in organisations],
+    )
+
+
+async def get(connection: Connection, organisation_id: UUID) -> KnownOrganisation | None:
+    """The organisation as this service knows it; None when unknown or erased."""
+    row = await connection.fetchrow(
+        "select * from organisation where id = $1 and status <> $2", organisation_id, ERASED
+    )
+    return _organisation(row) if row else None
+
+
+async def known(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, KnownOrganisation]:
+    """Those of the ids that are known."""
+    rows = await connection.fetch("select * from organisation where id = any($1) and status <> $2", ids, ERASED)
+    return {row["id"]: _organisation(row) for row in rows}
+
+
+async def page(connection: Connection, *, state: str | None, after: UUID | None, limit: int) -> list[KnownOrganisation]:
+    """Organisations in id order, of one state or all."""
+    rows = await connection.fetch(
+        """select * from organisation
+           where status <> $1 and ($2::text is null or state = $2) and ($3::uuid is null or id > $3)
+           order by id limit $4""",
+        ERASED,
+        state,
+        after,
+        limit,
+    )
+    return [_organisation(row) for row in rows]
+
+
+def _organisation(row: asyncpg.Record) -> KnownOrganisation:
+    return KnownOrganisation(
+        id=row["id"],
+        state=row["state"],
+        name=row["name"],
+        status=row["status"],
+        kind=row["kind"],
+        competences=tuple(row["competences"]),
+        sequence=row["sequence"],
+    )

@@ -1,0 +1,263 @@
+"""Registrations and, apart from them, their participants. Every function here runs while the event is locked or reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from norda_common.database import Connection
+
+from ..rules.registration import LIVE, Participant, Registration, RegistrationStatus
+from ..rules.seats import Waiting
+
+_COLUMNS = """r.id, r.event_id, r.organisation_id, r.participant_state, r.status, r.position, r.version,
+       r.registered_at, r.changed_at, r.erased_at"""
+_PERSON = "p.person_id, p.name, p.email, p.language"
+_LIVE = [status.value for status in LIVE]
+
+_ADVANCE = f"""
+with changed as (
+    update registration as r
+    set status = coalesce($3, r.status), version = r.version + 1, changed_at = $4
+    where r.event_id = $1 and r.status = any($2) and ($5::uuid[] is null or r.id = any($5))
+    returning {_COLUMNS})
+select r.*, {_PERSON} from changed as r join participant as p on p.registration_id = r.id order by r.position
+"""  # noqa: S608 - constants
+_WAITING = """
+select w.id, s.participant_state, w.position
+from (select distinct participant_state from registration where event_id = $1 and status = 'waitlisted') as s
+cross join lateral (
+    select id, position from registration
+    where event_id = $1 and status = 'waitlisted' and participant_state is not distinct from s.participant_state
+    order by position limit $2) as w
+"""
+_PAGE = f"""
+select {_COLUMNS}, {_PERSON}, o.name as organisation_name
+from registration as r
+join participant as p on p.registration_id = r.id
+left join organisation as o on o.id = r.organisation_id
+where r.event_id = $1 and r.position > $2
+  and ($3::text is null or r.status = $3) and ($4::text is null or r.participant_state = $4)
+order by r.position limit $5
+"""  # noqa: S608 - constants
+_ONE = f"""
+select {_COLUMNS}, {_PERSON}, o.name as organisation_name
+from registration as r
+join participant as p on p.registration_id = r.id
+left join organisation as o on o.id = r.organisation_id
+"""  # noqa: S608 - constants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationRow:
+    """A registration with its person (None when erased) and the organisation's name as the read model has it."""
+
+    registration: Registration
+    participant: Participant | None
+    organisation_name: str | None
+
+
+async def insert(
+    connection: Connection,
+    registration: Registration,
+    participant: Participant,
+    *,
+    email_key: str,
+    idempotency_key: bytes | None,
+) -> None:
+    """Store a new registration and its person."""
+    await connection.execute(
+        """insert into registration (id, event_id, organisation_id, participant_state, status, position, version,
+                                     idempotency_key, registered_at, changed_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+        registration.id,
+        registration.event_id,
+        registration.organisation_id,
+        registration.participant_state,
+        registration.status.value,
+        registration.position,
+        registration.version,
+        idempotency_key,
+        registration.registered_at,
+        registration.changed_at,
+    )
+    await connection.execute(
+        """insert into participant (registration_id, event_id, person_id, name, email, email_key, language)
+           values ($1, $2, $3, $4, $5, $6, $7)""",
+        registration.id,
+        registration.event_id,
+        participant.person_id,
+        participant.name,
+        participant.email,
+        email_key,
+        participant.language,
+    )
+
+
+async def renew(
+    connection: Connection,
+    registration: Registration,
+    participant: Participant,
+    *,
+    idempotency_key: bytes | None,
+) -> None:
+    """Store a withdrawn registration that was made again; its id stays."""
+    await connection.execute(
+        """update registration set organisation_id = $2, participant_state = $3, status = $4, position = $5, version = $6,
+                  idempotency_key = $7, registered_at = $8, changed_at = $9
+           where id = $1""",
+        registration.id,
+        registration.organisation_id,
+        registration.participant_state,
+        registration.status.value,
+        registration.position,
+        registration.version,
+        idempotency_key,
+        registration.registered_at,
+        registration.changed_at,
+    )
+    await connection.execute(
+        "update participant set name = $2, email = $3, language = $4 where registration_id = $1",
+        registration.id,
+        participant.name,
+        participant.email,
+        participant.language,
+    )
+
+
+async def advance(
+    connection: Connection,
+    event_id: UUID,
+    *,
+    of: Sequence[RegistrationStatus],
+    to: RegistrationStatus | None,
+    now: datetime,
+    only: Sequence[UUID] | None = None,
+) -> list[tuple[Registration, Participant]]:
+    """Raise the version of an event's registrations in these statuses, and move them to another (None: keep it).
+
+    One statement however many there are; returns them in order of position. `only` narrows it to these ids.
+    """
+    rows = await connection.fetch(
+        _ADVANCE, event_id, [status.value for status in of], to.value if to else None, now, only
+    )
+    return [(_registration(row), _participant(row)) for row in rows if row["name"] is not None]
+
+
+async def erase_person(connection: Connection, registration: Registration) -> None:
+    """Null the person's columns and remember when; the row and its pseudonym stay."""
+    await connection.execute(
+        "update registration set status = $2, version = $3, changed_at = $4, erased_at = $4, idempotency_key = null where id = $1",
+        registration.id,
+        registration.status.value,
+        registration.version,
+        registration.changed_at,
+    )
+    await connection.execute(
+        "update participant set name = null, email = null, email_key = null, language = null where registration_id = $1",
+        registration.id,
+    )
+
+
+async def get(connection: Connection, event_id: UUID, registration_id: UUID) -> RegistrationRow | None:
+    """One registration of the event."""
+    return _row(await connection.fetchrow(f"{_ONE} where r.event_id = $1 and r.id = $2", event_id, registration_id))
+
+
+async def of_person(connection: Connection, event_id: UUID, email_key: str) -> RegistrationRow | None:
+    """The registration of the person with this address for the event; there is one at most."""
+    return _row(await connection.fetchrow(f"{_ONE} where p.event_id = $1 and p.email_key = $2", event_id, email_key))
+
+
+async def of_idempotency_key(connection: Connection, event_id: UUID, key: bytes) -> RegistrationRow | None:
+    """The registration a request with this key made for the event."""
+    return _row(await connection.fetchrow(f"{_ONE} where r.event_id = $1 and r.idempotency_key = $2", event_id, key))
+
+
+async def page(
+    connection: Connection,
+    event_id: UUID,
+    *,
+    status: RegistrationStatus | None,
+    state: str | None,
+    after: int,
+    limit: int,
+) -> list[RegistrationRow]:
+    """Registrations in order of position, after a position."""
+    rows = await connection.fetch(_PAGE, event_id, after, status.value if status else None, state, limit)
+    return [found for row in rows if (found := _row(row)) is not None]
+
+
+async def taken(connection: Connection, event_id: UUID) -> dict[str | None, int]:
+    """Confirmed seats by participants' state."""
+    rows = await connection.fetch(
+        """select participant_state, count(*) as seats from registration
+           where event_id = $1 and status = 'confirmed' group by participant_state""",
+        event_id,
+    )
+    return {row["participant_state"]: row["seats"] for row in rows}
+
+
+async def counts(connection: Connection, event_ids: Sequence[UUID]) -> Mapping[UUID, list[tuple[str, str | None, int]]]:
+    """Of each event how many are confirmed and how many wait, by participants' state."""
+    rows = await connection.fetch(
+        """select event_id, status, participant_state, count(*) as seats from registration
+           where event_id = any($1) and status = any($2) group by event_id, status, participant_state""",
+        event_ids,
+        _LIVE,
+    )
+    found: dict[UUID, list[tuple[str, str | None, int]]] = {event_id: [] for event_id in event_ids}
+    for row in rows:
+        found[row["event_id"]].append((row["status"], row["participant_state"], row["seats"]))
+    return found
+
+
+async def waiting(connection: Connection, event_id: UUID, *, per_state: int) -> list[Waiting[UUID]]:
+    """The first of each state's waiting registrations; more than the free seats cannot be promoted anyway."""
+    rows = await connection.fetch(_WAITING, event_id, per_state)
+    return [Waiting(row["id"], row["participant_state"], row["position"]) for row in rows]
+
+
+async def person_of(connection: Connection, email_key: str) -> UUID | None:
+    """The pseudonym of the person with this address, if known.
+
+    Holds an advisory lock on the address until the transaction ends, so that two events registering the same new person at
+    once do not draw two pseudonyms.
+    """
+    await connection.execute("select pg_advisory_xact_lock(hashtextextended('norda.person.' || $1, 0))", email_key)
+    found: UUID | None = await connection.fetchval(
+        "select person_id from participant where email_key = $1 limit 1", email_key
+    )
+    return found
+
+
+def _row(row: asyncpg.Record | None) -> RegistrationRow | None:
+    if row is None:
+        return None
+    return RegistrationRow(
+        registration=_registration(row),
+        participant=_participant(row) if row["name"] is not None else None,
+        organisation_name=row["organisation_name"] or None,
+    )
+
+
+def _registration(row: asyncpg.Record) -> Registration:
+    return Registration(
+        id=row["id"],
+        event_id=row["event_id"],
+        organisation_id=row["organisation_id"],
+        participant_state=row["participant_state"],
+        status=RegistrationStatus(row["status"]),
+        position=row["position"],
+        version=row["version"],
+        registered_at=row["registered_at"],
+        changed_at=row["changed_at"],
+        erased_at=row["erased_at"],
+    )
+
+
+def _participant(row: asyncpg.Record) -> Participant:
+    return Participant(person_id=row["person_id"], name=row["name"], email=row["email"], language=row["language"])

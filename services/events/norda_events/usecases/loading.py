@@ -1,0 +1,45 @@
+"""Getting hold of the event a use case is about: locked, visible to the caller, and of the version the caller saw."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from norda_common.database import Connection
+from norda_common.errors import NotFound, StaleVersion
+
+from ..rules.event import Event
+from ..store import events
+from .office import Office
+
+
+def _not_found() -> NotFound:
+    return NotFound("Diese Veranstaltung gibt es nicht.", "There is no such event.")
+
+
+async def locked_event(connection: Connection, event_id: UUID) -> Event:
+    """The event, locked until the transaction ends. Raises NotFound.
+
+    Other states' drafts too: whoever may not write to them is refused (403) by the use case.
+    """
+    event = await events.lock(connection, event_id)
+    if event is None:
+        raise _not_found()
+    return event
+
+
+def require_version(event: Event, expected: int | None) -> None:
+    """Raises StaleVersion when the caller saw another version; None accepts any."""
+    if expected is not None and expected != event.version:
+        raise StaleVersion(
+            f"Die Veranstaltung hat inzwischen Version {event.version}.",
+            f"The event has version {event.version} by now.",
+            version=event.version,
+        )
+
+
+async def visible_event(connection: Connection, event_id: UUID, *, office: Office) -> Event:
+    """The event as it stands. Raises NotFound, also for other states' drafts."""
+    event = await events.get(connection, event_id)
+    if event is None or not office.may_see(event):
+        raise _not_found()
+    return event
