@@ -1,0 +1,93 @@
+"""`norda demo`: the main job against a running stack, and the table of what each service did."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.table import Table
+
+from norda_local.display import output
+from norda_local.stack import Stack
+from norda_local.tokens import issue_token
+
+from .job import run_main_job
+from .world import JobFailed, World
+
+RSS_LIMIT_MB = 150
+
+
+def run_demo(stack: Stack) -> int:
+    """Run the job, print what happened with links; 0 when every expectation came true."""
+    started = time.monotonic()
+    world = world_of(stack)
+    try:
+        trace = run_main_job(world)
+    except JobFailed as error:
+        output.print(f"\n[red]norda: the demo cannot go on:[/] {error}", markup=True, soft_wrap=True)
+        return 1
+    _check_memory(world, stack)
+    output.print()
+    output.print(services_table(world))
+    _links(world, trace)
+    failures = world.failures
+    passed = len(world.checks) - len(failures)
+    style = "red" if failures else "green"
+    output.print(
+        f"\n[{style}]{passed} of {len(world.checks)} expectations came true[/] in {time.monotonic() - started:.0f} s"
+    )
+    for check in failures:
+        output.print(f"[red]  ✗ {check.text}[/] [dim]{check.found}[/]", soft_wrap=True)
+    return 1 if failures else 0
+
+
+def world_of(stack: Stack) -> World:
+    """The stack as the job sees it. Mail and traces of servers of the user's own cannot be looked into."""
+    endpoints, own = stack.endpoints(), stack.settings.own_servers
+    return World(
+        registry=endpoints["registry"],
+        events=endpoints["events"],
+        notifications=endpoints["notifications"],
+        kafka=endpoints["kafka"],
+        token=lambda state, role: issue_token(stack.home, state=state, role=role),
+        mail_url=None if "mail" in own else endpoints["mail"],
+        tracing_url=None if "tracing" in own else endpoints["tracing"],
+        show=lambda text: output.print(text, highlight=False, soft_wrap=True),
+    )
+
+
+def services_table(world: World) -> Table:
+    """What each service did since it started, as its health says."""
+    table = Table(title="What each service did", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for heading in ("service", "events sent", "records handled", "dead letters", "waiting to be sent", "state"):
+        table.add_column(heading, justify="left" if heading in {"service", "state"} else "right")
+    for name in ("registry", "events", "notifications"):
+        health: dict[str, Any] = world.http.get(f"{getattr(world, name)}/readyz").json()
+        handled = sum(item["handled"] for item in health["consumers"].values())
+        table.add_row(
+            name,
+            str(health["relay"]["sent"]),
+            str(handled),
+            str(health["dead_letters_open"]),
+            str(health["relay"]["backlog"]),
+            health["status"],
+        )
+    return table
+
+
+def _check_memory(world: World, stack: Stack) -> None:
+    for part in stack.status():
+        if part.name in {"registry", "events", "notifications"}:
+            megabytes = part.rss_bytes / 1e6
+            world.expect(f"{part.name} uses {megabytes:.0f} MB, at most {RSS_LIMIT_MB}", 0 < megabytes <= RSS_LIMIT_MB)
+
+
+def _links(world: World, trace: str | None) -> None:
+    output.print("\n[bold]Look at it[/]")
+    if world.mail_url:
+        output.print(f"  every mailbox    {world.mail_url}/")
+    if trace:
+        output.print(f"  the trace        {trace}")
+    output.print("  a topic          ./norda topic ni.registry.organisation.v1 --from-beginning --count 2")
+    output.print(f"  the APIs         {world.registry}/openapi.json (8102 events, 8103 notifications likewise)")
+    output.print("  stop             ./norda down")
