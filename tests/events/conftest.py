@@ -97,7 +97,9 @@ class Offices:
         document: dict[str, Any] = response.json()
         return document
 
-    async def register(self, event: Mapping[str, Any], state: str | None = "hb", *, by: str = "", **changes: Any) -> Any:
+    async def register(
+        self, event: Mapping[str, Any], state: str | None = "hb", *, by: str = "", **changes: Any
+    ) -> Any:
         """A new registration; by the lead's office unless told otherwise."""
         response = await self[by or event["responsible_state"]].post(
             f"/api/v1/events/{event['event_id']}/registrations", json=person_body(state, **changes)

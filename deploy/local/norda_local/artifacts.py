@@ -25,6 +25,7 @@ from norda_local.errors import ChecksumError, DiskFullError, DownloadError, Stac
 
 LOCK_FILE = Path(__file__).with_name("artifacts.lock.json")
 ATTEMPTS = 4
+FIRST_PAUSE_SECONDS = 0.5
 READ_TIMEOUT_SECONDS = 30
 CHUNK_BYTES = 1 << 16
 # Maven's repositories throttle greedy clients; four at a time fill an ordinary line.
@@ -140,7 +141,7 @@ def _fetch_one(item: Artifact, cache: Path, bases: list[str], progress: Progress
                     f"downloading {item.filename} failed: {cut}",
                     "check the network (and HTTPS_PROXY) and run the command again; it goes on where it stopped",
                 ) from cut
-            stop.wait(0.5 * 2**attempt)
+            stop.wait(FIRST_PAUSE_SECONDS * 2**attempt)
     actual = _sha256(part)
     if actual != item.sha256:
         part.unlink()

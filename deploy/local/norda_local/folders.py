@@ -61,8 +61,8 @@ class Home:
 
 
 def default_home() -> Home:
-    """The demo stack's home, inside the clone."""
-    return Home(PROJECT_ROOT / ".norda")
+    """The demo stack's home: `.norda/` inside the clone, or where NORDA_HOME says."""
+    return Home(Path(os.environ.get("NORDA_HOME") or PROJECT_ROOT / ".norda").absolute())
 
 
 def cache_folder() -> Path:

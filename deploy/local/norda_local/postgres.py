@@ -11,10 +11,12 @@ import signal
 import subprocess
 import tarfile
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
 import asyncpg
+import psutil
 
 from norda_local.accounts import Account, server_account
 from norda_local.artifacts import Artifact
@@ -26,6 +28,7 @@ from norda_local.secrets_store import password, write_private
 ADMIN = "norda"
 DATABASE = "norda"
 PROBE_SECONDS = 3
+ORPHAN_SECONDS = 10
 
 COMMON_SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -61,6 +64,7 @@ def postgres_part(home: Home, *, port: int, artifact: Artifact, cache: Path, dur
         if not (data / "PG_VERSION").exists():
             home.forget_setups()
             _initialise(home, data, binaries, account, durable=durable)
+        clear_stale_lock(data)
 
     return Part(
         name="postgres",
@@ -119,6 +123,31 @@ def unpack(artifact: Artifact, cache: Path) -> Path:
             if not target.exists():
                 raise
     return target
+
+
+def clear_stale_lock(data: Path) -> None:
+    """Remove the `postmaster.pid` of a killed server, but only when nothing uses the data any more.
+
+    PostgreSQL itself keeps to such a file when the pid in it exists again, be it reused or the zombie of the killed
+    server, as in containers whose first process does not reap.
+    """
+    lock = data / "postmaster.pid"
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    # What is left of a killed server works in its data folder and ends by itself within moments.
+    while lock.exists() and _works_in(data) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if lock.exists() and not _works_in(data):
+        lock.unlink()
+
+
+def _works_in(folder: Path) -> bool:
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(folder):
+                return True
+        except psutil.Error:
+            continue
+    return False
 
 
 def _initialise(home: Home, data: Path, binaries: Path, account: Account, *, durable: bool) -> None:

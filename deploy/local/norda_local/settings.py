@@ -109,7 +109,8 @@ def _ports(home: Home, environment: Mapping[str, str]) -> dict[str, int]:
     path = home.path / "config.toml"
     try:
         configured = tomllib.loads(path.read_text()).get("ports", {}) if path.exists() else {}
-        base = int(environment.get("NORDA_PORT_BASE") or configured.pop("base", DEFAULT_PORT_BASE))
+        configured_base = configured.pop("base", DEFAULT_PORT_BASE)
+        base = int(environment.get("NORDA_PORT_BASE") or configured_base)
         ports = consecutive_ports(base) | {name: int(port) for name, port in configured.items()}
     except (tomllib.TOMLDecodeError, ValueError, TypeError) as error:
         raise StackError(

@@ -90,6 +90,7 @@ class Stack:
             StackError: what is wrong and what to do; other parts go on starting.
         """
         self.home.create()
+        self._check_room()
         remember(self.home, self.settings)
         start_all(self.home, self.parts(), report)
 

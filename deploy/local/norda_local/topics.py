@@ -6,11 +6,13 @@ are shown as they are, never skipped.
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from rich.json import JSON
@@ -21,6 +23,8 @@ from norda_local.display import output
 from norda_local.errors import StackError
 
 CONNECT_SECONDS = 10
+# The client logs each failed attempt; one line about the outcome is enough for a person.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 IDLE_POLL_MILLISECONDS = 500
 
 
@@ -47,8 +51,7 @@ def show(bootstrap: str, topic: str, *, from_beginning: bool, count: int | None)
 async def _extents(bootstrap: str) -> list[tuple[str, int, int]]:
     async with _consumer(bootstrap) as consumer:
         found = []
-        for name in sorted(await consumer.topics()):
-            partitions = await _partitions(consumer, name)
+        for name, partitions in sorted((await _topics(bootstrap)).items()):
             first, last = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
             found.append((name, len(partitions), sum(last[item] - first[item] for item in partitions)))
         return found
@@ -56,12 +59,15 @@ async def _extents(bootstrap: str) -> list[tuple[str, int, int]]:
 
 async def _show(bootstrap: str, topic: str, *, from_beginning: bool, count: int | None) -> None:
     async with _consumer(bootstrap) as consumer:
-        if topic not in await consumer.topics():
+        partitions = (await _topics(bootstrap)).get(topic)
+        if partitions is None:
             raise StackError(f"there is no topic {topic}", "./norda topic lists them")
-        partitions = await _partitions(consumer, topic)
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        await (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*partitions)
+        starts = await consumer.beginning_offsets(partitions) if from_beginning else ends
+        # seek_to_beginning() loses against the reset that assign() has begun; a seek to an offset does not.
+        for partition, offset in starts.items():
+            consumer.seek(partition, offset)
         shown = 0
         while count is None or shown < count:
             batches = await consumer.getmany(timeout_ms=IDLE_POLL_MILLISECONDS)
@@ -79,10 +85,21 @@ async def _read_up_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int
     return all([await consumer.position(partition) >= end for partition, end in ends.items()])
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    # A client fetches the metadata of all topics only when it is asked for the list of topics.
-    numbers = consumer.partitions_for_topic(topic) or set()
-    return [TopicPartition(topic, number) for number in sorted(numbers)]
+async def _topics(bootstrap: str) -> dict[str, list[TopicPartition]]:
+    """Every topic but Kafka's own, with its partitions."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return {
+            described["topic"]: [
+                TopicPartition(described["topic"], number)
+                for number in sorted(partition["partition"] for partition in described["partitions"])
+            ]
+            for described in await admin.describe_topics()
+            if not described["is_internal"]
+        }
+    finally:
+        await admin.close()
 
 
 @asynccontextmanager

@@ -41,6 +41,8 @@ def zipkin_part(home: Home, *, port: int, artifact: Artifact, cache: Path) -> Pa
         ports=(port,),
         link=f"http://127.0.0.1:{port}/zipkin/",
         prepare=lambda: (home.path / "tmp").mkdir(exist_ok=True),
+        # It has nothing to save, and waits four seconds for requests that may still come.
+        stop_seconds=1,
     )
 
 

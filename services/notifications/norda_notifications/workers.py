@@ -1,8 +1,8 @@
 """The postman: takes due mails under a lease, sends several at once, and settles each in a transaction of its own.
 
-Invariants: a mail is settled only after the server's verdict, so it is never lost; a worker that dies leaves its mails to
-the next one when the lease ends. Between the server's acceptance and the commit lies the only window for a duplicate,
-which then bears the same Message-ID (docs/decisions/0042-mail-at-least-once.md).
+Invariants: a mail is settled only after the server's verdict, so it is never lost; a worker that dies leaves its mails
+to the next one when the lease ends. Between the server's acceptance and the commit lies the only window for a
+duplicate, which then bears the same Message-ID (docs/decisions/0042-mail-at-least-once.md).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Postman:
             await self._wait_for(asyncio.FIRST_COMPLETED, timeout=0)
 
     async def _wait_for(self, when: str, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - passed on to wait
-        """Wait for mails under way; a fault that no attempt expects ends the worker, which is started again and says why."""
+        """Wait for mails under way; a fault no attempt expects ends the worker, which is started again."""
         if not self._under_way:
             return
         done, self._under_way = await asyncio.wait(self._under_way, timeout=timeout, return_when=when)
@@ -161,7 +161,8 @@ class Postman:
             return Verdict(Outcome.REFUSED, "UnusableAddressError")
         except Exception as error:  # noqa: BLE001 - a fault in the words of one notice must not stop all mail
             # Tried again for days, so that a corrected release sends it; operators see it among the deliveries.
-            log.error("a mail cannot be written", notice=claimed["kind"], error=type(error).__name__)
+            # No traceback: its texts can hold the person's name.
+            log.error("a mail cannot be written", notice=claimed["kind"], error=type(error).__name__)  # noqa: TRY400
             span.set_attribute("norda.fault", "writing")
             return Verdict(Outcome.DEFERRED, f"writing: {type(error).__name__}")
         return await self._server.send(message)

@@ -19,7 +19,7 @@ def relocate(world: World) -> None:
     """Bremen hands Roland over. Run again, it checks what the first run left."""
     roland = examples(world)[OWN_ID]
     url = f"{world.registry}/api/v1/organisations/{roland['organisation_id']}"
-    widnr = roland["widnr"]
+    widnr = world.get(url)["widnr"]
     if roland["responsible_state"] == "hb":
         refused = _move(world, url, state="ni", accept=(403,))
         world.expect(

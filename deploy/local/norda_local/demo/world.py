@@ -35,7 +35,7 @@ class Check:
 
 @dataclass
 class World:
-    """Addresses and tokens, and the list of checks. `token(state, role)` makes a bearer token. URLs end without a slash.
+    """Addresses and tokens, and the list of checks; `token(state, role)` makes a bearer token.
 
     `mail_url` and `tracing_url` are None where the user brings servers we cannot look into; what they would show is
     then left out and said to be.
@@ -81,7 +81,7 @@ class World:
         while True:
             page = self.get(url, state=state, role=role, limit=200, **params | ({"cursor": cursor} if cursor else {}))
             yield from page["items"]
-            cursor = page["next_cursor"]
+            cursor = page.get("next_cursor")
             if not cursor:
                 return
 

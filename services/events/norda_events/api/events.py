@@ -104,8 +104,8 @@ async def change(
     now: NowDep,
 ) -> EventView:
     """Only the fields given change, by the lead's office. A published event's times are changed by rescheduling. More
-    seats promote waiting registrations in order. In a draft the other hosts' agreements fall when times, seats, quotas or
-    hosts change.
+    seats promote waiting registrations in order. In a draft the other hosts' agreements fall when times, seats, quotas
+    or hosts change.
     """
     async with runtime.database.transaction() as connection:
         changed = await change_event(

@@ -1,4 +1,4 @@
-"""Routes of what happens to an event: agreement of hosts, publication, rescheduling, cancellation, release of quotas."""
+"""Routes of what happens to an event: agreement of hosts, publication, new time, cancellation, release of quotas."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ router = APIRouter(prefix="/api/v1/events/{event_id}", tags=["events"], response
 async def agree(
     event_id: UUID, state: State, response: Response, runtime: RuntimeDep, office: OfficeDep, now: NowDep
 ) -> EventView:
-    """By that state's own office, while the event is a draft; no body. Every hosting state but the lead must agree before
-    publication.
+    """By that state's own office, while the event is a draft; no body. Every hosting state but the lead must agree
+    before publication.
     """
     async with runtime.database.transaction() as connection:
         agreed = await agree_to_host(connection, event_id, state, office=office, now=now)
@@ -40,7 +40,7 @@ async def publish(
     expected_version: VersionDep,
     now: NowDep,
 ) -> EventView:
-    """By the lead's office; no body. 409 `agreement_missing` names the states whose agreement is missing (`missing`)."""
+    """By the lead's office; no body. 409 `agreement_missing` names the states that have not agreed (`missing`)."""
     async with runtime.database.transaction() as connection:
         published = await publish_event(connection, event_id, office=office, expected_version=expected_version, now=now)
         return await show(connection, published, response)

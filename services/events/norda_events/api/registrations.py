@@ -50,7 +50,7 @@ async def register(
     idempotency_key: IdempotencyDep,
     now: NowDep,
 ) -> RegisteredView:
-    """By the lead's office for anybody, by another hosting state's office for its own state's organisations and participants.
+    """By the lead's office for anybody, by another hosting state's office for its own state's participants.
 
     The answer's `status` is `confirmed`, or `waitlisted` when no seat is free for that state. 200 with
     `already_registered` when the person, or the Idempotency-Key, is known for this event.
@@ -75,8 +75,8 @@ async def list_registrations(
     limit: LimitQuery = 50,
     cursor: CursorQuery = None,
 ) -> RegistrationPage:
-    """For the offices of the lead and the hosting states, in the event's order. Persons are shown to the lead's office, and to
-    the others for participants of their own state.
+    """For the offices of the lead and the hosting states, in the event's order. Persons are shown to the lead's office,
+    and to the others for participants of their own state.
     """
     after = _position(cursor)
     async with runtime.database.read() as connection:

@@ -20,7 +20,7 @@ Counts = Sequence[tuple[str, str | None, int]]
 
 
 class HostView(BaseModel):
-    """A host; `agreed` says whether a hosting state's office has agreed (null for organisations, which are not asked)."""
+    """A host; `agreed` says whether a hosting state's office has agreed (null: organisations are not asked)."""
 
     kind: str = Field(examples=["state"])
     state: State | None = None

@@ -1,4 +1,4 @@
-"""What may be done with an event when: draft -> published -> cancelled, nothing back. Raises Conflict with the reason."""
+"""What may be done with an event when: draft -> published -> cancelled, nothing back. Raises Conflict with why."""
 
 from __future__ import annotations
 

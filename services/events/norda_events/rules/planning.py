@@ -1,4 +1,4 @@
-"""Whether what an event says of itself holds together: times, seats, quotas, hosts, codes. Every fault names its field."""
+"""Whether what an event says of itself holds together: times, seats, quotas, hosts, codes. Faults name their field."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Participant:
 
 
 def clean_email(value: str) -> str:
-    """The address normalised (NFC, domain in lower case), not asking the DNS. The refusal does not repeat the address."""
+    """The address normalised (NFC, domain in lower case), not asking the DNS. A refusal does not repeat the address."""
     try:
         return validate_email(value.strip(), check_deliverability=False).normalized
     except EmailNotValidError as error:

@@ -38,7 +38,7 @@ class KnownOrganisation:
 
 
 async def upsert(connection: Connection, organisations: Sequence[KnownOrganisation]) -> None:
-    """Store what is newer than what is known; one statement, each id at most once, in id order so that two never deadlock."""
+    """Store what is newer than what is known; one statement, each id once, in id order so that two never deadlock."""
     await connection.execute(
         _UPSERT,
         [item.id for item in organisations],

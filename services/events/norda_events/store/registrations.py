@@ -1,4 +1,4 @@
-"""Registrations and, apart from them, their participants. Every function here runs while the event is locked or reads."""
+"""Registrations and, apart from them, their participants. What writes runs while the event is locked."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ async def renew(
 ) -> None:
     """Store a withdrawn registration that was made again; its id stays."""
     await connection.execute(
-        """update registration set organisation_id = $2, participant_state = $3, status = $4, position = $5, version = $6,
-                  idempotency_key = $7, registered_at = $8, changed_at = $9
+        """update registration set organisation_id = $2, participant_state = $3, status = $4, position = $5,
+                  version = $6, idempotency_key = $7, registered_at = $8, changed_at = $9
            where id = $1""",
         registration.id,
         registration.organisation_id,
@@ -150,14 +150,16 @@ async def advance(
 async def erase_person(connection: Connection, registration: Registration) -> None:
     """Null the person's columns and remember when; the row and its pseudonym stay."""
     await connection.execute(
-        "update registration set status = $2, version = $3, changed_at = $4, erased_at = $4, idempotency_key = null where id = $1",
+        """update registration set status = $2, version = $3, changed_at = $4, erased_at = $4, idempotency_key = null
+           where id = $1""",
         registration.id,
         registration.status.value,
         registration.version,
         registration.changed_at,
     )
     await connection.execute(
-        "update participant set name = null, email = null, email_key = null, language = null where registration_id = $1",
+        """update participant set name = null, email = null, email_key = null, language = null
+           where registration_id = $1""",
         registration.id,
     )
 
@@ -224,8 +226,8 @@ async def waiting(connection: Connection, event_id: UUID, *, per_state: int) -> 
 async def person_of(connection: Connection, email_key: str) -> UUID | None:
     """The pseudonym of the person with this address, if known.
 
-    Holds an advisory lock on the address until the transaction ends, so that two events registering the same new person at
-    once do not draw two pseudonyms.
+    Holds an advisory lock on the address until the transaction ends, so that two events registering the same new person
+    at once do not draw two pseudonyms.
     """
     await connection.execute("select pg_advisory_xact_lock(hashtextextended('norda.person.' || $1, 0))", email_key)
     found: UUID | None = await connection.fetchval(

@@ -65,8 +65,8 @@ async def change_event(
 ) -> Event:
     """Change what the command names; a change that changes nothing raises no version and tells nobody.
 
-    More seats promote those who wait; fewer than are taken are refused (Conflict). In a draft, agreements fall when what was
-    agreed to changes.
+    More seats promote those who wait; fewer than are taken are refused (Conflict). In a draft, agreements fall when
+    what was agreed to changes.
     """
     event = await locked_event(connection, event_id)
     office.require_lead(event)

@@ -156,7 +156,9 @@ class RescheduleEvent(Command):
 class CancelEvent(Command):
     """Why the event will not take place; published, so it must not name persons."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra={"examples": [{"reason": "Die Halle steht nicht zur Verfügung."}]})
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "Die Halle steht nicht zur Verfügung."}]}
+    )
 
     reason: Annotated[Line, Field(max_length=500)]
 

@@ -77,7 +77,7 @@ async def agree_to_host(
 ) -> Event:
     """Record that a hosting state's office agrees to the draft. Idempotent; the lead agreed by drafting.
 
-    Raises Forbidden for any other office and for states that are no hosts, Conflict when the event is no draft any more.
+    Raises Forbidden for any other office and for states that are no hosts, Conflict when it is no draft any more.
     """
     event = await locked_event(connection, event_id)
     office.caller.require_state(state)

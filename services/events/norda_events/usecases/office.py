@@ -19,7 +19,7 @@ class Office:
     served: frozenset[State]
 
     def drafting_state(self) -> State:
-        """The state an event is drafted for: the caller's own. Raises Forbidden, or Conflict when it is not served here."""
+        """The state an event is drafted for: the caller's own. Raises Forbidden, or Conflict where it is not served."""
         state = self.caller.require_own_state()
         self._require_served(state)
         return state

@@ -47,8 +47,8 @@ async def register_participant(
 ) -> Registered:
     """Give a seat (`confirmed`) or a place on the waiting list (`waitlisted`).
 
-    One registration per person and event: the same person, or the same idempotency key, gets the existing one. Somebody who
-    withdrew is registered anew, at the end of the order. Raises InvalidInput, Forbidden, Conflict.
+    One registration per person and event: the same person, or the same idempotency key, gets the existing one. Somebody
+    who withdrew is registered anew, at the end of the order. Raises InvalidInput, Forbidden, Conflict.
     """
     event = await locked_event(connection, event_id)
     office.require_host(event)
@@ -161,7 +161,7 @@ class _Earlier:
 
 
 async def _earlier(connection: Connection, event: Event, *, key: str, hashed: bytes | None) -> _Earlier | None:
-    """What was registered before by this request or for this person. Raises Conflict when the key was another person's."""
+    """What this request or person registered before. Raises Conflict when the key was another person's."""
     by_key = await registrations.of_idempotency_key(connection, event.id, hashed) if hashed else None
     if by_key is not None:
         if by_key.participant is None or email_key(by_key.participant.email) != key:

@@ -45,7 +45,7 @@ where ($1::text is null or d.status = $1) and ($2::text is null or d.channel = $
   and ($3::uuid is null or d.notice_id = $3) and ($4::uuid is null or d.id < $4)
 order by d.id desc limit $5
 """
-_BY_TOKEN = """
+_BEHIND_LINK = """
 select d.id, d.recipient_id, d.reasons, r.language,
        array(select s.id from jsonb_to_recordset(d.reasons) as reason(id uuid) join subscription s on s.id = reason.id
              where s.ended_at is null) as running
@@ -68,7 +68,7 @@ update delivery set read_at = coalesce(read_at, $3) where id = $1 and recipient_
 async def claim(
     connection: Connection, *, owner: UUID, now: datetime, lease_until: datetime, limit: int
 ) -> list[Record]:
-    """Take due mails, oldest first, that nobody holds or whose holder's lease ran out; several workers may ask at once."""
+    """Take due mails, oldest first, that nobody holds or whose lease ran out; several workers may ask at once."""
     return await connection.fetch(_CLAIM, owner, now, lease_until, limit)
 
 
@@ -101,7 +101,7 @@ async def newest(
 
 async def by_unsubscribe_token(connection: Connection, token: str) -> Record | None:
     """The delivery whose mail carried this link, with the subscriptions behind it that still run."""
-    return await connection.fetchrow(_BY_TOKEN, token)
+    return await connection.fetchrow(_BEHIND_LINK, token)
 
 
 async def inbox(

@@ -23,15 +23,15 @@ on conflict (state, recipient_id, topic_kind, topic_value) where ended_at is nul
 _RUNNING = f"""
 select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id
 where s.state = $1 and s.recipient_id = $2 and s.topic_kind = $3 and s.topic_value = $4 and s.ended_at is null
-"""
-_GET = f"select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id where s.id = $1"
+"""  # noqa: S608 - made of constants
+_GET = f"select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id where s.id = $1"  # noqa: S608
 _LIST = f"""
 select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id
 where s.state = $1 and ($2::uuid is null or s.id > $2) and s.ended_at is null
   and ($3::text is null or s.topic_kind = $3) and ($4::text is null or s.topic_value = $4)
   and ($5::text is null or r.address_key = $5)
 order by s.id limit $6
-"""
+"""  # noqa: S608 - made of constants
 _END = """
 update subscription set ended_at = $2, ended_by = $3, version = version + 1
 where id = any($1::uuid[]) and ended_at is null

@@ -1,6 +1,6 @@
 """Telling people: from a change on a topic to a notice and one delivery per recipient and channel.
 
-Runs in the consumer's transaction. Each recipient gets each notice once: the consumer's inbox drops what is redelivered,
+Runs in the consumer's transaction. Each recipient gets each notice once: the consumer's inbox drops what comes again,
 the notice is unique per causing record, and a delivery is unique per recipient, channel and occasion.
 """
 

@@ -52,7 +52,7 @@ async def subscribe(
 ) -> tuple[Record, bool]:
     """Enter the subscription in the caller's state; the same person and topic again gives the running one (False).
 
-    Raises Forbidden, Conflict (state_not_served), InvalidInput. An address that objected is entered and still gets nothing.
+    Raises Forbidden, Conflict (state_not_served), InvalidInput. An address that objected still gets nothing.
     """
     state = require_served(caller, served)
     value = _checked(command, now=now)
