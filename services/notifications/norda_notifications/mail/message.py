@@ -35,12 +35,13 @@ def build(
     message["Date"] = format_datetime(now)
     message["Message-ID"] = message_id(delivery_id, sender=sender)
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
     if letter.unsubscribe_url:
         message["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(letter.text, cte="quoted-printable")
     message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+    # Afterwards: setting the content takes every Content- header off the message.
+    message["Content-Language"] = letter.language
     return message
 
 
