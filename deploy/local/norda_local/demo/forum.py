@@ -163,5 +163,6 @@ def _told(world: World) -> list[str]:
 
 def _promoted(world: World) -> list[int]:
     """How many mails each promoted participant got."""
-    counts = Counter(address for mail in world.mails(subject="Nachgerückt") for address in mail.recipients)
+    told = (mail for mail in world.mails(subject="Nachgerückt") if TITLE in mail.subject)
+    counts = Counter(address for mail in told for address in mail.recipients)
     return sorted(counts.values())

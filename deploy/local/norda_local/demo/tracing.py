@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from norda_local.tracing import fetch_trace, trace_page
@@ -13,13 +14,14 @@ from .world import World
 
 TITLE = "Online-Seminar Batterie"
 EMAIL = "spur@ex-016.example"
-HOPS = (
+Hop = tuple[str, str, str]
+HOPS: tuple[Hop, ...] = (
     ("norda-events", "SERVER", "post "),
-    ("norda-events", "PRODUCER", "send internal.hb.events.participation.v1"),
-    ("norda-notifications", "CONSUMER", "process internal.hb.events.participation.v1"),
+    ("norda-events", "PRODUCER", "send {prefix}internal.hb.events.participation.v1"),
+    ("norda-notifications", "CONSUMER", "process {prefix}internal.hb.events.participation.v1"),
     ("norda-notifications", "CLIENT", "send mail"),
 )
-"""What must be in the trace: service, kind of span, beginning of its name."""
+"""What must be in the trace: service, kind of span, beginning of its name (`prefix` is the topics')."""
 
 
 def follow_one_trace(world: World) -> str | None:
@@ -40,22 +42,23 @@ def follow_one_trace(world: World) -> str | None:
     if world.tracing_url is None:
         world.show("    [dim]Traces go to a server of your own; look there for the trace " + trace_id + ".[/]")
         return None
-    spans = _whole_trace(world.tracing_url, trace_id)
-    for service, kind, name in HOPS:
+    hops = [(service, kind, name.format(prefix=world.topic_prefix)) for service, kind, name in HOPS]
+    spans = _whole_trace(world.tracing_url, trace_id, hops)
+    for service, kind, name in hops:
         found = [span for span in spans if _matches(span, service=service, kind=kind, name=name)]
         world.expect(
             f"the trace holds {kind.lower()} span {name!r} of {service}", bool(found), [s.get("name") for s in spans]
         )
-    world.expect("the mail's span descends from the request's", _descends(spans), len(spans))
+    world.expect("the mail's span descends from the request's", _descends(spans, hops[-1]), len(spans))
     _draw(world, spans)
     return trace_page(world.tracing_url, trace_id)
 
 
-def _whole_trace(tracing_url: str, trace_id: str, *, within: float = 30.0) -> list[dict[str, Any]]:
+def _whole_trace(tracing_url: str, trace_id: str, hops: Sequence[Hop], *, within: float = 30.0) -> list[dict[str, Any]]:
     deadline = time.monotonic() + within
     while True:
         spans = fetch_trace(tracing_url, trace_id)
-        complete = all(any(_matches(s, service=a, kind=b, name=c) for s in spans) for a, b, c in HOPS)
+        complete = all(any(_matches(s, service=a, kind=b, name=c) for s in spans) for a, b, c in hops)
         if complete or time.monotonic() > deadline:
             return spans
         time.sleep(0.3)
@@ -69,10 +72,10 @@ def _matches(span: dict[str, Any], *, service: str, kind: str, name: str) -> boo
     )
 
 
-def _descends(spans: list[dict[str, Any]]) -> bool:
+def _descends(spans: list[dict[str, Any]], last: Hop) -> bool:
     """Whether the mail's span leads back to the HTTP request by its parents."""
     by_id = {span["id"]: span for span in spans}
-    service, kind, name = HOPS[-1]
+    service, kind, name = last
     current = next((s for s in spans if _matches(s, service=service, kind=kind, name=name)), None)
     while current is not None:
         if current.get("kind") == "SERVER":
