@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
 import psutil
@@ -185,3 +186,14 @@ def test_everything_listens_on_the_loopback_only(home: Home, make_stack: MakeSta
 
 def _alive(number: int) -> bool:
     return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
+
+
+def test_two_commands_at_once_start_each_part_once(home: Home, make_stack: MakeStack) -> None:
+    stacks = [make_stack("otlp", "mail") for _ in range(2)]
+    said: list[str] = []
+    with ThreadPoolExecutor(2) as pool:
+        for job in [pool.submit(stack.up, report=lambda _, text: said.append(text)) for stack in stacks]:
+            job.result()
+    assert said.count("starting") == 2
+    assert said.count("runs already") == 2
+    assert len(processes.orphans(home, part="mail")) == 1

@@ -5,8 +5,11 @@ of the download cache. Invariant: everything a stack writes lies in its home, ex
 between clones of the same user and survive `norda reset`.
 """
 
+import fcntl
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +47,17 @@ class Home:
         for folder in (self.path, self.data, self.logs, self.run):
             folder.mkdir(parents=True, exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
+
+    @contextmanager
+    def exclusively(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Let one command at a time start or stop parts; `waiting` is called when another one is at it."""
+        with (self.path / "command.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def delete_data(self) -> None:
         """Delete everything but secrets, settings and the log of the last run. Nothing may run."""

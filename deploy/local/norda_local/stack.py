@@ -5,6 +5,7 @@ side by side; a failure names its part and leaves the others and all data as the
 """
 
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -91,21 +92,21 @@ class Stack:
         """
         self.home.create()
         self._check_room()
-        remember(self.home, self.settings)
-        start_all(self.home, self.parts(), report)
+        with self.home.exclusively(lambda: report("norda", "another command starts or stops parts, waiting for it")):
+            remember(self.home, self.settings)
+            start_all(self.home, self.parts(), report)
 
     def down(self, *, report: Report = silent) -> None:
         """Stop every part, services first, and whatever else of this stack still runs. Idempotent."""
-        names = [*SERVICES, "otlp", "tracing", "mail", "kafka", "postgres"]
-        known = {part.name: part for part in self._embedded_parts()}
-        for group in (SERVICES, tuple(name for name in names if name not in SERVICES)):
-            chosen = [name for name in group if name in known and self._selected(name)]
-            with ThreadPoolExecutor(max(1, len(chosen))) as pool:
-                list(pool.map(lambda name: stop_part(self.home, known[name], report), chosen))
-        if self.only is None:
-            for process in processes.orphans(self.home):
-                report("orphan", f"stopped pid {process.pid}")
-                processes.stop(process, stop_signal=15, seconds=5)
+        self.home.create()
+        with self.home.exclusively(lambda: report("norda", "another command starts or stops parts, waiting for it")):
+            # Services first: they end properly while their servers are there.
+            for group in (SERVICES, SERVER_NAMES):
+                self._stop([part for part in self.parts() if part.name in group], report)
+            if self.only is None:
+                for process in processes.orphans(self.home):
+                    report("orphan", f"stopped pid {process.pid}")
+                    processes.stop(process, stop_signal=signal.SIGTERM, seconds=5)
 
     def status(self) -> list[PartStatus]:
         """How every part is, probed side by side."""
@@ -220,6 +221,11 @@ class Stack:
             if self._selected(name)
         ]
 
+    def _stop(self, parts: list[Part], report: Report) -> None:
+        with ThreadPoolExecutor(max(1, len(parts))) as pool:
+            for job in [pool.submit(stop_part, self.home, part, report) for part in parts]:
+                job.result()
+
     def _selected(self, name: str) -> bool:
         return self.only is None or name in self.only
 
@@ -233,9 +239,8 @@ class Stack:
             problem = f"ended by itself: {telling_line(self.home, part.name)}" if stale else "not started"
             return PartStatus(part.name, part.title, "down", part.link, problem=problem)
         problem = problem_of(part.probe)
-        memory = sum(_rss(member) for member in [process, *process.children(recursive=True)])
         state = "unhealthy" if problem else "healthy"
-        return PartStatus(part.name, part.title, state, part.link, process.pid, memory, problem)
+        return PartStatus(part.name, part.title, state, part.link, process.pid, _memory(process), problem)
 
     def _check_room(self) -> None:
         free = shutil.disk_usage(self.home.path).free
@@ -246,9 +251,11 @@ class Stack:
             )
 
 
-def _rss(process: psutil.Process) -> int:
+def _memory(process: psutil.Process) -> int:
+    """Resident bytes of a process, and of its children what they do not share with it."""
     try:
-        return int(process.memory_info().rss)
+        children = [child.memory_info() for child in process.children(recursive=True)]
+        return int(process.memory_info().rss + sum(info.rss - getattr(info, "shared", 0) for info in children))
     except psutil.Error:
         return 0
 
