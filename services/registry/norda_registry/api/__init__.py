@@ -1,0 +1,8 @@
+"""The registry's HTTP API below `/api/v1`, one module per noun.
+
+Edges parse, check who asks and open the transaction.
+"""
+
+from . import directory, imports, organisations, sites
+
+ROUTERS = (directory.router, organisations.router, sites.router, imports.router)

@@ -1,0 +1,275 @@
+"""Registering, changing, relocating, deactivating and reading single organisations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Depends, Query, Response
+from norda_common.auth import Caller
+from norda_common.contracts.registry import Organisation
+from norda_common.database import Connection
+from norda_common.errors import NotFound
+from norda_common.web import CallerDep, RuntimeDep
+
+from ..store import organisations, participations, searches
+from ..usecases.commands import ChangeOrganisation, Deactivate, RegisterOrganisation, RelocateSeat
+from ..usecases.organisations import change_organisation, deactivate_organisation, register_organisation
+from ..usecases.relocation import relocate_seat
+from .bounds import BoundedRoute
+from .views import (
+    Internal,
+    OrganisationView,
+    ParticipationPage,
+    ParticipationView,
+    VersionPage,
+    VersionView,
+    bad_cursor,
+    cursor_of,
+    etag,
+    expected_version,
+    outcome,
+    parts_of,
+    view,
+)
+
+router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"], route_class=BoundedRoute)
+
+IfMatch = Annotated[int | None, Depends(expected_version)]
+Limit = Annotated[int, Query(ge=1, le=200, description="Items per page")]
+Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before")]
+
+_REGISTER = {
+    "company": {
+        "summary": "A company in Bremen",
+        "value": {
+            "legal_name": "Beispiel Weser Karosserie GmbH",
+            "legal_form": "350",
+            "own_id": "ex-002",
+            "seat": {
+                "place": "Bremen", "postal_code": "28197", "state": "DE-HB", "ags": "04011", "nuts": "DE501",
+            },
+            "register_entry": {"court": "Amtsgericht Bremen", "type": "hrb", "number": "990002"},
+            "vat_id": "DE999000025",
+            "widnr": "DE999000025-00001",
+            "activities": [{"edition": "WZ2025", "code": "29.20.0"}],
+            "competences": ["PRD-01", "LWT-03"],
+            "clusters": ["ANW"],
+            "employees": 240,
+            "turnover_eur": "48000000.00",
+        },
+    },
+    "cluster": {
+        "summary": "A cluster",
+        "value": {
+            "kind": "cluster", "legal_name": "ITS mobility e.V.", "cluster_code": "ITS", "own_id": "org-its",
+            "legal_form": "590", "seat": {"place": "Braunschweig", "state": "DE-NI"},
+        },
+    },
+}  # fmt: skip
+_RELOCATE = {
+    "other state": {
+        "summary": "From Bremen to Niedersachsen",
+        "value": {
+            "responsible_state": "ni",
+            "seat": {"place": "Stuhr", "postal_code": "28816", "state": "DE-NI", "ags": "03251", "nuts": "DE922"},
+            "register_entry": {"court": "Walsrode", "type": "HRB", "number": "990105"},
+            "date": "2026-12-01",
+        },
+    }
+}
+
+
+@router.post("", status_code=201, summary="Register an organisation", response_model_exclude_none=True)
+async def register(
+    command: Annotated[RegisterOrganisation, Body(openapi_examples=_REGISTER)],
+    caller: CallerDep,
+    runtime: RuntimeDep,
+    response: Response,
+) -> OrganisationView:
+    """Enter an organisation under the caller's state. 409 when an active organisation holds one of its numbers."""
+    now = datetime.now(UTC)
+    async with runtime.database.transaction() as connection:
+        result = await register_organisation(
+            connection, command, caller=caller, served=runtime.settings.states, now=now
+        )
+    response.headers["Location"] = f"/api/v1/organisations/{result.stored.organisation.organisation_id}"
+    return outcome(result, response)
+
+
+@router.patch("/{organisation_id}", summary="Change an organisation", response_model_exclude_none=True)
+async def change(
+    organisation_id: UUID,
+    command: ChangeOrganisation,
+    caller: CallerDep,
+    runtime: RuntimeDep,
+    response: Response,
+    if_match: IfMatch,
+) -> OrganisationView:
+    """Change the given fields; null empties one. Without a change no version is made. 412 for a stale `If-Match`."""
+    now = datetime.now(UTC)
+    async with runtime.database.transaction() as connection:
+        result = await change_organisation(
+            connection,
+            organisation_id,
+            command,
+            caller=caller,
+            served=runtime.settings.states,
+            now=now,
+            expected_version=if_match,
+        )
+    return outcome(result, response)
+
+
+@router.post("/{organisation_id}/relocation", summary="Move the seat", response_model_exclude_none=True)
+async def relocate(
+    organisation_id: UUID,
+    command: Annotated[RelocateSeat, Body(openapi_examples=_RELOCATE)],
+    caller: CallerDep,
+    runtime: RuntimeDep,
+    response: Response,
+    if_match: IfMatch,
+) -> OrganisationView:
+    """Move the seat, within the state or to another one, whose office is responsible from then on.
+
+    The losing state's office does it. Old register entries get their end and go on resolving in look-ups. Published as
+    `seat_relocated` on the old and the new state's topic.
+    """
+    now = datetime.now(UTC)
+    async with runtime.database.transaction() as connection:
+        result = await relocate_seat(
+            connection,
+            organisation_id,
+            command,
+            caller=caller,
+            served=runtime.settings.states,
+            now=now,
+            expected_version=if_match,
+        )
+    return outcome(result, response)
+
+
+@router.post("/{organisation_id}/deactivation", summary="Deactivate an organisation", response_model_exclude_none=True)
+async def deactivate(
+    organisation_id: UUID,
+    command: Deactivate,
+    caller: CallerDep,
+    runtime: RuntimeDep,
+    response: Response,
+    if_match: IfMatch,
+) -> OrganisationView:
+    """The organisation is no longer active; memberships end, numbers become free. Doing it again changes nothing."""
+    now = datetime.now(UTC)
+    async with runtime.database.transaction() as connection:
+        result = await deactivate_organisation(
+            connection,
+            organisation_id,
+            command,
+            caller=caller,
+            served=runtime.settings.states,
+            now=now,
+            expected_version=if_match,
+        )
+    return outcome(result, response)
+
+
+@router.get("/{organisation_id}", summary="Read an organisation", response_model_exclude_none=True)
+async def read(organisation_id: UUID, caller: CallerDep, runtime: RuntimeDep, response: Response) -> OrganisationView:
+    """An organisation of any state; what this instance wrote is seen at once, others' as last published."""
+    async with runtime.database.read() as connection:
+        stored = await organisations.get(connection, organisation_id)
+        if stored is None:
+            entry = await searches.get(connection, organisation_id)
+            if entry is None:
+                raise NotFound("Diese Organisation gibt es nicht.", "There is no such organisation.")
+            shown = view(entry.organisation, entry.sequence)
+        else:
+            shown = view(stored.organisation, stored.version)
+            if caller.state is not None and caller.state.value == stored.organisation.responsible_state:
+                shown = shown.model_copy(update={"internal": await _internal(connection, stored, caller)})
+    response.headers["ETag"] = etag(shown.version)
+    return shown
+
+
+async def _internal(connection: Connection, stored: organisations.Stored, caller: Caller) -> Internal:
+    caller.require_writer()
+    organisation_id = stored.organisation.organisation_id
+    emails = await organisations.contacts(connection, [organisation_id])
+    return Internal(
+        employees=stored.figures.employees,
+        turnover_eur=_euros(stored.figures.turnover_cents),
+        balance_eur=_euros(stored.figures.balance_cents),
+        contact_email=emails.get(organisation_id),
+    )
+
+
+def _euros(cents: int | None) -> Decimal | None:
+    return None if cents is None else Decimal(cents) / 100
+
+
+@router.get("/{organisation_id}/versions", summary="Read the history", response_model_exclude_none=True)
+async def history(
+    organisation_id: UUID,
+    caller: CallerDep,  # noqa: ARG001 - signed in
+    runtime: RuntimeDep,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> VersionPage:
+    """Every version of an organisation that this instance keeps, newest first."""
+    before = int(_number(parts_of(cursor, 1)[0])) if cursor else None
+    async with runtime.database.read() as connection:
+        rows = await organisations.versions(connection, organisation_id, before=before, limit=limit + 1)
+    if not rows and before is None:
+        raise NotFound(
+            "Zu dieser Organisation führt diese Instanz keine Geschichte.",
+            "This instance keeps no history of that organisation.",
+        )
+    items = [
+        VersionView(
+            version=row["version"],
+            change=row["change"],
+            changed_at=row["changed_at"],
+            changed_by=row["changed_by"],
+            organisation=Organisation.model_validate_json(row["data"]),
+        )
+        for row in rows[:limit]
+    ]
+    return VersionPage(items=items, next_cursor=cursor_of(str(items[-1].version)) if len(rows) > limit else None)
+
+
+def _number(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise bad_cursor()
+    return text
+
+
+@router.get(
+    "/{organisation_id}/participations", summary="Read the participation history", response_model_exclude_none=True
+)
+async def participation_history(
+    organisation_id: UUID,
+    caller: CallerDep,  # noqa: ARG001 - signed in
+    runtime: RuntimeDep,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> ParticipationPage:
+    """The organisation's registrations for events of all states, newest first, from the events service's topic."""
+    after = _place(cursor) if cursor else None
+    async with runtime.database.read() as connection:
+        rows = await participations.of_organisation(connection, organisation_id, after=after, limit=limit + 1)
+    items = [ParticipationView.model_validate(dict(row)) for row in rows[:limit]]
+    last = items[-1] if len(rows) > limit else None
+    return ParticipationPage(
+        items=items,
+        next_cursor=cursor_of(last.registered_at.isoformat(), str(last.registration_id)) if last else None,
+    )
+
+
+def _place(cursor: str) -> tuple[datetime, UUID]:
+    instant, registration_id = parts_of(cursor, 2)
+    try:
+        return datetime.fromisoformat(instant), UUID(registration_id)
+    except ValueError:
+        raise bad_cursor() from None

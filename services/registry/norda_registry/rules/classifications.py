@@ -1,0 +1,63 @@
+"""Codes that classify organisations: legal form (Rechtsform) and competences, each with its spelling normalised."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from norda_common.contracts.registry import RegisterEntry
+
+from .code_lists import competences, legal_forms
+from .findings import Refused
+from .names import fold
+
+
+def legal_form(text: str) -> str:
+    """The FIM code of a legal form, given as code or as its usual spelling (`GmbH`). Raises Refused."""
+    value = text.strip()
+    if value in legal_forms():
+        return value
+    found = _by_spelling().get(fold(value))
+    if found is None:
+        known = ", ".join(f"{form.code} {form.label}" for form in legal_forms().values())
+        raise Refused(
+            "legal_form",
+            f"ist keine bekannte Rechtsform ({known})",
+            f"is no known legal form ({known})",
+        )
+    return found
+
+
+def competence(text: str) -> str:
+    """A competence's code in capitals. Raises Refused."""
+    code = text.strip().upper()
+    if code not in competences():
+        raise Refused("competence", "ist kein Code der Kompetenzliste", "is no code of the list of competences")
+    return code
+
+
+def with_broader(codes: tuple[str, ...]) -> list[str]:
+    """The codes and what they belong to, so that a search for `BAT` finds `BAT-02`."""
+    found: dict[str, None] = {}
+    for code in codes:
+        found[code] = None
+        if broader := competences().get(code):
+            found[broader] = None
+    return list(found)
+
+
+def check_register_fits(form_code: str, entry: RegisterEntry) -> None:
+    """A legal form is entered in its own register: a GmbH in HRB, a cooperative in GnR. Raises Refused."""
+    form = legal_forms().get(form_code)
+    if form and entry.type not in form.register_types:
+        allowed = ", ".join(sorted(form.register_types))
+        raise Refused(
+            "register_type_of_form",
+            f"passt nicht zur Rechtsform {form.label}: sie steht in {allowed}, nicht in {entry.type}",
+            f"does not fit the legal form {form.label}: it is entered in {allowed}, not in {entry.type}",
+            part="type",
+        )
+
+
+@cache
+def _by_spelling() -> dict[str, str]:
+    return {fold(spelling): form.code for form in legal_forms().values() for spelling in (form.label, *form.spellings)}

@@ -1,0 +1,204 @@
+"""Reading CSV as offices send it: UTF-8 or Windows-1252; commas, semicolons or tabs; quoted line breaks.
+
+Rows are numbered as a spreadsheet shows them (header = 1), also where cells hold line breaks. Memory stays bounded by
+the longest row. What cannot be read is refused with row and field, never guessed.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from norda_common.errors import FieldError, InvalidInput, Text
+
+MOST_ROWS = 200_000
+LONGEST_CELL = 2_000
+_CHUNK = 1 << 16
+
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_BREAKS = re.compile(r"\s*[\r\n\t]+\s*")
+_MULTIBYTE = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_WINDOWS = re.compile("[^\x00-\x7fäöüÄÖÜßéèêàâçñóòôáíúåøæ°§µ²³´·«»€„“”‚‘’–—…®™\xa0]")
+"""What is not to be expected in a German text of Windows-1252; a broken UTF-8 file shows it."""
+
+
+@dataclass(slots=True)
+class Table:
+    """A CSV file opened for reading; `errors` gathers rows that have too few or too many cells."""
+
+    columns: tuple[str, ...]
+    encoding: str
+    delimiter: str
+    _reader: Iterator[list[str]]
+    errors: list[FieldError] = field(default_factory=list)
+    rows_read: int = 0
+    _row: int = 1
+
+    def batch(self, size: int) -> list[tuple[int, dict[str, str]]]:
+        """The next rows that can be read, as (number, cells by column); empty at the end. Empty rows are passed over.
+
+        Raises InvalidInput for what makes the rest unreadable, e.g. a quote that never ends.
+        """
+        found: list[tuple[int, dict[str, str]]] = []
+        while len(found) < size:
+            cells = self._next()
+            if cells is None:
+                break
+            if any(cells):
+                self._take(cells, found)
+        return found
+
+    def _next(self) -> list[str] | None:
+        self._row += 1
+        try:
+            return next(self._reader, None)
+        except csv.Error as error:
+            raise _refused(
+                self._row,
+                "row",
+                "csv",
+                "ist nicht lesbar; oft fehlt ein schließendes Anführungszeichen",
+                "cannot be read; often a closing quotation mark is missing",
+            ) from error
+
+    def _take(self, cells: list[str], found: list[tuple[int, dict[str, str]]]) -> None:
+        self.rows_read += 1
+        if self.rows_read > MOST_ROWS:
+            raise _refused(
+                self._row, "row", "too_many_rows", f"mehr als {MOST_ROWS} Zeilen", f"more than {MOST_ROWS} rows"
+            )
+        if len(cells) != len(self.columns):
+            self.errors.append(_wrong_width(self._row, len(cells), len(self.columns)))
+            return
+        faults = [error for error in map(self._fault, self.columns, cells) if error]
+        if faults:
+            self.errors.extend(faults)
+            return
+        found.append((self._row, {name: clean(cell) for name, cell in zip(self.columns, cells, strict=True) if cell}))
+
+    def _fault(self, name: str, cell: str) -> FieldError | None:
+        if len(cell) > LONGEST_CELL:
+            text = Text(
+                f"ist zu lang (höchstens {LONGEST_CELL} Zeichen)", f"is too long (at most {LONGEST_CELL} characters)"
+            )
+            return FieldError(field=name, code="string_too_long", text=text, row=self._row)
+        found = None if cell.isascii() and cell.isprintable() else _FORBIDDEN.search(cell)
+        if found is None:
+            return None
+        if "\ud800" <= found[0] <= "\udfff":
+            text = Text("enthält kaputtes UTF-8", "contains broken UTF-8")
+            return FieldError(field=name, code="broken_utf8", text=text, row=self._row)
+        text = Text("enthält Steuer- oder unsichtbare Zeichen", "contains control or invisible characters")
+        return FieldError(field=name, code="control_character", text=text, row=self._row)
+
+
+def clean(cell: str) -> str:
+    """A cell's text in NFC, trimmed; line breaks in it become blanks."""
+    if cell.isascii() and cell.isprintable():
+        return cell.strip()
+    return unicodedata.normalize("NFC", _BREAKS.sub(" ", cell)).strip()
+
+
+def open_table(file: BinaryIO) -> Table:
+    """Find out encoding and delimiter, read the header. Raises InvalidInput when there is none or it is unreadable."""
+    encoding = _encoding(file)
+    file.seek(0)
+    errors = "strict" if encoding == "cp1252" else "surrogateescape"
+    text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
+    first = text.readline(_CHUNK)
+    if not first.strip("\ufeff\r\n ;,\t"):
+        raise _refused(1, "header", "empty", "ist leer: es fehlt die Kopfzeile", "is empty: the header is missing")
+    delimiter = max(";,\t", key=first.count)
+    text.seek(0)
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        header = tuple(clean(cell).casefold() for cell in next(reader))
+    except csv.Error as error:
+        raise _refused(1, "header", "csv", "ist nicht lesbar", "cannot be read") from error
+    return Table(_checked_header(header), encoding, delimiter, reader)
+
+
+def _checked_header(header: tuple[str, ...]) -> tuple[str, ...]:
+    errors: list[FieldError] = []
+    for place, name in enumerate(header):
+        if not name or _FORBIDDEN.search(name) or len(name) > 100:
+            text = Text(f"Spalte {place + 1} hat keinen lesbaren Namen", f"column {place + 1} has no readable name")
+            errors.append(FieldError(field="header", code="header_name", text=text, row=1))
+        elif name in header[:place]:
+            text = Text("kommt in der Kopfzeile mehrmals vor", "stands in the header more than once")
+            errors.append(FieldError(field=name, code="duplicate_column", text=text, row=1))
+    if errors:
+        raise InvalidInput.of(errors)
+    return header
+
+
+def _encoding(file: BinaryIO) -> str:
+    """`utf-8-sig` for UTF-8, also for a broken one, whose faults are then found cell by cell; else `cp1252`."""
+    file.seek(0)
+    start = file.read(4)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"PK\x03\x04")):
+        raise _refused(
+            1,
+            "file",
+            "no_csv",
+            "ist kein CSV in UTF-8 oder Windows-1252; bitte als „CSV UTF-8“ speichern",
+            "is no CSV in UTF-8 or Windows-1252; please save as “CSV UTF-8”",
+        )
+    valid, windows = _verdicts(file)
+    return "cp1252" if not valid and windows and not start.startswith(codecs.BOM_UTF8) else "utf-8-sig"
+
+
+def _verdicts(file: BinaryIO) -> tuple[bool, bool]:
+    """Whether the file is UTF-8, and whether it may be Windows-1252: no UTF-8 letters, only usual characters."""
+    file.seek(0)
+    utf8 = codecs.getincrementaldecoder("utf-8")()
+    valid = windows = True
+    tail = b""
+    while chunk := file.read(_CHUNK):
+        if chunk.isascii() and not tail and valid:
+            continue
+        joined = tail + chunk
+        if _MULTIBYTE.search(joined) or _WINDOWS.search(joined.decode("cp1252", "replace")):
+            windows = False
+        tail = chunk[-3:]
+        valid = valid and _decodes(utf8, chunk)
+    return valid and _decodes(utf8, b"", final=True), windows
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def missing_columns(columns: Sequence[str], *, required: Sequence[str], known: frozenset[str]) -> list[FieldError]:
+    """What the header lacks, and what it holds that nobody knows."""
+    errors = [
+        FieldError(field=name, code="missing_column", text=Text("als Spalte fehlt", "is a missing column"), row=1)
+        for name in required
+        if name not in columns
+    ]
+    unknown = Text("ist als Spalte nicht bekannt", "is not known as a column")
+    errors.extend(
+        FieldError(field=name[:60], code="unknown_column", text=unknown, row=1) for name in columns if name not in known
+    )
+    return errors
+
+
+def _wrong_width(row: int, found: int, expected: int) -> FieldError:
+    text = Text(f"hat {found} Zellen, die Kopfzeile hat {expected}", f"has {found} cells, the header has {expected}")
+    return FieldError(field="row", code="cell_count", text=text, row=row)
+
+
+def _refused(row: int, name: str, code: str, de: str, en: str) -> InvalidInput:
+    return InvalidInput.of([FieldError(field=name, code=code, text=Text(de, en), row=row)])

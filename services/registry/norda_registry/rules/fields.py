@@ -1,0 +1,112 @@
+"""From what somebody enters to the fields of an organisation; one way for the API and for imports.
+
+`given` holds only what was entered: a name that is absent leaves the field as it is, None empties it. Every fault is
+noted with its field, so that a person sees all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from norda_common.contracts.registry import Activity, Address, Organisation, RegisterEntry
+
+from .activities import activity
+from .classifications import competence, legal_form
+from .findings import Findings, Refused
+from .identifiers import lei, vat_id, widnr
+from .profile import renamed, replace_entry
+from .register_entries import check_euid, entry_of_euid, register_entry
+
+_NUMBERS = {"vat_id": vat_id, "widnr": widnr, "lei": lei, "legal_form": legal_form}
+_PLAIN = ("kind", "own_id", "cluster_code", "size_class")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnteredRegisterEntry:
+    """A register entry as entered: court by code or name, number with or without type and suffix."""
+
+    court: str
+    type: str
+    number: str
+    suffix: str = ""
+    former_court: str = ""
+    court_name: str = ""
+    valid_from: date | None = None
+
+    def normalised(self) -> RegisterEntry:
+        """The entry with its EUID. Raises Refused."""
+        return register_entry(
+            self.court,
+            self.type,
+            number=self.number,
+            suffix=self.suffix,
+            former_court=self.former_court,
+            court_name=self.court_name,
+            valid_from=self.valid_from,
+        )
+
+
+def merged(
+    current: Organisation | None, given: Mapping[str, Any], *, findings: Findings, today: date
+) -> dict[str, Any]:
+    """The fields that `given` makes out of the current ones, normalised; faults are noted in `findings`."""
+    fields: dict[str, Any] = {name: given[name] for name in _PLAIN if name in given}
+    for name, rule in _NUMBERS.items():
+        if name in given:
+            fields[name] = None if given[name] is None else findings.checked(name, given[name], rule)
+    if "legal_name" in given:
+        fields["legal_name"] = given["legal_name"]
+        if current is not None:
+            fields["former_names"] = renamed(current.former_names, current.legal_name, given["legal_name"], on=today)
+    if "seat" in given:
+        fields["seat"] = given["seat"]
+    if "competences" in given:
+        fields["competences"] = findings.each("competences", given["competences"], competence)
+    if "activities" in given:
+        fields["activities"] = _activities(given["activities"], findings)
+    if given.get("register_entry") is not None or given.get("euid") is not None:
+        entry = _entry(given.get("register_entry"), given.get("euid"), findings)
+        if entry is not None:
+            held = current.register_entries if current else ()
+            fields["register_entries"] = replace_entry(held, entry, on=entry.valid_from or today) if held else (entry,)
+    return fields
+
+
+def _activities(entered: Sequence[tuple[str, str]], findings: Findings) -> tuple[Activity, ...]:
+    return findings.each("activities", entered, lambda pair: activity(pair[0], pair[1]))
+
+
+def _entry(entered: EnteredRegisterEntry | None, euid: str | None, findings: Findings) -> RegisterEntry | None:
+    if entered is None:
+        return findings.checked("euid", euid or "", entry_of_euid)
+    entry = findings.checked("register_entry", entered, EnteredRegisterEntry.normalised)
+    if entry is not None and euid is not None:
+        findings.checked("euid", euid, lambda text: check_euid(text, entry))
+    return entry
+
+
+def address(text: Mapping[str, str | None]) -> Address:
+    """An address out of entered texts; its state may be written `HB` as well as `DE-HB`, its AGS and NUTS in any case.
+
+    Raises Refused when there is no place.
+    """
+    place = (text.get("place") or "").strip()
+    if not place:
+        raise Refused("missing", "fehlt", "is missing", part="place")
+    return known_address(text)
+
+
+def known_address(text: Mapping[str, str | None]) -> Address:
+    """Like `address`, for bodies whose seat is not confirmed: the place may be empty."""
+    state = (text.get("state") or "").strip().upper()
+    return Address(
+        place=(text.get("place") or "").strip(),
+        postal_code=(text.get("postal_code") or "").strip() or None,
+        street=(text.get("street") or "").strip() or None,
+        state=f"DE-{state}" if len(state) == 2 else state,
+        ags=(text.get("ags") or "").replace(" ", "") or None,
+        nuts=(text.get("nuts") or "").strip().upper() or None,
+    )

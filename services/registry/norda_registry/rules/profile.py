@@ -1,0 +1,128 @@
+"""The whole of an organisation: what its fields say about each other, which numbers it holds, how its history is kept.
+
+An `Organisation` of the contract is the one shape: stored, published and checked. Everything here is pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from norda_common.contracts.registry import FormerName, Membership, Organisation, RegisterEntry
+
+from .classifications import check_register_fits
+from .findings import Findings
+from .places import check_address
+from .register_entries import court_state, register_key
+
+ACTIVE = "active"
+DEACTIVATED = "deactivated"
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A number under which an organisation is found; `current` is False for those it no longer holds."""
+
+    kind: str
+    value: str
+    current: bool
+
+
+def current_entry(organisation: Organisation) -> RegisterEntry | None:
+    """The register entry that holds now."""
+    return next((entry for entry in organisation.register_entries if entry.valid_to is None), None)
+
+
+def past_entry(organisation: Organisation, entry: RegisterEntry) -> bool:
+    """Whether the organisation once had this entry and no longer has it."""
+    key = register_key(entry)
+    same = [old for old in organisation.register_entries if register_key(old) == key]
+    return bool(same) and all(old.valid_to is not None for old in same)
+
+
+def entry_key(entry: RegisterEntry) -> tuple[str, str]:
+    """The number an entry claims for itself: its EUID, or all its parts where merged courts may share the EUID."""
+    return ("register", register_key(entry)) if entry.former_court or not entry.euid else ("euid", entry.euid)
+
+
+def identifiers(organisation: Organisation) -> list[Identifier]:
+    """All numbers of an organisation, past ones too, each once."""
+    found: dict[tuple[str, str], bool] = {}
+    for kind, value, current in _numbers(organisation):
+        found[kind, value] = found.get((kind, value), False) or current
+    return [Identifier(kind, value, current) for (kind, value), current in found.items()]
+
+
+def _numbers(organisation: Organisation) -> Iterator[tuple[str, str, bool]]:
+    for entry in organisation.register_entries:
+        holds = entry.valid_to is None
+        if entry.euid:
+            yield "euid", entry.euid, holds and not entry.former_court
+        yield "register", register_key(entry), holds
+        yield "number", f"{entry.type}{entry.number}{entry.suffix}", False
+    for kind, value in (("vat", organisation.vat_id), ("widnr", organisation.widnr), ("lei", organisation.lei)):
+        if value:
+            yield kind, value, True
+    if organisation.own_id:
+        yield "own", organisation.own_id, False
+
+
+def replace_entry(entries: tuple[RegisterEntry, ...], entry: RegisterEntry, *, on: date) -> tuple[RegisterEntry, ...]:
+    """End what holds and add the new entry, both on that day; the same entry again changes nothing."""
+    if any(register_key(old) == register_key(entry) for old in entries if old.valid_to is None):
+        return entries
+    ended = tuple(old if old.valid_to else old.model_copy(update={"valid_to": on}) for old in entries)
+    return (*ended, entry.model_copy(update={"valid_from": entry.valid_from or on}))
+
+
+def renamed(former: tuple[FormerName, ...], old: str, new: str, *, on: date) -> tuple[FormerName, ...]:
+    """Keep the old name in the history (Umfirmierung), unless it is the same name."""
+    return former if old == new else (*former, FormerName(legal_name=old, valid_to=on))
+
+
+def current_clusters(memberships: tuple[Membership, ...]) -> list[str]:
+    """Codes of the clusters whose membership has no end."""
+    return list(dict.fromkeys(item.cluster_code for item in memberships if item.valid_to is None))
+
+
+def check_whole(organisation: Organisation, findings: Findings) -> None:
+    """What the fields must not say against each other, and what is only unusual."""
+    check_address(organisation.seat, "seat", findings)
+    for place, site in enumerate(organisation.sites):
+        check_address(site.address, f"sites.{place}.address", findings)
+    entry = current_entry(organisation)
+    if entry is not None:
+        _check_entry(organisation, entry, findings)
+    _check_widnr(organisation, findings)
+    if (organisation.kind == "cluster") != (organisation.cluster_code is not None):
+        findings.refuse(
+            "cluster_code",
+            "cluster_code",
+            "gehört genau zu den Clustern: jeder Cluster hat ein Kürzel, sonst niemand",
+            "belongs to clusters exactly: every cluster has a code, nobody else does",
+        )
+
+
+def _check_entry(organisation: Organisation, entry: RegisterEntry, findings: Findings) -> None:
+    if organisation.legal_form is not None:
+        form = organisation.legal_form
+        findings.checked("register_entry", entry, lambda value: check_register_fits(form, value))
+    state = court_state(entry)
+    if state is not None and state != organisation.seat.state:
+        findings.warn(
+            "register_entry.court",
+            "court_elsewhere",
+            f"{entry.court} ist kein Gericht in {organisation.seat.state}; bitte prüfen",
+            f"{entry.court} is no court in {organisation.seat.state}; please check",
+        )
+
+
+def _check_widnr(organisation: Organisation, findings: Findings) -> None:
+    if organisation.widnr and organisation.vat_id and organisation.widnr[:11] != organisation.vat_id:
+        findings.refuse(
+            "widnr",
+            "widnr_differs",
+            f"muss mit der USt-IdNr {organisation.vat_id} beginnen",
+            f"must begin with the VAT number {organisation.vat_id}",
+        )

@@ -1,0 +1,176 @@
+"""Entries in German registers (Handelsregisternummer) and the EUID made of them.
+
+An entry is unique only as court, type, number, suffix and former court together, because courts were merged and kept
+their numbers. The EUID is built from the entry (Regulation (EU) 2021/1042), never trusted by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import cache
+
+from norda_common.contracts.registry import RegisterEntry
+
+from .code_lists import Court, courts
+from .findings import Refused
+from .names import fold
+
+TYPES = {name.casefold(): name for name in ("HRA", "HRB", "GnR", "PR", "VR", "GsR")}
+_COURT_CODE = re.compile(r"[A-Z]\d{4}[A-Z]?", re.ASCII)
+_COURT_WORDS = re.compile(r"^\s*(?:das\s+)?(?:amtsgericht|registergericht|ag)\b[\s:]*", re.IGNORECASE)
+_NUMBER = re.compile(r"(\d{1,8})\s*([A-Za-z]{0,4})", re.ASCII)
+_FORMER = re.compile(r"\(?\s*(?:früher|frueher|vormals|ehemals)\s+([^)]+)\)?\s*$", re.IGNORECASE)
+_TYPES = "|".join(TYPES)
+_EUID = re.compile(
+    rf"DE([A-Z]\d{{4}}[A-Z]?)[.\s]*({_TYPES})[\s.]*(\d{{1,8}})\s*([A-Z]{{0,4}})", re.ASCII | re.IGNORECASE
+)
+_TEXT = re.compile(
+    rf"(?P<before>.*?)[\s,;]*\b(?P<type>{_TYPES})\s*[:.]?\s*(?P<number>\d{{1,8}})(?P<after>.*)", re.IGNORECASE
+)
+
+
+def register_entry(
+    court: str,
+    type: str,  # noqa: A002 - the register's own word
+    *,
+    number: str,
+    suffix: str = "",
+    former_court: str = "",
+    court_name: str = "",
+    valid_from: date | None = None,
+) -> RegisterEntry:
+    """The normalised entry with its EUID. `court` is a code or a name, also with `Amtsgericht`. Raises Refused."""
+    known = _court(court, court_name)
+    kind = TYPES.get(type.strip().casefold())
+    if kind is None:
+        allowed = ", ".join(TYPES.values())
+        raise Refused(
+            "register_type",
+            f"ist keine Registerart ({allowed})",
+            f"is no type of register ({allowed})",
+            part="type",
+        )
+    digits, tail = _digits(number, kind)
+    ending = (suffix.strip() or tail).upper() or known.number_suffix
+    if ending and not re.fullmatch("[A-Z]{1,4}", ending):
+        raise Refused(
+            "register_suffix",
+            "ist kein Zusatz einer Registernummer (Buchstaben wie HB)",
+            "is no suffix of a register number (letters like HB)",
+            part="suffix",
+        )
+    return RegisterEntry(
+        court_code=known.code,
+        court=known.name,
+        type=kind,
+        number=digits,
+        suffix=ending,
+        former_court=_COURT_WORDS.sub("", former_court).strip(),
+        euid=f"DE{known.code}.{kind}{digits}{ending}",
+        valid_from=valid_from,
+    )
+
+
+def entry_of_euid(text: str) -> RegisterEntry:
+    """The entry an EUID speaks of, in whatever case and spacing it is written. Raises Refused."""
+    match = _EUID.fullmatch(text.strip())
+    if match is None:
+        raise Refused(
+            "euid_form",
+            "ist keine deutsche EUID (z. B. DEK1101R.HRB170364)",
+            "is no German EUID (e.g. DEK1101R.HRB170364)",
+        )
+    return register_entry(match[1].upper(), match[2], number=match[3], suffix=match[4])
+
+
+def check_euid(text: str, entry: RegisterEntry) -> str:
+    """The EUID, when it is the one the entry has. Raises Refused."""
+    if entry_of_euid(text).euid != entry.euid:
+        raise Refused(
+            "euid_differs",
+            f"passt nicht zum Registereintrag: daraus ergibt sich {entry.euid}",
+            f"does not fit the register entry, which makes {entry.euid}",
+        )
+    return str(entry.euid)
+
+
+def register_key(entry: RegisterEntry) -> str:
+    """The key under which an entry is unique."""
+    return "|".join([entry.court_code, entry.type, entry.number, entry.suffix, fold(entry.former_court)])
+
+
+def entry_of_text(text: str) -> RegisterEntry | None:
+    """Read `Amtsgericht Hamburg HRB 170364` or `HRB 99 HB, Bremen (früher Bremerhaven)`; None for other texts.
+
+    Raises Refused when it is one and something in it is wrong.
+    """
+    former = _FORMER.search(text)
+    rest = text[: former.start()] if former else text
+    match = _TEXT.fullmatch(rest.strip())
+    if match is None:
+        return None
+    before, after = match["before"].strip(" ,;"), match["after"].strip(" ,;")
+    suffix = ""
+    if tail := re.match(r"([A-Z]{1,4}|hb|bhv)\b", after):
+        suffix, after = tail[1], after[tail.end() :].strip(" ,;")
+    court = before or after
+    if not court:
+        return None
+    return register_entry(
+        court, match["type"], number=match["number"], suffix=suffix, former_court=former[1] if former else ""
+    )
+
+
+def number_of_text(text: str) -> tuple[str, str, str] | None:
+    """Type, number and suffix of a text that names no court (`HRB 990001`); None when it is no such text."""
+    match = re.fullmatch(rf"\s*({_TYPES})\s*(\d{{1,8}})\s*([A-Za-z]{{0,4}})\s*", text, re.IGNORECASE)
+    if match is None:
+        return None
+    return TYPES[match[1].casefold()], match[2].lstrip("0"), match[3].upper()
+
+
+def court_state(entry: RegisterEntry) -> str | None:
+    """The federal state of the entry's court, where the court is known."""
+    court = courts().get(entry.court_code)
+    return court.state if court else None
+
+
+def _digits(number: str, kind: str) -> tuple[str, str]:
+    """Digits without leading zeros, and letters that follow them; the type may stand before (`HRB100`)."""
+    text = number.strip()
+    if text.casefold().startswith(kind.casefold()):
+        text = text[len(kind) :].lstrip(" .:")
+    match = _NUMBER.fullmatch(text)
+    if match is None or not match[1].strip("0"):
+        raise Refused(
+            "register_number",
+            "ist keine Registernummer (bis zu 8 Ziffern, nicht 0)",
+            "is no register number (up to 8 digits, not 0)",
+            part="number",
+        )
+    return match[1].lstrip("0"), match[2]
+
+
+def _court(text: str, name: str) -> Court:
+    plain = _COURT_WORDS.sub("", text).strip()
+    code = plain.upper()
+    if code in courts():
+        return courts()[code]
+    if found := _courts_by_name().get(fold(plain)):
+        return found
+    if _COURT_CODE.fullmatch(code):
+        named = _COURT_WORDS.sub("", name).strip()
+        return Court(code, named or code, "", "")
+    raise Refused(
+        "register_court",
+        "ist kein bekanntes Registergericht (XJustiz-Code oder Name)",
+        "is no known register court (XJustiz code or name)",
+        part="court",
+    )
+
+
+@cache
+def _courts_by_name() -> dict[str, Court]:
+    names = {fold(court.name): court for court in courts().values()}
+    return names | {fold(court.name.partition("(")[0]): court for court in courts().values()}

@@ -1,0 +1,32 @@
+"""The registry service: organisations of Bremen, Hamburg and Niedersachsen, their identity, sites and memberships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from norda_common.contracts.registry import TOPICS
+from norda_common.service import Service
+from norda_common.settings import ServiceSettings
+
+from .api import ROUTERS
+from .consumers import CONSUMERS
+
+
+class RegistrySettings(ServiceSettings):
+    """The registry takes imports of a hundred thousand rows; single records are bounded by `api.bounds`."""
+
+    body_limit_bytes: int = 64 * 1024 * 1024
+
+
+SERVICE = Service(
+    name="registry",
+    title="Norda registry",
+    description="Organisations of the automotive industry in Bremen, Hamburg and Niedersachsen: identity, sites, "
+    "competences and cluster memberships; searched across all states, written by the responsible office.",
+    topics=TOPICS,
+    migrations=Path(__file__).parent / "migrations",
+    routers=ROUTERS,
+    consumers=CONSUMERS,
+    extensions=("pg_trgm",),
+    settings=RegistrySettings,
+)

@@ -1,0 +1,98 @@
+"""The directory: organisations of all states as last published. Written by the consumer alone.
+
+Upserts compare sequences, so redelivery, replay and the record left on a former state's topic change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from norda_common.contracts.registry import Organisation
+from norda_common.database import Connection
+
+from ..rules.classifications import with_broader
+from ..rules.names import fold, search_text
+from ..rules.profile import current_clusters, current_entry, identifiers
+
+_BREAK = "\n"
+
+_UPSERT = """
+insert into directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
+                       competences, clusters, cluster_code, identifiers, data, changed_at)
+select organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
+       string_to_array(competences, E'\\n'), string_to_array(clusters, E'\\n'), cluster_code,
+       string_to_array(identifiers, E'\\n'), data, changed_at
+  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+              $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])
+       as row(organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
+              competences, clusters, cluster_code, identifiers, data, changed_at)
+ where not exists (select from directory_erasure erased
+                    where erased.organisation_id = row.organisation_id and erased.sequence >= row.sequence)
+on conflict (organisation_id) do update
+   set sequence = excluded.sequence, responsible_state = excluded.responsible_state, kind = excluded.kind,
+       status = excluded.status, legal_name = excluded.legal_name, sort_name = excluded.sort_name,
+       search_text = excluded.search_text, competences = excluded.competences, clusters = excluded.clusters,
+       cluster_code = excluded.cluster_code, identifiers = excluded.identifiers, data = excluded.data,
+       changed_at = excluded.changed_at
+ where directory.sequence < excluded.sequence
+"""
+
+
+async def upsert(connection: Connection, published: Sequence[tuple[int, Organisation]]) -> None:
+    """Take over what is newer, in one statement; each organisation may occur once. Idempotent."""
+    organisations = [organisation for _, organisation in published]
+    await connection.execute(
+        _UPSERT,
+        [organisation.organisation_id for organisation in organisations],
+        [sequence for sequence, _ in published],
+        [organisation.responsible_state for organisation in organisations],
+        [organisation.kind for organisation in organisations],
+        [organisation.status for organisation in organisations],
+        [organisation.legal_name for organisation in organisations],
+        [fold(organisation.legal_name)[:200] for organisation in organisations],
+        [_searchable(organisation) for organisation in organisations],
+        [_BREAK.join(with_broader(organisation.competences)) for organisation in organisations],
+        [_BREAK.join(current_clusters(organisation.memberships)) for organisation in organisations],
+        [organisation.cluster_code for organisation in organisations],
+        [_BREAK.join(_numbers(organisation)) for organisation in organisations],
+        [organisation.model_dump_json(exclude_none=True) for organisation in organisations],
+        [organisation.changed_at for organisation in organisations],
+    )
+
+
+def _searchable(organisation: Organisation) -> str:
+    """What a search looks through: present and former names, places, the source's id and the register number."""
+    entry = current_entry(organisation)
+    return search_text(
+        organisation.legal_name,
+        *(former.legal_name for former in organisation.former_names),
+        organisation.seat.place,
+        *(site.address.place for site in organisation.sites),
+        organisation.own_id,
+        organisation.cluster_code,
+        entry.number if entry else None,
+    )
+
+
+def _numbers(organisation: Organisation) -> list[str]:
+    """`kind:value` for numbers it holds, `-kind:value` for those it held."""
+    return [f"{'' if item.current else '-'}{item.kind}:{item.value}" for item in identifiers(organisation)]
+
+
+async def erase(connection: Connection, erased: Sequence[tuple[int, UUID]]) -> None:
+    """Take withdrawn organisations out, and remember it: an older record read later must not bring them back."""
+    sequences, ids = [sequence for sequence, _ in erased], [organisation_id for _, organisation_id in erased]
+    await connection.execute(
+        """insert into directory_erasure (organisation_id, sequence) select * from unnest($1::uuid[], $2::bigint[])
+           on conflict (organisation_id) do update
+           set sequence = greatest(directory_erasure.sequence, excluded.sequence)""",
+        ids,
+        sequences,
+    )
+    await connection.execute(
+        """delete from directory using unnest($1::uuid[], $2::bigint[]) as row(organisation_id, sequence)
+            where directory.organisation_id = row.organisation_id and directory.sequence <= row.sequence""",
+        ids,
+        sequences,
+    )

@@ -1,0 +1,183 @@
+"""What offices ask for: the bodies of requests, with unknown fields forbidden and text cleaned.
+
+Form only; what the values mean is checked by the rules, so that an import says the same as the API.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from norda_common.contracts.registry import Address
+from norda_common.input import Command, Line
+from norda_common.states import State
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from ..rules.fields import EnteredRegisterEntry, known_address
+from ..rules.size_class import SizeClass
+
+_EMAIL = re.compile(r"[^@\s<>,;:\"()]+@[^@\s<>,;:\"()]+\.[^@\s<>,;:\"().]+")
+
+
+def clean_email(value: str) -> str:
+    """An address fit for mail, as entered. Raises without repeating it."""
+    if not _EMAIL.fullmatch(value) or len(value) > 254:
+        raise PydanticCustomError(
+            "email", "is no e-mail address", {"de": "ist keine E-Mail-Adresse", "en": "is no e-mail address"}
+        )
+    return value
+
+
+class Kind(StrEnum):
+    """What an organisation is."""
+
+    COMPANY = "company"
+    CLUSTER = "cluster"
+    RESEARCH = "research"
+    ASSOCIATION = "association"
+    PUBLIC_BODY = "public_body"
+
+
+Day = date  # a field of that name would hide the type
+Name = Annotated[Line, Field(max_length=500)]
+Short = Annotated[Line, Field(max_length=100)]
+Email = Annotated[Line, Field(max_length=254), AfterValidator(clean_email)]
+ClusterCode = Annotated[Line, Field(pattern=r"^[A-Z][A-Z0-9-]{1,15}$")]
+Money = Annotated[Decimal, Field(ge=0, lt=Decimal(10) ** 13, decimal_places=2)]
+Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class AddressInput(Command):
+    """A seat or site; `state` is ISO 3166-2, any of the 16."""
+
+    place: Annotated[Line, Field(max_length=200)]
+    postal_code: Short | None = None
+    street: Annotated[Line, Field(max_length=200)] | None = None
+    state: Short
+    ags: Short | None = None
+    nuts: Short | None = None
+
+    def entered(self) -> Address:
+        """The address with its codes in their usual spelling."""
+        return known_address(self.model_dump())
+
+
+class RegisterEntryInput(Command):
+    """A register entry; `court` is a XJustiz code or a name, also with `Amtsgericht`; `type` in any case."""
+
+    court: Annotated[Line, Field(max_length=200)]
+    type: Short
+    number: Short
+    suffix: Annotated[str, Field(max_length=8)] = ""
+    former_court: Annotated[str, Field(max_length=200)] = ""
+    court_name: Annotated[str, Field(max_length=200)] = ""
+    valid_from: date | None = None
+
+    def entered(self) -> EnteredRegisterEntry:
+        """As the rules take it."""
+        return EnteredRegisterEntry(**self.model_dump())
+
+
+class ActivityInput(Command):
+    """An economic activity: edition and code."""
+
+    edition: Short = Field(examples=["WZ2025"])
+    code: Short = Field(examples=["29.32.0"])
+
+
+class _Identity(Command):
+    """What may be said of an organisation when it is registered and when it is changed."""
+
+    legal_form: Annotated[Line, Field(max_length=120)] | None = None
+    own_id: Short | None = None
+    register_entry: RegisterEntryInput | None = None
+    euid: Short | None = None
+    vat_id: Short | None = None
+    widnr: Short | None = None
+    lei: Short | None = None
+    activities: Annotated[tuple[ActivityInput, ...], Field(max_length=50)] = ()
+    competences: Annotated[tuple[Short, ...], Field(max_length=50)] = ()
+    size_class: SizeClass | None = None
+    employees: Headcount | None = None
+    turnover_eur: Money | None = None
+    balance_eur: Money | None = None
+    contact_email: Email | None = None
+
+    def given(self) -> dict[str, Any]:
+        """The public fields that were entered, as the rules take them."""
+        fields: dict[str, Any] = {}
+        for name in self.model_fields_set:
+            value = getattr(self, name)
+            if name in _PRIVATE:
+                continue
+            if name in {"register_entry", "seat"}:
+                fields[name] = value.entered() if value is not None else None
+            elif name == "activities":
+                fields[name] = [(item.edition, item.code) for item in value]
+            else:
+                fields[name] = value
+        return fields
+
+
+_PRIVATE = frozenset(
+    {"employees", "turnover_eur", "balance_eur", "contact_email", "responsible_state", "size_class", "clusters"}
+)
+
+
+class RegisterOrganisation(_Identity):
+    """Enter an organisation, under the caller's own state unless it is given; figures stay with the office."""
+
+    responsible_state: State | None = None
+    kind: Kind = Kind.COMPANY
+    legal_name: Name
+    seat: AddressInput
+    cluster_code: ClusterCode | None = None
+    clusters: Annotated[tuple[Short, ...], Field(max_length=20)] = ()
+
+
+class ChangeOrganisation(_Identity):
+    """Change what is given; null empties a field. Moving the seat is a relocation, a new name keeps the old one."""
+
+    legal_name: Name | None = None
+    seat: AddressInput | None = None
+
+
+class RelocateSeat(Command):
+    """The seat moves (Sitzverlegung), within a state or to another one. `date` is the first day of the new entry."""
+
+    responsible_state: State | None = None
+    seat: AddressInput
+    register_entry: RegisterEntryInput | None = None
+    date: Day
+
+
+class Deactivate(Command):
+    """The organisation is no longer active."""
+
+    date: Day | None = None
+
+
+class AddSite(Command):
+    """A further place of business (Betriebsstätte)."""
+
+    name: Annotated[Line, Field(max_length=200)]
+    address: AddressInput
+
+
+class JoinCluster(Command):
+    """Membership in a cluster, by its code or id, from a day on."""
+
+    cluster_code: Short | None = None
+    cluster_id: UUID | None = None
+    valid_from: date | None = None
+
+
+class EndMembership(Command):
+    """The first day on which the organisation is no longer a member; today when it is not given."""
+
+    valid_to: date | None = None

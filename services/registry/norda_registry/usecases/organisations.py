@@ -1,0 +1,220 @@
+"""Registering, changing and deactivating organisations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from norda_common.auth import Caller
+from norda_common.contracts.registry import Membership, Organisation
+from norda_common.database import Connection
+from norda_common.errors import FieldError, InvalidInput, Text
+from norda_common.identifiers import new_id
+from norda_common.states import State
+
+from ..rules.fields import merged
+from ..rules.findings import Findings
+from ..rules.profile import ACTIVE, DEACTIVATED, check_whole
+from ..rules.size_class import Figures, SizeClass, size_class
+from ..store import matches, organisations
+from .commands import ChangeOrganisation, Deactivate, RegisterOrganisation
+from .recording import Outcome, lock_own, record, require_served
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def local_day(now: datetime) -> date:
+    """The day an office means by today: the registers' law is German, so its time zone is too."""
+    return now.astimezone(BERLIN).date()
+
+
+async def register_organisation(
+    connection: Connection,
+    command: RegisterOrganisation,
+    *,
+    caller: Caller,
+    served: Collection[State],
+    now: datetime,
+) -> Outcome:
+    """Enter an organisation under the caller's state and publish it.
+
+    Raises Forbidden, Conflict (a number is taken, state not served) and InvalidInput with every faulty field.
+    """
+    state = command.responsible_state or caller.require_own_state()
+    caller.require_state(state)
+    require_served(state, served)
+    findings = Findings()
+    figures = _figures(command, Figures())
+    fields = merged(None, command.given(), findings=findings, today=local_day(now))
+    fields["size_class"] = sized(figures, command.size_class, findings)
+    memberships = await memberships_of(connection, command.clusters, findings)
+    findings.raise_errors()
+    organisation = Organisation(
+        organisation_id=new_id(),
+        responsible_state=state.value,
+        status=ACTIVE,
+        memberships=memberships,
+        changed_at=now,
+        **fields,
+    )
+    check_whole(organisation, findings)
+    findings.raise_errors()
+    stored = await record(
+        connection, organisation, before=None, change="registered", caller=caller, now=now, figures=figures
+    )
+    if command.contact_email:
+        await organisations.set_contacts(connection, {organisation.organisation_id: command.contact_email})
+    return Outcome(stored, warnings=findings.warnings)
+
+
+async def change_organisation(
+    connection: Connection,
+    organisation_id: UUID,
+    command: ChangeOrganisation,
+    *,
+    caller: Caller,
+    served: Collection[State],
+    now: datetime,
+    expected_version: int | None = None,
+) -> Outcome:
+    """Change what the command gives; what changes nothing is no new version and no event. Idempotent.
+
+    Raises NotFound, Forbidden, Conflict, StaleVersion and InvalidInput.
+    """
+    before = await lock_own(
+        connection, organisation_id, caller=caller, served=served, expected_version=expected_version
+    )
+    findings = Findings()
+    figures = _figures(command, before.figures)
+    given = command.given()
+    for name in ("legal_name", "seat"):
+        if name in given and given[name] is None:
+            findings.refuse(name, "required", "darf nicht leer sein", "must not be empty")
+    fields = merged(before.organisation, given, findings=findings, today=local_day(now)) if not findings.errors else {}
+    findings.raise_errors()
+    declared = command.size_class if "size_class" in command.model_fields_set else before.organisation.size_class
+    fields["size_class"] = sized(figures, declared, findings)
+    organisation = before.organisation.model_copy(update=fields)
+    check_whole(organisation, findings)
+    findings.raise_errors()
+    if "contact_email" in command.model_fields_set:
+        await _keep_contact(connection, organisation_id, command.contact_email)
+    if organisation == before.organisation and figures == before.figures:
+        return Outcome(before, changed=False, warnings=findings.warnings)
+    stored = await record(
+        connection, organisation, before=before, change="changed", caller=caller, now=now, figures=figures
+    )
+    return Outcome(stored, warnings=findings.warnings)
+
+
+async def deactivate_organisation(
+    connection: Connection,
+    organisation_id: UUID,
+    command: Deactivate,
+    *,
+    caller: Caller,
+    served: Collection[State],
+    now: datetime,
+    expected_version: int | None = None,
+) -> Outcome:
+    """The organisation is no longer active: its memberships end, its numbers become free. Idempotent.
+
+    Raises NotFound, Forbidden, Conflict, StaleVersion and InvalidInput.
+    """
+    before = await lock_own(
+        connection, organisation_id, caller=caller, served=served, expected_version=expected_version
+    )
+    if before.organisation.status == DEACTIVATED:
+        return Outcome(before, changed=False)
+    day = command.date or local_day(now)
+    if day > local_day(now):
+        raise InvalidInput.of([_future("date")])
+    organisation = before.organisation.model_copy(
+        update={"status": DEACTIVATED, "memberships": _ended(before.organisation.memberships, day)}
+    )
+    stored = await record(
+        connection,
+        organisation,
+        before=before,
+        change="deactivated",
+        caller=caller,
+        now=now,
+        figures=before.figures,
+    )
+    return Outcome(stored)
+
+
+async def memberships_of(
+    connection: Connection, codes: Sequence[str], findings: Findings, *, valid_from: date | None = None
+) -> tuple[Membership, ...]:
+    """Memberships in the clusters with these codes; unknown ones are noted as errors."""
+    wanted = list(dict.fromkeys(code.upper() for code in codes))
+    known = {item.code: item for item in await matches.clusters(connection, codes=wanted)} if wanted else {}
+    for code in wanted:
+        if code not in known:
+            unknown_cluster(code, findings)
+    return tuple(
+        Membership(cluster_id=known[code].cluster_id, cluster_code=code, valid_from=valid_from)
+        for code in wanted
+        if code in known
+    )
+
+
+def unknown_cluster(code: str, findings: Findings) -> None:
+    """Note that there is no such cluster."""
+    findings.refuse(
+        "clusters",
+        "unknown_cluster",
+        f"{code[:40]} ist kein Cluster im Verzeichnis; Cluster müssen zuerst angelegt werden",
+        f"{code[:40]} is no cluster in the directory; clusters must be entered first",
+    )
+
+
+def sized(figures: Figures, declared: str | None, findings: Findings) -> str | None:
+    """The size class the figures make, else the declared one; a contradiction is a warning, the figures win."""
+    computed = size_class(figures)
+    if computed is None:
+        return declared
+    if declared is not None and declared != computed:
+        findings.warn(
+            "size_class",
+            "size_class_differs",
+            f"die Zahlen ergeben {computed.value}, angegeben ist {SizeClass(declared).value}",
+            f"the figures make {computed.value}, {SizeClass(declared).value} was given",
+        )
+    return computed.value
+
+
+def _figures(command: RegisterOrganisation | ChangeOrganisation, current: Figures) -> Figures:
+    given = command.model_fields_set
+    return Figures(
+        employees=command.employees if "employees" in given else current.employees,
+        turnover_cents=cents(command.turnover_eur) if "turnover_eur" in given else current.turnover_cents,
+        balance_cents=cents(command.balance_eur) if "balance_eur" in given else current.balance_cents,
+    )
+
+
+def cents(amount: Decimal | None) -> int | None:
+    """Euros as whole cents."""
+    return None if amount is None else int(amount * 100)
+
+
+async def _keep_contact(connection: Connection, organisation_id: UUID, email: str | None) -> None:
+    if email is None:
+        await organisations.remove_contact(connection, organisation_id)
+    else:
+        await organisations.set_contacts(connection, {organisation_id: email})
+
+
+def _ended(memberships: tuple[Membership, ...], day: date) -> tuple[Membership, ...]:
+    return tuple(
+        item.model_copy(update={"valid_to": max(day, item.valid_from or day)}) if item.valid_to is None else item
+        for item in memberships
+    )
+
+
+def _future(name: str) -> FieldError:
+    return FieldError(field=name, code="future_date", text=Text("liegt in der Zukunft", "lies in the future"))
