@@ -38,6 +38,10 @@ class ServiceSettings(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     body_limit_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     otlp_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Base of the OTLP/HTTP server (traces, metrics, logs); empty means that nothing is exported."""
+    metrics_exporter: str = Field(default="otlp", pattern="^(otlp|none)$", validation_alias="OTEL_METRICS_EXPORTER")
+    """`none` where the server takes no metrics, as Jaeger does not."""
+    logs_exporter: str = Field(default="otlp", pattern="^(otlp|none)$", validation_alias="OTEL_LOGS_EXPORTER")
 
     @field_validator("states", mode="before")
     @classmethod

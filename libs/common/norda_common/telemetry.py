@@ -79,12 +79,14 @@ class Telemetry:
             self._tracers.add_span_processor(
                 BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces"), schedule_delay_millis=500)
             )
+        if endpoint and settings.metrics_exporter == "otlp":
             readers.append(
                 PeriodicExportingMetricReader(
                     OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics"),
                     export_interval_millis=METRIC_EXPORT_INTERVAL_MS,
                 )
             )
+        if endpoint and settings.logs_exporter == "otlp":
             self._logs = LoggerProvider(resource=resource)
             self._logs.add_log_record_processor(
                 BatchLogRecordProcessor(OTLPLogExporter(endpoint=f"{endpoint}/v1/logs"))
