@@ -27,12 +27,17 @@ class Match:
 
 _FIND = """
 with wanted as (select distinct kind, value from unnest($1::text[], $2::text[]) as row(kind, value))
-select kind, value, organisation_id, responsible_state, legal_name, held as current, true as own
-  from wanted join identifier using (kind, value) join organisation on organisation.id = organisation_id
+select wanted.kind, wanted.value, organisation.id, organisation.responsible_state, organisation.legal_name,
+       identifier.held, true
+  from wanted
+  join identifier on identifier.kind = wanted.kind and identifier.value = wanted.value
+  join organisation on organisation.id = identifier.organisation_id
 union all
-select kind, value, organisation_id, responsible_state, legal_name,
-       status = 'active' and identifiers @> array[kind || ':' || value], false
-  from wanted join directory on identifiers && array[kind || ':' || value, '-' || kind || ':' || value]
+select wanted.kind, wanted.value, directory.organisation_id, directory.responsible_state, directory.legal_name,
+       directory.status = 'active' and directory.identifiers @> array[wanted.kind || ':' || wanted.value], false
+  from wanted
+  join directory on directory.identifiers && array[wanted.kind || ':' || wanted.value,
+                                                   '-' || wanted.kind || ':' || wanted.value]
  where not exists (select from organisation where organisation.id = directory.organisation_id)
 """
 
