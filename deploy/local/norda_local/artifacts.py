@@ -165,10 +165,11 @@ def _receive(item: Artifact, part: Path, base: str, progress: Progress) -> None:
         part.unlink()
         have = 0
     headers = {"Range": f"bytes={have}-"} if have else {}
+    # requests knows REQUESTS_CA_BUNDLE only; pip, uv and most others are told of a proxy's authority by this one.
+    authorities = os.environ.get("SSL_CERT_FILE") or True
+    url = f"{base}/{item.repository_path}"
     try:
-        with http.get(
-            f"{base}/{item.repository_path}", stream=True, timeout=READ_TIMEOUT_SECONDS, headers=headers
-        ) as response:
+        with http.get(url, stream=True, timeout=READ_TIMEOUT_SECONDS, headers=headers, verify=authorities) as response:
             if response.status_code not in {200, 206}:
                 raise _refusal(item, response.status_code)
             resumed = response.status_code == 206
@@ -209,6 +210,8 @@ def _reason(error: Exception) -> str:
     text = str(error)
     if "NameResolution" in text or "Name or service" in text or "name resolution" in text:
         return "no network (the repository's name cannot be resolved)"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "the repository's certificate is not trusted (behind a proxy, name its authority in SSL_CERT_FILE)"
     if "Connection refused" in text or "unreachable" in text:
         return "no network (connection refused)"
     if "timed out" in text or "Timeout" in type(error).__name__:

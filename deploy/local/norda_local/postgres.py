@@ -5,7 +5,6 @@ only a test stack (`durable=False`) trades that for speed; the data folder belon
 """
 
 import asyncio
-import lzma
 import shutil
 import signal
 import subprocess
@@ -20,7 +19,7 @@ import psutil
 
 from norda_local.accounts import Account, server_account
 from norda_local.artifacts import Artifact
-from norda_local.errors import PartFailedError
+from norda_local.errors import PartFailedError, StackError
 from norda_local.folders import Home
 from norda_local.parts import Part, UnhealthyError
 from norda_local.secrets_store import password, write_private
@@ -112,8 +111,7 @@ def unpack(artifact: Artifact, cache: Path) -> Path:
             jar.extract(name, scratch)
         contents = Path(scratch) / "postgres"
         contents.mkdir()
-        with lzma.open(Path(scratch) / name) as packed, tarfile.open(fileobj=packed) as archive:
-            archive.extractall(contents, filter="data")
+        _extract(Path(scratch) / name, contents)
         # The server's account must be able to read what a strict umask would hide.
         contents.chmod(0o755)
         try:
@@ -123,6 +121,24 @@ def unpack(artifact: Artifact, cache: Path) -> Path:
             if not target.exists():
                 raise
     return target
+
+
+def _extract(packed: Path, target: Path) -> None:
+    """Unpack a `.txz` whose checksum the lock has vouched for."""
+    try:
+        import lzma  # noqa: PLC0415  (a Python built without liblzma lacks it)
+    except ImportError:
+        result = subprocess.run(["tar", "-xJf", packed, "-C", target], capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise StackError(
+                f"this Python has no lzma, and tar cannot unpack PostgreSQL: {result.stderr}",
+                "install xz-utils, or name another Python in NORDA_PYTHON and delete .venv",
+            ) from None
+        return
+    with lzma.open(packed) as stream, tarfile.open(fileobj=stream) as archive:
+        # The filter came with Python 3.11.4; older ones ignore the attribute.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(target)  # noqa: S202
 
 
 def clear_stale_lock(data: Path) -> None:
