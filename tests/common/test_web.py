@@ -144,7 +144,7 @@ async def test_an_oversized_body_is_refused_with_413(client: httpx2.AsyncClient,
         "/api/v1/things", content=b"x" * 10_000 if announced else chunks(), headers={"content-type": "application/json"}
     )
     assert answer.status_code == 413
-    assert answer.json()["messages"]["en"].startswith("The body is larger")
+    assert answer.json()["messages"]["en"].startswith("The body is too large")
 
 
 @pytest.mark.parametrize(

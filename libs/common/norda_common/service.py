@@ -15,8 +15,8 @@ from typing import Any
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
-from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from pydantic import SecretStr
+from starlette.types import Scope
 
 from . import __version__, deadletters
 from .consumer import Consumer
@@ -29,7 +29,7 @@ from .runtime import Runtime, Worker
 from .settings import ServiceSettings, load
 from .telemetry import Telemetry
 from .topic_admin import ensure_topics
-from .web import BodyLimit, CallerDep, RuntimeDep, SecurityHeaders, install_errors, json_document
+from .web import CallerDep, RuntimeDep, SecurityHeaders, TooLargeAsProblem, install_errors, json_document
 
 SHUTDOWN_SECONDS = 9
 
@@ -87,15 +87,21 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # One span per request; probes would drown the rest, and our own log already tells of faults.
+        telemetry={"operation_spans": False, "logs": False, "exclude": _is_probe},
     )
     app.state.runtime = runtime
     install_errors(app)
     app.include_router(_platform_routes(service, settings))
     for router in service.routers:
-        app.include_router(router)
-    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+        app.include_router(router, max_body_size=settings.body_limit_bytes)
+    app.add_middleware(TooLargeAsProblem)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+def _is_probe(scope: Scope) -> bool:
+    return scope.get("path") in {"/livez", "/readyz"}
 
 
 def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
@@ -158,7 +164,6 @@ def serve(service: Service, settings: ServiceSettings) -> None:
     """Run until SIGTERM or SIGINT; stops within ten seconds."""
     telemetry = Telemetry(service.name, settings)
     app = create_app(service, settings)
-    FastAPIInstrumentor.instrument_app(app, excluded_urls="livez,readyz", exclude_spans=["receive", "send"])
     config = uvicorn.Config(
         app,
         host=settings.http_host,

@@ -36,7 +36,8 @@ class ServiceSettings(BaseSettings):
     token_audience: str = "norda"  # noqa: S105
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    body_limit_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    body_limit_bytes: int = Field(default=256 * 1024, ge=1024)
+    """Largest request body; routes that take files name their own."""
     otlp_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     """Base of the OTLP/HTTP server (traces, metrics, logs); empty means that nothing is exported."""
     metrics_exporter: str = Field(default="otlp", pattern="^(otlp|none)$", validation_alias="OTEL_METRICS_EXPORTER")

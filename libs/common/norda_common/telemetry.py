@@ -25,7 +25,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind
@@ -36,6 +36,8 @@ from .settings import ServiceSettings
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 METRIC_EXPORT_INTERVAL_MS = 5_000
+LONGEST_SEGMENT = 36
+"""Of a path in a trace: as long as a UUID."""
 
 
 class _NoLonelyStatements(Sampler):
@@ -59,6 +61,19 @@ class _NoLonelyStatements(Sampler):
         return "NoLonelyStatements"
 
 
+class _Discreet(SpanProcessor):
+    """Keeps what callers put into addresses out of traces: queries hold e-mail addresses, long segments are tokens."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        attributes = span.attributes or {}
+        if "url.query" in attributes:
+            span.set_attribute("url.query", "redacted")
+        path = attributes.get("url.path")
+        if isinstance(path, str):
+            segments = ["redacted" if len(segment) > LONGEST_SEGMENT else segment for segment in path.split("/")]
+            span.set_attribute("url.path", "/".join(segments))
+
+
 class Telemetry:
     """The process's providers; `stop` flushes what is left."""
 
@@ -73,6 +88,7 @@ class Telemetry:
         )
         endpoint = settings.otlp_endpoint.rstrip("/")
         self._tracers = TracerProvider(resource=resource, sampler=ParentBased(_NoLonelyStatements()))
+        self._tracers.add_span_processor(_Discreet())
         readers: list[PeriodicExportingMetricReader] = []
         self._logs: LoggerProvider | None = None
         if endpoint:

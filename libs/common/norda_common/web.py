@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from opentelemetry import trace
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -102,9 +103,8 @@ def install_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
-        if isinstance(error.__cause__, NordaError):
-            # FastAPI wraps whatever happens while it reads a body, also our own refusal of a long one.
-            return problem(request, error.__cause__)
+        if error.status_code == TooLarge.status:
+            return problem(request, _too_large())
         if error.status_code == NotFound.status:
             return problem(request, NotFound("Diese Adresse gibt es nicht.", "There is no such address."))
         if error.status_code == MethodNotAllowed.status:
@@ -149,46 +149,30 @@ def _field_error(fault: dict[str, Any]) -> FieldError:
     return FieldError(field=".".join(place) or "body", code=str(fault["type"]), text=text_of(fault))
 
 
-class BodyLimit:
-    """Refuses bodies above the limit with 413, whether or not they announce their length."""
+class TooLargeAsProblem:
+    """Turns Starlette's plain 413 for a body that announces too much into a problem document."""
 
-    def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._limit = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._limit:
-            await self._refuse(scope, send)
-            return
-        received = 0
+        """Serve the request; only that one answer is replaced."""
+        replaced = False
 
-        async def bounded() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._limit:
-                raise self._error()
-            return message
+        async def watched(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start" and message["status"] == TooLarge.status:
+                replaced = Headers(raw=message["headers"]).get("content-type", "").startswith("text/plain")
+                if replaced:
+                    await problem(Request(scope), _too_large())(scope, receive, send)
+            if not replaced:
+                await send(message)
 
-        await self._app(scope, bounded, send)
-
-    async def _refuse(self, scope: Scope, send: Send) -> None:
-        response = problem(Request(scope), self._error())
-        response.headers["connection"] = "close"
-        await response(scope, _nothing, send)
-
-    def _error(self) -> TooLarge:
-        limit = self._limit // 1024
-        return TooLarge(f"Der Inhalt ist größer als {limit} KiB.", f"The body is larger than {limit} KiB.")
+        await self._app(scope, receive, watched)
 
 
-async def _nothing() -> Message:
-    return {"type": "http.disconnect"}
+def _too_large() -> TooLarge:
+    return TooLarge("Der Inhalt ist zu groß.", "The body is too large.")
 
 
 class SecurityHeaders:

@@ -6,17 +6,9 @@ from pathlib import Path
 
 from norda_common.contracts.registry import TOPICS
 from norda_common.service import Service
-from norda_common.settings import ServiceSettings
 
 from .api import ROUTERS
 from .consumers import CONSUMERS
-
-
-class RegistrySettings(ServiceSettings):
-    """The registry takes imports of a hundred thousand rows; single records are bounded by `api.bounds`."""
-
-    body_limit_bytes: int = 64 * 1024 * 1024
-
 
 SERVICE = Service(
     name="registry",
@@ -28,5 +20,4 @@ SERVICE = Service(
     routers=ROUTERS,
     consumers=CONSUMERS,
     extensions=("pg_trgm",),
-    settings=RegistrySettings,
 )

@@ -58,6 +58,9 @@ class _Preview(Exception):  # noqa: N818 - no fault: it rolls a preview back
         self.report = report
 
 
+LARGEST_FILE_BYTES = 64 * 1024 * 1024
+"""More than a hundred thousand rows."""
+
 _BODY = {
     "requestBody": {
         "required": True,
@@ -80,6 +83,7 @@ _BODY = {
     summary="Import companies or bodies from CSV",
     openapi_extra=_BODY,
     response_model_exclude_none=True,
+    max_body_size=LARGEST_FILE_BYTES,
 )
 async def import_csv(
     request: Request,

@@ -18,7 +18,6 @@ from ..store import organisations, participations, searches
 from ..usecases.commands import ChangeOrganisation, Deactivate, RegisterOrganisation, RelocateSeat
 from ..usecases.organisations import change_organisation, deactivate_organisation, register_organisation
 from ..usecases.relocation import relocate_seat
-from .bounds import BoundedRoute
 from .views import (
     Internal,
     OrganisationView,
@@ -35,7 +34,7 @@ from .views import (
     view,
 )
 
-router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"], route_class=BoundedRoute)
+router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"])
 
 IfMatch = Annotated[int | None, Depends(expected_version)]
 Limit = Annotated[int, Query(ge=1, le=200, description="Items per page")]

@@ -10,13 +10,10 @@ from norda_common.web import CallerDep, RuntimeDep
 
 from ..usecases import sites
 from ..usecases.commands import AddSite, EndMembership, JoinCluster
-from .bounds import BoundedRoute
 from .organisations import IfMatch
 from .views import OrganisationView, outcome
 
-router = APIRouter(
-    prefix="/api/v1/organisations/{organisation_id}", tags=["sites and memberships"], route_class=BoundedRoute
-)
+router = APIRouter(prefix="/api/v1/organisations/{organisation_id}", tags=["sites and memberships"])
 
 
 @router.post("/sites", status_code=201, summary="Add a site", response_model_exclude_none=True)
