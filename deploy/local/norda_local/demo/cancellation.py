@@ -16,7 +16,7 @@ def cancel(world: World) -> None:
     event = event_of(world, "ev-05", title=TITLE, lead="ni", extra={"venue": "Papenburg"})
     url = f"{world.events}/api/v1/events/{event['event_id']}"
     if event["status"] == "draft":
-        world.post(f"{url}/publish", state="ni")
+        world.post(f"{url}/publication", state="ni")
     if event["status"] != "cancelled":
         _register(world, url)
         statuses = Counter(row["status"] for row in world.pages(f"{url}/registrations", state="ni"))

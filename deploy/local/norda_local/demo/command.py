@@ -84,10 +84,13 @@ def _check_memory(world: World, stack: Stack) -> None:
 
 def _links(world: World, trace: str | None) -> None:
     output.print("\n[bold]Look at it[/]")
-    if world.mail_url:
-        output.print(f"  every mailbox    {world.mail_url}/")
-    if trace:
-        output.print(f"  the trace        {trace}")
-    output.print("  a topic          ./norda topic ni.registry.organisation.v1 --from-beginning --count 2")
-    output.print(f"  the APIs         {world.registry}/openapi.json (8102 events, 8103 notifications likewise)")
-    output.print("  stop             ./norda down")
+    lines = {
+        "every mailbox": f"{world.mail_url}/" if world.mail_url else None,
+        "the trace": trace,
+        "a topic": "./norda topic ni.registry.organisation.v1 --from-beginning --count 2",
+        "the APIs": f"{world.registry}/openapi.json (events and notifications likewise, see ./norda status)",
+        "stop": "./norda down",
+    }
+    for what, where in lines.items():
+        if where:
+            output.print(f"  {what:<16} {where}", soft_wrap=True)

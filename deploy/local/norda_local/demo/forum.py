@@ -7,7 +7,7 @@ from typing import Any
 
 from . import starter
 from .companies import examples
-from .world import STATES, World
+from .world import LABELS, STATES, World
 
 TITLE = "Transformationsforum Nord"
 COMPETENCES, CLUSTERS = ["SRV-04", "BAT"], ["ANW"]
@@ -34,7 +34,7 @@ def subscribe(world: World) -> None:
             "PUT",
             f"{world.notifications}/api/v1/offices/{state}/contact",
             state=state,
-            json={"email": f"buero@{state}.example", "language": "de"},
+            json={"name": f"Wirtschaftsförderung {LABELS[state]}", "email": f"buero@{state}.example", "language": "de"},
         )
     new = 0
     for email, (state, language, topics) in SUBSCRIBERS.items():
@@ -55,11 +55,11 @@ def publish_together(world: World) -> dict[str, Any]:
     event = event_of(world, "ev-01", title=TITLE, lead="hb", extra={"competences": COMPETENCES, "clusters": CLUSTERS})
     url = f"{world.events}/api/v1/events/{event['event_id']}"
     if event["status"] == "draft":
-        refused = world.post(f"{url}/publish", state="hb", accept=(409,))
+        refused = world.post(f"{url}/publication", state="hb", accept=(409,))
         world.expect("it cannot be published before the other hosts agree", refused.status_code == 409, refused.text)
         for state in ("hh", "ni"):
             world.post(f"{url}/hosts/{state}/agreement", state=state)
-        world.post(f"{url}/publish", state="hb")
+        world.post(f"{url}/publication", state="hb")
     else:
         world.show(f"    [dim]{TITLE} was already published.[/]")
     event = dict(world.get(url))

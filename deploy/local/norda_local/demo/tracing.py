@@ -29,7 +29,7 @@ def follow_one_trace(world: World) -> str | None:
     event = event_of(world, "ev-04", title=TITLE, lead="hb", extra={"online": True, "competences": ["BAT"]})
     url = f"{world.events}/api/v1/events/{event['event_id']}"
     if event["status"] == "draft":
-        world.post(f"{url}/publish", state="hb")
+        world.post(f"{url}/publication", state="hb")
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
     body = {"participant_state": "hb", "name": "Beispiel Spur", "email": EMAIL, "language": "en"}
     registered = world.post(f"{url}/registrations", body, state="hb").json()
