@@ -12,7 +12,6 @@ create table directory (
     competences       text[]      not null,
     clusters          text[]      not null,
     cluster_code      text,
-    identifiers       text[]      not null,
     data              jsonb       not null,
     changed_at        timestamptz not null
 ) with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
@@ -22,8 +21,17 @@ create index directory_state_sort on directory (responsible_state, sort_name, or
 create index directory_search on directory using gin (search_text public.gin_trgm_ops);
 create index directory_competences on directory using gin (competences);
 create index directory_clusters on directory using gin (clusters);
-create index directory_identifiers on directory using gin (identifiers);
 create index directory_cluster_code on directory (cluster_code) where cluster_code is not null;
+
+create table directory_number (
+    organisation_id uuid    not null references directory on delete cascade,
+    kind            text    not null,
+    value           text    not null,
+    held            boolean not null,
+    primary key (organisation_id, kind, value)
+);
+comment on table directory_number is 'Numbers of the directory''s organisations, past ones too.';
+create index directory_number_value on directory_number (kind, value);
 
 create table directory_erasure (
     organisation_id uuid   primary key,

@@ -13,36 +13,39 @@ from norda_common.database import Connection
 
 from ..rules.classifications import with_broader
 from ..rules.names import fold, search_text
-from ..rules.profile import current_clusters, current_entry, identifiers
+from ..rules.profile import ACTIVE, current_clusters, current_entry, identifiers
+from .matches import plan_every_statement
 
 _BREAK = "\n"
 
 _UPSERT = """
 insert into directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
-                       competences, clusters, cluster_code, identifiers, data, changed_at)
+                       competences, clusters, cluster_code, data, changed_at)
 select organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
        string_to_array(competences, E'\\n'), string_to_array(clusters, E'\\n'), cluster_code,
-       string_to_array(identifiers, E'\\n'), data, changed_at
+       data, changed_at
   from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-              $9::text[], $10::text[], $11::text[], $12::text[], $13::jsonb[], $14::timestamptz[])
+              $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[])
        as row(organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
-              competences, clusters, cluster_code, identifiers, data, changed_at)
+              competences, clusters, cluster_code, data, changed_at)
  where not exists (select from directory_erasure erased
                     where erased.organisation_id = row.organisation_id and erased.sequence >= row.sequence)
 on conflict (organisation_id) do update
    set sequence = excluded.sequence, responsible_state = excluded.responsible_state, kind = excluded.kind,
        status = excluded.status, legal_name = excluded.legal_name, sort_name = excluded.sort_name,
        search_text = excluded.search_text, competences = excluded.competences, clusters = excluded.clusters,
-       cluster_code = excluded.cluster_code, identifiers = excluded.identifiers, data = excluded.data,
+       cluster_code = excluded.cluster_code, data = excluded.data,
        changed_at = excluded.changed_at
  where directory.sequence < excluded.sequence
+returning organisation_id, xmax <> 0 as known
 """
 
 
 async def upsert(connection: Connection, published: Sequence[tuple[int, Organisation]]) -> None:
-    """Take over what is newer, in one statement; each organisation may occur once. Idempotent."""
+    """Take over what is newer; each organisation may occur once. At most three statements. Idempotent."""
     organisations = [organisation for _, organisation in published]
-    await connection.execute(
+    await plan_every_statement(connection)
+    rows = await connection.fetch(
         _UPSERT,
         [organisation.organisation_id for organisation in organisations],
         [sequence for sequence, _ in published],
@@ -55,9 +58,30 @@ async def upsert(connection: Connection, published: Sequence[tuple[int, Organisa
         [_BREAK.join(with_broader(organisation.competences)) for organisation in organisations],
         [_BREAK.join(current_clusters(organisation.memberships)) for organisation in organisations],
         [organisation.cluster_code for organisation in organisations],
-        [_BREAK.join(_numbers(organisation)) for organisation in organisations],
         [organisation.model_dump_json(exclude_none=True) for organisation in organisations],
         [organisation.changed_at for organisation in organisations],
+    )
+    taken = {row["organisation_id"] for row in rows}
+    await _replace_numbers(
+        connection,
+        [organisation for organisation in organisations if organisation.organisation_id in taken],
+        known=[row["organisation_id"] for row in rows if row["known"]],
+    )
+
+
+async def _replace_numbers(
+    connection: Connection, organisations: Sequence[Organisation], *, known: Sequence[UUID]
+) -> None:
+    if known:
+        await connection.execute("delete from directory_number where organisation_id = any($1)", list(known))
+    await connection.copy_records_to_table(
+        "directory_number",
+        columns=["organisation_id", "kind", "value", "held"],
+        records=[
+            (organisation.organisation_id, item.kind, item.value, item.current and organisation.status == ACTIVE)
+            for organisation in organisations
+            for item in identifiers(organisation)
+        ],
     )
 
 
@@ -73,11 +97,6 @@ def _searchable(organisation: Organisation) -> str:
         organisation.cluster_code,
         entry.number if entry else None,
     )
-
-
-def _numbers(organisation: Organisation) -> list[str]:
-    """`kind:value` for numbers it holds, `-kind:value` for those it held."""
-    return [f"{'' if item.current else '-'}{item.kind}:{item.value}" for item in identifiers(organisation)]
 
 
 async def erase(connection: Connection, erased: Sequence[tuple[int, UUID]]) -> None:

@@ -106,6 +106,7 @@ async def import_organisations(
             "An import for this state is running; please try again after it.",
             code="import_running",
         )
+    await matches.plan_every_statement(connection)
     report = ImportReport(kind.name, table.encoding.removesuffix("-sig"), table.delimiter)
     running = _Import(connection, caller, state, now, local_day(now), report)
     # Reading and checking are computing: in a thread, so that the process goes on answering meanwhile.
