@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -103,9 +102,7 @@ def relocation_said(*, sequence: int = 7, **fields: Any) -> tuple[Event, Event]:
     example = registry.EXAMPLE.model_dump()
     data = Organisation.model_validate(example | {"organisation_id": new_id(), "changed_at": now()} | fields)
     old, new = (
-        ORGANISATION.event(
-            "seat_relocated", data, state=state, key=data.organisation_id, sequence=sequence, time=now()
-        )
+        ORGANISATION.event("seat_relocated", data, state=state, key=data.organisation_id, sequence=sequence, time=now())
         for state in (State.BREMEN, State.NIEDERSACHSEN)
     )
     return old, new
@@ -121,9 +118,7 @@ class Desk:
     async def publish(self, *said: Event, traceparent: str | None = None) -> None:
         await self.installation.publish(*said, traceparent=traceparent)
 
-    async def subscribe(
-        self, email: str, kind: str, value: str, *, state: str = "hb", **fields: Any
-    ) -> dict[str, Any]:
+    async def subscribe(self, email: str, kind: str, value: str, *, state: str = "hb", **fields: Any) -> dict[str, Any]:
         """Subscribe by that state's office; the answer's body."""
         body = {
             "email": email,
@@ -196,11 +191,11 @@ def make_all_topics(installation: Installation, *, states: tuple[State, ...] = A
 
 
 @pytest.fixture(scope="module")
-def desk(module_installation: Installation) -> Iterator[Desk]:
+def desk(module_installation: Installation) -> Desk:
     """One service for the module; its subscribers' notices wait half a second for the participants' ones."""
     make_all_topics(module_installation)
     settings = {"NORDA_MAIL_SETTLE_SECONDS": "0.5"}
-    yield Desk(module_installation, module_installation.start("notifications", environment=settings))
+    return Desk(module_installation, module_installation.start("notifications", environment=settings))
 
 
 @pytest.fixture
@@ -213,8 +208,3 @@ def start_desk(installation: Installation) -> Callable[..., Desk]:
         return Desk(installation, installation.start("notifications", environment=settings))
 
     return start
-
-
-async def all_of(*work: Any) -> list[Any]:
-    """Run together."""
-    return list(await asyncio.gather(*work))

@@ -1,0 +1,185 @@
+"""No mail is lost, whatever the mail server does; what is refused for good is visible."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from support.installation import Installation
+from support.waiting import eventually
+
+from .conftest import Desk, make_all_topics, make_event, participation_said, person
+from .mailserver import MailServer, mail_server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MailServer]:
+    with mail_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def desk(module_installation: Installation, server: MailServer) -> Desk:
+    make_all_topics(module_installation)
+    settings = {"NORDA_SMTP_URL": server.url, "NORDA_MAIL_TIMEOUT_SECONDS": "1.5"}
+    return Desk(module_installation, module_installation.start("notifications", environment=settings))
+
+
+@pytest.fixture(autouse=True)
+def _well_behaved_again(server: MailServer) -> Iterator[None]:
+    yield
+    server.at_rcpt = server.at_data = lambda _recipient, _attempt: None
+    server.at_mail = lambda: None
+    server.seconds_before_answer = 0.0
+
+
+async def send(desk: Desk, email: str) -> None:
+    await desk.publish(participation_said("confirmed", make_event(), email))
+
+
+async def arrived(server: MailServer, email: str, *, times: int = 1) -> list[str]:
+    async def check() -> None:
+        assert server.count(email) == times
+
+    await eventually(check, within=15)
+    return [message_id for address, message_id in server.accepted if address == email]
+
+
+async def delivery_of(desk: Desk, email: str) -> dict[str, Any]:
+    connection = await desk.installation.connect()
+    try:
+        row = await connection.fetchrow(
+            """select d.status, d.attempts, d.last_error from notifications.delivery d
+               join notifications.recipient r on r.id = d.recipient_id where r.address = $1""",
+            email,
+        )
+    finally:
+        await connection.close()
+    return dict(row)
+
+
+async def test_a_deferred_mail_is_tried_again(desk: Desk, server: MailServer) -> None:
+    email = person()
+    server.at_rcpt = lambda _recipient, attempt: "451 4.3.0 try again later" if attempt == 1 else None
+    await send(desk, email)
+    await arrived(server, email)
+    await desk.settled()
+    assert await delivery_of(desk, email) == {"status": "delivered", "attempts": 2, "last_error": None}
+
+
+async def test_a_message_deferred_after_its_data_is_tried_again(desk: Desk, server: MailServer) -> None:
+    email = person()
+    server.at_data = lambda _recipient, attempt: "452 4.2.2 mailbox full" if attempt == 1 else None
+    await send(desk, email)
+    await arrived(server, email)
+
+
+@pytest.mark.parametrize(("place", "error"), [("at_rcpt", "SMTPRecipientRefused"), ("at_data", "SMTPDataError")])
+async def test_a_refused_mail_fails_visibly_and_is_not_tried_again(
+    desk: Desk, server: MailServer, place: str, error: str
+) -> None:
+    bad, good = person(), person()
+    setattr(server, place, lambda recipient, _attempt: f"550 5.1.1 no {recipient}" if recipient == bad else None)
+    await send(desk, bad)
+    await send(desk, good)
+    await arrived(server, good)
+    await desk.settled()
+    delivery = await delivery_of(desk, bad)
+    assert (delivery["status"], delivery["attempts"]) == ("failed", 1)
+    assert delivery["last_error"] == f"{error} 550"
+    async with desk.service.client(state=None, role="operator") as client:
+        answer = await client.get("/api/v1/deliveries", params={"status": "failed", "channel": "email"})
+    assert answer.json()["items"][0]["recipient"] == "p***@ex-005.example"
+    assert bad not in answer.text
+
+
+async def test_a_connection_lost_after_the_data_gives_one_duplicate_with_the_same_id(
+    desk: Desk, server: MailServer
+) -> None:
+    email = person()
+    server.at_data = lambda _recipient, attempt: "drop" if attempt == 1 else None
+    await send(desk, email)
+    first, second = await arrived(server, email, times=2)
+    assert first == second
+    await desk.settled()
+
+
+async def test_a_server_that_answers_too_late_is_asked_again(desk: Desk, server: MailServer) -> None:
+    email = person()
+    server.seconds_before_answer = 3.0
+    await send(desk, email)
+    await arrived(server, email)
+    server.seconds_before_answer = 0.0
+    first, second = await arrived(server, email, times=2)
+    assert first == second
+    await desk.settled()
+
+
+async def test_while_no_server_is_there_mails_wait_and_readiness_says_so(desk: Desk, server: MailServer) -> None:
+    emails = [person() for _ in range(5)]
+    server.stop()
+    try:
+        for email in emails:
+            await send(desk, email)
+        async with httpx2.AsyncClient(base_url=desk.service.url) as client:
+
+            async def degraded() -> None:
+                answer = await client.get("/readyz")
+                assert answer.status_code == 200
+                assert f"127.0.0.1:{server.port}" in answer.json()["checks"]["mail"]
+
+            await eventually(degraded)
+            await asyncio.sleep(2)
+            assert not any(server.count(email) for email in emails)
+            server.start()
+            for email in emails:
+                await arrived(server, email)
+
+            async def ready() -> None:
+                assert (await client.get("/readyz")).json()["status"] == "ready"
+
+            await eventually(ready)
+    finally:
+        if server._controller is None:
+            server.start()
+    await desk.settled()
+    assert all(server.count(email) == 1 for email in emails)
+
+
+async def test_a_refused_sender_says_nothing_about_the_mail(desk: Desk, server: MailServer) -> None:
+    """A wrong NORDA_MAIL_FROM must not fail a day's mail for good."""
+    email, refusals = person(), iter(["550 5.7.1 who are you", "421 4.3.2 shutting down"])
+    server.at_mail = lambda: next(refusals, None)
+    await send(desk, email)
+    await arrived(server, email)
+    await desk.settled()
+    assert (await delivery_of(desk, email))["attempts"] == 3
+
+
+async def test_the_log_names_no_recipient(desk: Desk, server: MailServer) -> None:
+    email = person()
+    server.at_rcpt = lambda recipient, _attempt: f"550 5.1.1 <{recipient}> unknown"
+    await send(desk, email)
+    await desk.settled()
+    await eventually(lambda: _attempted(server, email))
+    assert email not in desk.service.log.read_text()
+
+
+async def _attempted(server: MailServer, email: str) -> bool:
+    return server.attempts.get(email) == 1
+
+
+async def test_connections_are_kept_and_several_mails_are_under_way(start_desk: Callable[..., Desk]) -> None:
+    with mail_server() as slow:
+        slow.seconds_before_answer = 0.25
+        desk = start_desk(NORDA_SMTP_URL=slow.url, NORDA_MAIL_PARALLEL="8")
+        event, emails = make_event(), [person() for _ in range(40)]
+        started = asyncio.get_running_loop().time()
+        await desk.publish(*(participation_said("confirmed", event, email) for email in emails))
+        for email in emails:
+            await arrived(slow, email)
+        took = asyncio.get_running_loop().time() - started
+    assert took < 40 * 0.25 / 2, f"{took:.1f} s, one after the other takes 10 s"
