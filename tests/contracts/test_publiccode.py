@@ -42,7 +42,6 @@ def test_a_mandatory_key_is_there(key: str) -> None:
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_each_language_is_described_within_the_standards_lengths(language: str) -> None:
     description = ENTRY["description"][language]
-    assert len(description["genericName"]) <= 35
     assert 0 < len(description["shortDescription"]) <= 150
     assert 150 <= len(description["longDescription"]) <= 10_000
     assert description["features"]
