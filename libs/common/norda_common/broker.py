@@ -20,6 +20,9 @@ from .consumer import BATCH_TIMEOUT_MS, MAX_RECORDS, ConsumerRuntime, Record
 
 log = structlog.get_logger(__name__)
 
+METADATA_MS = 10_000
+"""How soon a topic that is created later is met. Names are listed, not matched by a pattern: a pattern makes the client
+read the metadata of every topic of the cluster, which took seconds at a thousand topics."""
 GRACEFUL_SECONDS = 4.0
 """How long a batch in progress may still take when the service stops; what takes longer is delivered again."""
 
@@ -34,6 +37,7 @@ def new_broker(
         enable_idempotence=True,
         acks="all",
         allow_auto_create_topics=False,
+        metadata_max_age_ms=METADATA_MS,
         graceful_timeout=GRACEFUL_SECONDS,
         apply_types=False,
         logger=None,
@@ -45,7 +49,7 @@ def new_broker(
 
 def _subscribe(broker: KafkaBroker, runtime: ConsumerRuntime, *, prefix: str) -> None:
     subscriber = broker.subscriber(
-        pattern=runtime.consumer.pattern(prefix=prefix),
+        *runtime.consumer.topic_names(prefix=prefix),
         group_id=runtime.group,
         batch=True,
         max_records=MAX_RECORDS,

@@ -22,9 +22,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from . import deadletters
 from .contracts.envelope import Received, UnreadableRecord, decode, header_text
-from .contracts.topics import Topic
+from .contracts.topics import Topic, names_of
 from .database import Connection, Database, is_transient
 from .errors import NordaError
+from .states import ALL_STATES
 from .telemetry import context_of, link_to, meter, tracer
 
 log = structlog.get_logger(__name__)
@@ -59,9 +60,9 @@ class Consumer:
         if not self.topics:
             raise ValueError(f"consumer {self.name} listens to nothing")
 
-    def pattern(self, *, prefix: str) -> str:
-        """One regular expression for all its topics of all states."""
-        return "|".join(topic.pattern(prefix=prefix) for topic in self.topics)
+    def topic_names(self, *, prefix: str) -> list[str]:
+        """Its topics of all states; those of a state that is not set up yet are met when they come."""
+        return names_of(self.topics, ALL_STATES, prefix=prefix)
 
 
 @dataclass(slots=True)

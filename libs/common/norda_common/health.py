@@ -54,6 +54,7 @@ async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[
             for item in runtime.consumer_runtimes
         },
         "consumer_lag": runtime.lag(),
+        "missing_topics": runtime.missing_topics(),
         "dead_letters_open": runtime.open_dead_letters,
     }
     return (200 if ready else 503), document

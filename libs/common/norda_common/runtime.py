@@ -169,6 +169,16 @@ class Runtime:
         for name, read in gauges.items():
             meter().create_observable_gauge(name, callbacks=[_observation(read, self.service)])
 
+    def missing_topics(self) -> list[str]:
+        """Topics the consumers listen to that the cluster does not have (yet)."""
+        missing: set[str] = set()
+        for subscriber in self.broker.subscribers if self.broker else ():
+            consumer = getattr(subscriber, "consumer", None)
+            if consumer is not None:
+                cluster = consumer._client.cluster
+                missing |= {name for name in consumer.subscription() if not cluster.partitions_for_topic(name)}
+        return sorted(missing)
+
     def lag(self) -> int:
         """Records the consumers have not fetched yet, over all assigned partitions."""
         total = 0

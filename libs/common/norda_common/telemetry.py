@@ -166,6 +166,8 @@ def configure_logging(settings: ServiceSettings, *, provider: LoggerProvider | N
     root.setLevel(settings.log_level)
     for noisy in ("aiokafka", "faststream", "uvicorn.access", "urllib3"):
         logging.getLogger(noisy).setLevel("WARNING")
+    # A topic of a state that is not set up yet is missing, which `/readyz` says; this logger repeats it for ever.
+    logging.getLogger("aiokafka.cluster").setLevel("CRITICAL")
     # An exporter whose server is away says so once per batch; that is what `doctor` and `status` are for.
     logging.getLogger("opentelemetry").setLevel("ERROR")
 

@@ -6,7 +6,6 @@ below their own prefix. The key is always the aggregate's id.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -90,11 +89,6 @@ class Topic:
         """The topic's name in Kafka for one state; `prefix` sets whole installations apart on one cluster."""
         private = "internal." if self.kind is TopicKind.PRIVATE else ""
         return f"{prefix}{private}{state.value}.{self.identity}"
-
-    def pattern(self, *, prefix: str = "") -> str:
-        """A regular expression that matches this topic of every state, present and future."""
-        private = "internal." if self.kind is TopicKind.PRIVATE else ""
-        return f"^{re.escape(prefix + private)}[a-z][a-z]\\.{re.escape(self.identity)}$"
 
     def type_of(self, change: str) -> str:
         """The CloudEvents type of a declared change. Raises KeyError when it is not declared."""
