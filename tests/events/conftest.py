@@ -15,8 +15,9 @@ import pytest
 from norda_common.contracts.registry import EXAMPLE, ORGANISATION
 from norda_common.contracts.topics import Event
 from norda_common.identifiers import new_id
-from norda_common.states import State
-from support.installation import Installation, Running
+from norda_common.states import ALL_STATES, State
+from norda_common.topic_admin import ensure_topics
+from support.installation import Installation, Running, in_thread
 from support.waiting import eventually
 
 _PERSONS = itertools.count(1)
@@ -154,9 +155,17 @@ async def offices_at(running: Running) -> AsyncIterator[Offices]:
             await client.aclose()
 
 
+def start_events(installation: Installation, **options: Any) -> Running:
+    """An events process; the topics it only listens to are made as well, as the registry's `setup` would."""
+    in_thread(
+        ensure_topics(installation.servers.kafka, [ORGANISATION], ALL_STATES, replication=1, prefix=installation.prefix)
+    )
+    return installation.start("events", **options)
+
+
 @pytest.fixture(scope="module")
 def events(module_installation: Installation) -> Running:
-    return module_installation.start("events")
+    return start_events(module_installation)
 
 
 @pytest.fixture
