@@ -7,7 +7,7 @@ recognised by EUID, USt-IdNr, W-IdNr or own id, in this order, so that importing
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, BinaryIO
@@ -150,7 +150,8 @@ async def _import_batch(running: _Import, read: Sequence[_Row | None]) -> None:
     running.report.foreign += len(read) - len(rows)
     rows = _without_repeats(running, rows)
     found = await matches.find(running.connection, [number for row in rows for number in _numbers(row)])
-    rows = [row for row in rows if _choose(running, row, found)]
+    by_number = _by_number(found)
+    rows = [row for row in rows if _choose(running, row, by_number)]
     stored = await organisations.lock_many(
         running.connection, [row.match.organisation_id for row in rows if row.match is not None]
     )
@@ -195,11 +196,15 @@ def _without_repeats(running: _Import, rows: Sequence[_Row]) -> list[_Row]:
     return kept
 
 
-def _choose(running: _Import, row: _Row, found: Sequence[Match]) -> bool:
-    """Find what the row means; False when it is another state's, which is counted and left alone."""
+def _by_number(found: Sequence[Match]) -> dict[tuple[str, str], list[Match]]:
     by_number: dict[tuple[str, str], list[Match]] = {}
     for match in found:
         by_number.setdefault((match.kind, match.value), []).append(match)
+    return by_number
+
+
+def _choose(running: _Import, row: _Row, by_number: Mapping[tuple[str, str], list[Match]]) -> bool:
+    """Find what the row means; False when it is another state's, which is counted and left alone."""
     for key in row.keys:
         candidates = sorted(by_number.get(key, ()), key=lambda match: not match.current)
         if candidates:
