@@ -10,6 +10,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
@@ -264,6 +265,23 @@ def token(
     if state not in {"hb", "hh", "ni"}:
         raise StackError(f"there is no office of {state}", "the states are hb, hh and ni")
     print(issue_token(default_home(), state=state, role=role, name=name, lifetime_seconds=int(hours * 3600)))
+
+
+@app.command(rich_help_panel="Tools")
+@_one_line_errors
+def contracts(
+    release: Annotated[bool, typer.Option("--release", help="Keep today's schemas as released, for ever")] = False,
+) -> None:
+    """Write the published documents (JSON Schemas, AsyncAPI, OpenAPI) to docs/contracts/; needs no running stack.
+
+    [dim]./norda contracts            after a change of models or routes; commit what it wrote[/]
+    [dim]./norda contracts --release  when a version is published: later schemas must be compatible with these[/]
+    """
+    from norda_local.contracts import release as release_schemas  # noqa: PLC0415
+    from norda_local.contracts import write_all  # noqa: PLC0415
+
+    for path in [*write_all(), *(release_schemas() if release else [])]:
+        print(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 @app.command(rich_help_panel="Tools")
