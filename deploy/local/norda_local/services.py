@@ -88,10 +88,8 @@ def run_setup_if_due(home: Home, name: str, environment: dict[str, str], servers
     (home.logs / f"{name}-setup.log").write_text(result.stdout + result.stderr)
     if result.returncode != 0:
         lines = [line for line in result.stderr.splitlines() if line.strip()]
-        raise PartFailedError(
-            f"{name} setup failed: {lines[-1] if lines else f'exit {result.returncode}'}",
-            f"see {home.logs / f'{name}-setup.log'}",
-        )
+        reason = lines[-1].removeprefix("norda: ").removeprefix(f"{name}: ") if lines else f"exit {result.returncode}"
+        raise PartFailedError(f"{name} setup failed: {reason}", f"see {home.logs / f'{name}-setup.log'}")
     stamp.write_text(digest)
 
 
