@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from norda_common.contracts.registry import Activity
 from wz_code import WZ
@@ -18,6 +18,7 @@ def _edition(version: str) -> WZ:
     return WZ(version=version)
 
 
+@lru_cache(maxsize=4_000)
 def activity(edition: str, code: str) -> Activity:
     """The activity, when the edition has that code. Raises Refused."""
     name = re.sub(r"[\s_-]", "", edition).upper()

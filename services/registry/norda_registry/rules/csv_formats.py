@@ -17,7 +17,7 @@ from norda_common.errors import FieldError
 from norda_common.states import State
 
 from .csv_reading import missing_columns
-from .fields import EnteredRegisterEntry, known_address
+from .fields import EnteredRegisterEntry, address
 from .findings import Findings, Refused
 from .places import federal_state
 from .size_class import Figures, SizeClass
@@ -175,7 +175,7 @@ def _seat(cells: Mapping[str, str], draft: Draft) -> None:
     if not cells.get("place"):
         draft.findings.refuse("place", "missing", "fehlt", "is missing")
         return
-    draft.given["seat"] = known_address(
+    draft.given["seat"] = address(
         {
             "place": cells["place"],
             "postal_code": cells.get("plz"),

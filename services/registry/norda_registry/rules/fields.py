@@ -15,13 +15,13 @@ from norda_common.contracts.registry import Activity, Address, Organisation, Reg
 
 from .activities import activity
 from .classifications import competence, legal_form
-from .findings import Findings, Refused
+from .findings import Findings
 from .identifiers import lei, vat_id, widnr
 from .profile import renamed, replace_entry
 from .register_entries import check_euid, entry_of_euid, register_entry
 
 _NUMBERS = {"vat_id": vat_id, "widnr": widnr, "lei": lei, "legal_form": legal_form}
-_PLAIN = ("kind", "own_id", "cluster_code", "size_class")
+_PLAIN = ("kind", "legal_name", "seat", "own_id", "cluster_code", "size_class")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +49,12 @@ class EnteredRegisterEntry:
         )
 
 
-def merged(
-    current: Organisation | None, given: Mapping[str, Any], *, findings: Findings, today: date
-) -> dict[str, Any]:
-    """The fields that `given` makes out of the current ones, normalised; faults are noted in `findings`."""
+def normalised(given: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
+    """The fields of an organisation that `given` makes by itself; faults are noted in `findings`."""
     fields: dict[str, Any] = {name: given[name] for name in _PLAIN if name in given}
     for name, rule in _NUMBERS.items():
         if name in given:
             fields[name] = None if given[name] is None else findings.checked(name, given[name], rule)
-    if "legal_name" in given:
-        fields["legal_name"] = given["legal_name"]
-        if current is not None:
-            fields["former_names"] = renamed(current.former_names, current.legal_name, given["legal_name"], on=today)
-    if "seat" in given:
-        fields["seat"] = given["seat"]
     if "competences" in given:
         fields["competences"] = findings.each("competences", given["competences"], competence)
     if "activities" in given:
@@ -70,9 +62,20 @@ def merged(
     if given.get("register_entry") is not None or given.get("euid") is not None:
         entry = _entry(given.get("register_entry"), given.get("euid"), findings)
         if entry is not None:
-            held = current.register_entries if current else ()
-            fields["register_entries"] = replace_entry(held, entry, on=entry.valid_from or today) if held else (entry,)
+            fields["register_entries"] = (entry,)
     return fields
+
+
+def onto(current: Organisation, fields: Mapping[str, Any], *, today: date) -> dict[str, Any]:
+    """The fields as they change an organisation: a former name and a former register entry stay in its history."""
+    changed = dict(fields)
+    if "legal_name" in fields:
+        changed["former_names"] = renamed(current.former_names, current.legal_name, fields["legal_name"], on=today)
+    if "register_entries" in fields:
+        (entry,) = fields["register_entries"]
+        held = current.register_entries
+        changed["register_entries"] = replace_entry(held, entry, on=entry.valid_from or today) if held else (entry,)
+    return changed
 
 
 def _activities(entered: Sequence[tuple[str, str]], findings: Findings) -> tuple[Activity, ...]:
@@ -89,18 +92,7 @@ def _entry(entered: EnteredRegisterEntry | None, euid: str | None, findings: Fin
 
 
 def address(text: Mapping[str, str | None]) -> Address:
-    """An address out of entered texts; its state may be written `HB` as well as `DE-HB`, its AGS and NUTS in any case.
-
-    Raises Refused when there is no place.
-    """
-    place = (text.get("place") or "").strip()
-    if not place:
-        raise Refused("missing", "fehlt", "is missing", part="place")
-    return known_address(text)
-
-
-def known_address(text: Mapping[str, str | None]) -> Address:
-    """Like `address`, for bodies whose seat is not confirmed: the place may be empty."""
+    """An address out of entered texts; the state may be `HB` or `DE-HB`. An unconfirmed seat has no place."""
     state = (text.get("state") or "").strip().upper()
     return Address(
         place=(text.get("place") or "").strip(),

@@ -16,7 +16,7 @@ from norda_common.contracts.registry import Address, Membership, Organisation
 from norda_common.errors import FieldError
 
 from .csv_formats import Draft
-from .fields import merged
+from .fields import onto
 from .profile import ACTIVE, Identifier, check_whole, entry_key, identifiers, past_entry
 from .size_class import Figures, SizeClass, size_class
 
@@ -69,11 +69,6 @@ class Planned:
     private_change: bool
 
 
-def normalised(draft: Draft, today: date) -> dict[str, Any]:
-    """The row's public fields by themselves, normalised; faults are noted."""
-    return merged(None, draft.given, findings=draft.findings, today=today)
-
-
 def plan(
     draft: Draft,
     alone: Mapping[str, Any],
@@ -87,18 +82,16 @@ def plan(
 ) -> Planned | None:
     """What the row makes of what is stored, or a new organisation; None when it is refused.
 
-    `alone` are the row's fields by themselves, as `normalised` made them.
+    `alone` are the row's fields by themselves, as `fields.normalised` made them.
     """
     findings = draft.findings
     before = current.organisation if current else None
-    given = draft.given
     if before is None:
         fields = dict(alone)
     else:
-        given = _without_relocation_turned_back(before, alone, draft)
-        fields = merged(before, given, findings=findings, today=today)
+        fields = onto(before, _without_relocation_turned_back(before, alone, draft), today=today)
     figures = _figures(draft.figures, current.figures if current else Figures())
-    fields["size_class"] = _size(figures, given.get("size_class"), before, draft)
+    fields["size_class"] = _size(figures, fields.get("size_class"), before, draft)
     if before is None:
         organisation = _new(fields, draft, new_id=new_id, state=state, memberships=memberships, now=now)
     else:
@@ -149,17 +142,17 @@ def _new(
 def _without_relocation_turned_back(before: Organisation, alone: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     """What the row gives, but for seat and register when it is from before a relocation."""
     # What an organisation is was said when it was entered; a table of companies does not make a research body one.
-    given = {name: value for name, value in draft.given.items() if name not in {"kind", "cluster_code"}}
+    fields = {name: value for name, value in alone.items() if name not in {"kind", "cluster_code"}}
     entry = next(iter(alone.get("register_entries", ())), None)
     if entry is None or not past_entry(before, entry):
-        return given
+        return fields
     draft.findings.warn(
         "register_entry.number",
         "register_entry_outdated",
         "ist ein früherer Registereintrag; Sitz und Register bleiben, wie sie sind",
         "is a former register entry; seat and register stay as they are",
     )
-    return {name: value for name, value in given.items() if name not in {"register_entry", "euid", "seat"}}
+    return {name: value for name, value in fields.items() if name not in {"register_entries", "seat"}}
 
 
 def _figures(given: Figures, current: Figures) -> Figures:

@@ -18,7 +18,7 @@ from norda_common.states import State
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from ..rules.fields import EnteredRegisterEntry, known_address
+from ..rules.fields import EnteredRegisterEntry, address
 from ..rules.size_class import SizeClass
 
 _EMAIL = re.compile(r"[^@\s<>,;:\"()]+@[^@\s<>,;:\"()]+\.[^@\s<>,;:\"().]+")
@@ -64,7 +64,7 @@ class AddressInput(Command):
 
     def entered(self) -> Address:
         """The address with its codes in their usual spelling."""
-        return known_address(self.model_dump())
+        return address(self.model_dump())
 
 
 class RegisterEntryInput(Command):

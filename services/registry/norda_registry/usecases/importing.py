@@ -23,8 +23,9 @@ from norda_common.states import State
 
 from ..rules.csv_formats import Draft, Format, format_of
 from ..rules.csv_reading import Table, open_table
+from ..rules.fields import normalised
 from ..rules.findings import Findings
-from ..rules.import_rows import Current, Planned, by_column, held_numbers, natural_keys, normalised, plan
+from ..rules.import_rows import Current, Planned, by_column, held_numbers, natural_keys, plan
 from ..rules.names import fold
 from ..rules.profile import ACTIVE
 from ..store import matches, organisations
@@ -140,7 +141,7 @@ def _read_batch(table: Table, kind: Format, running: _Import) -> list[_Row | Non
         if draft.states and not draft.responsible(running.state):
             rows.append(None)
             continue
-        fields = normalised(draft, running.today)
+        fields = normalised(draft.given, draft.findings)
         rows.append(_Row(draft, fields, natural_keys(fields)))
     return rows
 
@@ -295,6 +296,8 @@ async def _refuse_taken(running: _Import, plans: Sequence[_Row]) -> None:
     wanted: dict[tuple[str, str], _Row] = {}
     for row in plans:
         assert row.planned is not None  # noqa: S101 - chosen by the caller
+        if not row.planned.public_change:
+            continue
         for item in held_numbers(row.planned.organisation):
             key = (item.kind, item.value)
             other = holders.setdefault(key, row)

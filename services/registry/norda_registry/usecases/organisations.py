@@ -15,7 +15,7 @@ from norda_common.errors import FieldError, InvalidInput, Text
 from norda_common.identifiers import new_id
 from norda_common.states import State
 
-from ..rules.fields import merged
+from ..rules.fields import normalised, onto
 from ..rules.findings import Findings
 from ..rules.profile import ACTIVE, DEACTIVATED, check_whole
 from ..rules.size_class import Figures, SizeClass, size_class
@@ -48,7 +48,7 @@ async def register_organisation(
     require_served(state, served)
     findings = Findings()
     figures = _figures(command, Figures())
-    fields = merged(None, command.given(), findings=findings, today=local_day(now))
+    fields = normalised(command.given(), findings)
     fields["size_class"] = sized(figures, command.size_class, findings)
     memberships = await memberships_of(connection, command.clusters, findings)
     findings.raise_errors()
@@ -90,11 +90,12 @@ async def change_organisation(
     findings = Findings()
     figures = _figures(command, before.figures)
     given = command.given()
-    for name in ("legal_name", "seat"):
+    for name in ("legal_name", "seat", "register_entry", "euid"):
         if name in given and given[name] is None:
             findings.refuse(name, "required", "darf nicht leer sein", "must not be empty")
-    fields = merged(before.organisation, given, findings=findings, today=local_day(now)) if not findings.errors else {}
+    alone = normalised(given, findings)
     findings.raise_errors()
+    fields = onto(before.organisation, alone, today=local_day(now))
     declared = command.size_class if "size_class" in command.model_fields_set else before.organisation.size_class
     fields["size_class"] = sized(figures, declared, findings)
     organisation = before.organisation.model_copy(update=fields)
