@@ -12,6 +12,7 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
 from uuid import UUID
 
+from ..rules.addresses import ascii_domain_of
 from .letters import Letter, one_line, shortened
 
 NAME_LENGTH = 80
@@ -52,12 +53,9 @@ def message_id(delivery_id: UUID, *, sender: str) -> str:
 
 def recipient(address: str, name: str | None) -> Address:
     """The recipient with an ASCII domain (IDNA). Raises UnusableAddressError."""
-    local, _, domain = address.rpartition("@")
-    if not local or not domain or not address.isprintable():
-        raise UnusableAddressError("the address cannot be read")
     try:
-        ascii_domain = domain.encode("idna").decode()
-        return Address(display_name=shortened(one_line(name or ""), NAME_LENGTH), username=local, domain=ascii_domain)
-    except (UnicodeError, ValueError, IndexError) as error:
-        # Without the cause's text: it may hold the address.
-        raise UnusableAddressError(f"the address cannot be written: {type(error).__name__}") from None
+        local, domain = ascii_domain_of(address)
+        return Address(display_name=shortened(one_line(name or ""), NAME_LENGTH), username=local, domain=domain)
+    except (ValueError, IndexError) as error:
+        # Without the cause: its text may hold the address.
+        raise UnusableAddressError(f"the address cannot be used: {type(error).__name__}") from None

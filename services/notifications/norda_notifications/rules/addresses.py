@@ -40,12 +40,21 @@ def address_key(address: str) -> str:
 
     Total: an address that cannot be read is its own key, so a faulty one on a topic fails visibly, as a delivery.
     """
-    local, at, domain = unicodedata.normalize("NFC", address).strip().rpartition("@")
+    plain = unicodedata.normalize("NFC", address).strip()
     try:
-        ascii_domain = domain.encode("idna").decode()
-    except UnicodeError:
-        ascii_domain = domain
-    return f"{local}{at}{ascii_domain}".casefold()[:320]
+        local, domain = ascii_domain_of(plain)
+    except EmailNotValidError:
+        return plain.casefold()[:320]
+    return f"{local}@{domain}".casefold()[:320]
+
+
+def ascii_domain_of(address: str) -> tuple[str, str]:
+    """Local part and the domain in ASCII. Raises EmailNotValidError.
+
+    By IDNA 2008: Python's own codec follows IDNA 2003, which takes `größe` for `grösse`, another's domain.
+    """
+    valid = validate_email(address, check_deliverability=False)
+    return valid.local_part, valid.ascii_domain or valid.domain
 
 
 def address_hash(address: str) -> bytes:
