@@ -34,9 +34,9 @@ def text(key: str, value: str) -> KeyValue:
 
 
 def post(url: str, body: bytes) -> int:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/x-protobuf"})  # noqa: S310
+    request = urllib.request.Request(url, body, {"Content-Type": "application/x-protobuf"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -87,7 +87,7 @@ def test_the_latest_metric_values_can_be_read(servers: Servers) -> None:
         metric = group.scope_metrics.add().metrics.add(name="outbox.backlog")
         metric.gauge.data_points.add(as_int=value)
         assert post(f"{servers.otlp}/v1/metrics", request.SerializeToString()) == 200
-    with urllib.request.urlopen(f"{servers.otlp}/metrics?format=json", timeout=10) as response:  # noqa: S310
+    with urllib.request.urlopen(f"{servers.otlp}/metrics?format=json", timeout=10) as response:
         assert json.load(response)[f'outbox.backlog{{service="{service}"}}'] == 5
 
 
