@@ -120,7 +120,7 @@ async def check(run: Run, before: dict[UUID, Any]) -> dict[UUID, Any]:
 
 
 async def topics_are_gapless(run: Run) -> None:
-    """In the outbox every aggregate's sequences grow, the event's without gaps from 1, both registration topics alike."""
+    """In the outbox every aggregate's sequences grow from 1 without gaps; both registration topics say the same."""
     rows = await run.connection.fetch("select topic, key, sequence from outbox order by id")
     by_topic: dict[tuple[str, UUID], list[int]] = {}
     for row in rows:

@@ -159,7 +159,7 @@ async def next_position(connection: Connection, event_id: UUID) -> int:
 
 def _conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
     values: list[Any] = [wanted.seen_by.value if wanted.seen_by else None]
-    hosted = "exists (select from host as h where h.event_id = e.id and h.state = {})"
+    hosted = "exists (select from host as h where h.event_id = e.id and h.state = {0})"
     conditions = [f"(e.status <> 'draft' or e.responsible_state = $1 or {hosted.format('$1')})"]
     simple: Sequence[tuple[object, str]] = (
         (wanted.state, f"(e.responsible_state = {{0}} or {hosted})"),

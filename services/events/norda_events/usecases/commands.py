@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from norda_common.input import Command, Line, Paragraph
+from norda_common.input import Command, Paragraph, clean_line
 from norda_common.states import State
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,7 +14,18 @@ from ..rules.registration import clean_email
 
 MOST_SEATS = 1_000_000
 
-Title = Annotated[Line, Field(max_length=300)]
+
+def _clean_text(value: str) -> str:
+    """A cleaned line that is not blank; the length is checked before, so that the fault speaks of characters."""
+    text = clean_line(value)
+    if not text:
+        raise PydanticCustomError("blank", "is blank")
+    return text
+
+
+Title = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_clean_text)]
+Sentence = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_clean_text)]
+PersonName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean_text)]
 Moment = Annotated[
     str,
     Field(
@@ -94,7 +105,7 @@ class DraftEvent(Command):
     starts: Moment
     ends: Moment
     time_zone: Annotated[str, Field(max_length=60)] = "Europe/Berlin"
-    venue: Annotated[Line, Field(max_length=500)] | None = None
+    venue: Sentence | None = None
     online: bool = False
     hosts: list[HostInput] = Field(
         default=[], max_length=20, description="States and organisations; nobody means the lead state alone"
@@ -119,7 +130,7 @@ class ChangeEvent(Command):
     starts: Moment | None = None
     ends: Moment | None = None
     time_zone: Annotated[str, Field(max_length=60)] | None = None
-    venue: Annotated[Line, Field(max_length=500)] | None = None
+    venue: Sentence | None = None
     online: bool | None = None
     hosts: list[HostInput] | None = Field(default=None, max_length=20)
     capacity: Seats | None = None
@@ -160,7 +171,7 @@ class CancelEvent(Command):
         json_schema_extra={"examples": [{"reason": "Die Halle steht nicht zur Verfügung."}]}
     )
 
-    reason: Annotated[Line, Field(max_length=500)]
+    reason: Sentence
 
 
 class RegisterParticipant(Command):
@@ -185,6 +196,6 @@ class RegisterParticipant(Command):
 
     organisation_id: UUID | None = None
     participant_state: State | None = None
-    name: Annotated[Line, Field(max_length=200)]
+    name: PersonName
     email: Annotated[str, Field(max_length=320), AfterValidator(clean_email)]
     language: Literal["de", "en"] = "de"
