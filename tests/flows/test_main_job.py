@@ -23,6 +23,7 @@ def world(module_installation: Installation) -> World:
         mail_url=servers.mail,
         tracing_url=servers.tracing,
         topic_prefix=module_installation.prefix,
+        mails_after=max((mail.id for mail in list_mails(servers.mail)), default=""),
     )
 
 

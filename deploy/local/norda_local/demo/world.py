@@ -37,8 +37,8 @@ class Check:
 class World:
     """Addresses and tokens, and the list of checks; `token(state, role)` makes a bearer token.
 
-    `mail_url` and `tracing_url` are None where the user brings servers we cannot look into; what they would show is
-    then left out and said to be.
+    Mails up to the id `mails_after` belong to somebody else. `mail_url` and `tracing_url` are None where the user brings
+    servers we cannot look into; what they would show is then left out and said to be.
     """
 
     registry: str
@@ -49,6 +49,7 @@ class World:
     mail_url: str | None
     tracing_url: str | None
     topic_prefix: str = ""
+    mails_after: str = ""
     show: Callable[[str], None] = print
     checks: list[Check] = field(default_factory=list)
     http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=60))
@@ -87,7 +88,7 @@ class World:
 
     def mails(self, **filters: str) -> list[Mail]:
         """Mails that arrived; empty where the mailboxes cannot be looked into."""
-        return list_mails(self.mail_url, **filters) if self.mail_url else []
+        return list_mails(self.mail_url, after=self.mails_after, **filters) if self.mail_url else []
 
     def expect(self, text: str, ok: bool, found: object = "") -> None:
         """Note an expectation and show how it came out."""
