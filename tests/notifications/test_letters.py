@@ -101,6 +101,12 @@ def test_times_are_local_and_readable(starts: str, ends: str, zone: str, german:
     assert when(*span, zone=zone, language="en") == english
 
 
+def test_the_place_says_whether_one_can_take_part_online() -> None:
+    assert "Ort: online" in letter(venue=None, online=True).text
+    assert "Ort: Beispielhalle, online" in letter(venue="Beispielhalle", online=True).text
+    assert "Ort:" not in letter(venue=None, online=False).text
+
+
 def test_a_foreign_zone_is_named() -> None:
     span = datetime(2027, 2, 10, 9, tzinfo=UTC), datetime(2027, 2, 10, 15, tzinfo=UTC)
     assert when(*span, zone="Asia/Tokyo", language="de").startswith("Mittwoch, 10. Februar 2027, 18:00 Uhr")

@@ -122,7 +122,7 @@ async def test_garbage_on_a_topic_is_buried_and_the_next_mail_goes_out(desk: Des
     email = person()
     for topic in ("hb.events.event.v1", "internal.hb.events.participation.v1", "hb.registry.organisation.v1"):
         await desk.installation.produce(topic, key=str(uuid4()).encode(), value=b"\xff\xfe")
-        await desk.installation.produce(topic, key=None, value=b"{}", headers=[("ce_id", None)])
+        await desk.installation.produce(topic, key=str(uuid4()).encode(), value=b"{}", headers=[("ce_id", None)])
     await desk.publish(participation_said("confirmed", make_event(), email))
     await desk.mail(email)
     async with desk.service.client(state=None, role="operator") as client:

@@ -35,8 +35,9 @@ def _event(
         "waiting": waiting,
     }
     facts = [(words["when"], when(event.starts_at, event.ends_at, zone=event.time_zone, language=language))]
-    if event.venue:
-        facts.append((words["where"], event.venue))
+    places = [place for place in (event.venue, words["online"] if event.online else None) if place]
+    if places:
+        facts.append((words["where"], ", ".join(places)))
     hosts = [_state_label(host.state) for host in event.hosts if host.state]
     if hosts:
         facts.append((words["hosts"], ", ".join(hosts)))
