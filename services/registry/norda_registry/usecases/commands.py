@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from norda_common.contracts.registry import Address
-from norda_common.input import Command, Line
+from norda_common.input import Command, clean_line
 from norda_common.states import State
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -33,6 +33,14 @@ def clean_email(value: str) -> str:
     return value
 
 
+def required_line(value: str) -> str:
+    """One line of text, cleaned, with something in it."""
+    text = clean_line(value)
+    if not text:
+        raise PydanticCustomError("blank", "is blank", {"de": "ist leer", "en": "is blank"})
+    return text
+
+
 class Kind(StrEnum):
     """What an organisation is."""
 
@@ -44,10 +52,13 @@ class Kind(StrEnum):
 
 
 Day = date  # a field of that name would hide the type
-Name = Annotated[Line, Field(max_length=500)]
-Short = Annotated[Line, Field(max_length=100)]
-Email = Annotated[Line, Field(max_length=254), AfterValidator(clean_email)]
-ClusterCode = Annotated[Line, Field(pattern=r"^[A-Z][A-Z0-9-]{1,15}$")]
+# Lengths stand before the cleaning, where they are lengths of text; a bound around a validator would speak of entries.
+Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(required_line)]
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(required_line)]
+Short = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(required_line)]
+Addition = Annotated[str, Field(max_length=200), AfterValidator(clean_line)]
+Email = Annotated[str, Field(max_length=254), AfterValidator(clean_line), AfterValidator(clean_email)]
+ClusterCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{1,15}$")]
 Money = Annotated[Decimal, Field(ge=0, lt=Decimal(10) ** 13, decimal_places=2)]
 Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
 
@@ -55,9 +66,9 @@ Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
 class AddressInput(Command):
     """A seat or site; `state` is ISO 3166-2, any of the 16."""
 
-    place: Annotated[Line, Field(max_length=200)]
+    place: Title
     postal_code: Short | None = None
-    street: Annotated[Line, Field(max_length=200)] | None = None
+    street: Title | None = None
     state: Short
     ags: Short | None = None
     nuts: Short | None = None
@@ -70,12 +81,12 @@ class AddressInput(Command):
 class RegisterEntryInput(Command):
     """A register entry; `court` is a XJustiz code or a name, also with `Amtsgericht`; `type` in any case."""
 
-    court: Annotated[Line, Field(max_length=200)]
+    court: Title
     type: Short
     number: Short
-    suffix: Annotated[str, Field(max_length=8)] = ""
-    former_court: Annotated[str, Field(max_length=200)] = ""
-    court_name: Annotated[str, Field(max_length=200)] = ""
+    suffix: Addition = ""
+    former_court: Addition = ""
+    court_name: Addition = ""
     valid_from: date | None = None
 
     def entered(self) -> EnteredRegisterEntry:
@@ -93,7 +104,7 @@ class ActivityInput(Command):
 class _Identity(Command):
     """What may be said of an organisation when it is registered and when it is changed."""
 
-    legal_form: Annotated[Line, Field(max_length=120)] | None = None
+    legal_form: Title | None = None
     own_id: Short | None = None
     register_entry: RegisterEntryInput | None = None
     euid: Short | None = None
@@ -139,6 +150,10 @@ class RegisterOrganisation(_Identity):
     cluster_code: ClusterCode | None = None
     clusters: Annotated[tuple[Short, ...], Field(max_length=20)] = ()
 
+    def given(self) -> dict[str, Any]:
+        """The public fields that were entered; the kind is always one of them."""
+        return super().given() | {"kind": self.kind.value}
+
 
 class ChangeOrganisation(_Identity):
     """Change what is given; null empties a field. Moving the seat is a relocation, a new name keeps the old one."""
@@ -165,7 +180,7 @@ class Deactivate(Command):
 class AddSite(Command):
     """A further place of business (Betriebsstätte)."""
 
-    name: Annotated[Line, Field(max_length=200)]
+    name: Title
     address: AddressInput
 
 
