@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from norda_common.contracts.events import EVENT
+from norda_common.contracts.events import EVENT, PublishedEvent
 from norda_common.states import State
 from support.installation import Installation
 
-from .conftest import Offices, event_body
+from .conftest import Offices
 
 THREE_STATES = [{"state": "hb"}, {"state": "hh"}, {"state": "ni"}]
 
@@ -42,10 +42,5 @@ async def test_bremen_hamburg_and_niedersachsen_publish_together(
     ]
     assert [(record.change, record.sequence) for record in records] == [("published", 1)]
     data = records[0].data
-    assert data is not None
+    assert isinstance(data, PublishedEvent)
     assert [host.state for host in data.hosts] == ["hb", "hh", "ni"]
-
-
-async def test_body(offices: Offices) -> None:
-    response = await offices["hb"].post("/api/v1/events", json=event_body(starts="2027-03-28T02:30"))
-    assert response.status_code == 422

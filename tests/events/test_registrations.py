@@ -13,7 +13,7 @@ from support.installation import Installation
 
 from .conftest import Offices, organisation_event, person_body
 
-QUOTAS = {
+QUOTAS: dict[str, Any] = {
     "hosts": [{"state": "hb"}, {"state": "hh"}, {"state": "ni"}],
     "capacity": 4,
     "quotas": {"hb": 1, "hh": 2},
