@@ -104,4 +104,3 @@ async def in_directory(
 def registry(module_installation: Installation) -> Running:
     """A registry for all three states."""
     return module_installation.start("registry")
-

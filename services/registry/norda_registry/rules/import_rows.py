@@ -41,9 +41,9 @@ def by_column(found: FieldError) -> FieldError:
 
 
 def natural_keys(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The numbers by which a row is recognised, the strongest first: EUID, USt-IdNr, W-IdNr, LEI."""
+    """The numbers by which a row is recognised, the strongest first: EUID, USt-IdNr, W-IdNr."""
     keys = [entry_key(entry) for entry in fields.get("register_entries", ())[:1]]
-    for name, kind in (("vat_id", "vat"), ("widnr", "widnr"), ("lei", "lei")):
+    for name, kind in (("vat_id", "vat"), ("widnr", "widnr")):
         if fields.get(name):
             keys.append((kind, fields[name]))
     return keys

@@ -32,7 +32,7 @@ from ..store import matches, organisations
 from ..store.matches import Match
 from ..store.organisations import Change, Stored
 from .organisations import local_day, unknown_cluster
-from .recording import event_of, require_served, taken_error
+from .recording import FIELDS, event_of, require_served, taken_error
 
 BATCH_ROWS = 1_000
 MOST_ERRORS = 100
@@ -188,7 +188,7 @@ def _without_repeats(running: _Import, rows: Sequence[_Row]) -> list[_Row]:
         first = running.first_rows.setdefault(hash(numbers[0]), row.draft.row)
         if first != row.draft.row:
             row.draft.findings.refuse(
-                numbers[0][0] if numbers[0][0] != "own" else "id",
+                FIELDS.get(numbers[0][0], "own_id"),
                 "repeated_row",
                 f"steht schon in Zeile {first}",
                 f"stands in row {first} already",
@@ -303,7 +303,7 @@ async def _refuse_taken(running: _Import, plans: Sequence[_Row]) -> None:
             other = holders.setdefault(key, row)
             if other is not row:
                 row.draft.findings.refuse(
-                    item.kind,
+                    FIELDS[item.kind],
                     "repeated_number",
                     f"steht schon in Zeile {other.draft.row}",
                     f"stands in row {other.draft.row} already",
