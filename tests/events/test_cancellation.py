@@ -121,7 +121,7 @@ async def test_ten_thousand_registrations_are_cancelled_in_seconds(
         )
         seconds = time.monotonic() - started
         assert response.status_code == 200, response.text
-        # Measured 1.5 to 3.9 s on two cores busy with other work (load 7-8); the bound leaves room for a slower machine.
+        # Measured: 1.5 to 3.9 s on two cores busy with other work (load 7-8); a slower machine gets room.
         assert seconds < 20, f"cancelling took {seconds:.1f} s"
         print(f"cancelled {MANY} registrations in {seconds:.1f} s")
         left = await connection.fetchval(
