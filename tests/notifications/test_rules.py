@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from norda_common.contracts.competences import competences
 from norda_notifications.mail.smtp import verdict_of
 from norda_notifications.rules.addresses import address_hash, address_key, masked
 from norda_notifications.rules.news import NEWS_FOR, is_news
 from norda_notifications.rules.retries import GIVE_UP_AFTER, Outcome, next_attempt
-from norda_notifications.rules.topics import TopicKind, broader, competence_labels, label_of, matches_of, normal_value
+from norda_notifications.rules.topics import TopicKind, broader, label_of, matches_of, normal_value
 
 from .conftest import make_event
 
@@ -27,10 +28,10 @@ def test_an_event_matches_its_hosts_competences_and_what_is_broader() -> None:
     assert found.event == str(event.event_id)
 
 
-@given(st.lists(st.sampled_from(sorted(competence_labels()))))
+@given(st.lists(st.sampled_from(sorted(competences()))))
 def test_broader_adds_only_codes_of_the_list_and_loses_none(codes: list[str]) -> None:
     found = set(broader(codes))
-    assert set(codes) <= found <= set(competence_labels())
+    assert set(codes) <= found <= set(competences())
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.OutOfMemoryError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
 )
 """Faults of the surroundings: waited out, never dead-lettered."""
 

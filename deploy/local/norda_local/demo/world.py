@@ -37,8 +37,8 @@ class Check:
 class World:
     """Addresses and tokens, and the list of checks; `token(state, role)` makes a bearer token.
 
-    Mails up to the id `mails_after` belong to somebody else. `mail_url` and `tracing_url` are None where the user brings
-    servers we cannot look into; what they would show is then left out and said to be.
+    Mails up to the id `mails_after` belong to somebody else. `mail_url` and `tracing_url` are None where the user's
+    own servers cannot be looked into; what they would show is then left out and said to be.
     """
 
     registry: str

@@ -28,7 +28,7 @@ class RegisterEntry(EventData):
 class Address(EventData):
     """A seat or site. `state` is ISO 3166-2 and may be any of the 16; AGS and NUTS name municipality and region."""
 
-    place: str
+    place: str | None = None
     postal_code: str | None = None
     street: str | None = None
     state: str = Field(examples=["DE-HB"])

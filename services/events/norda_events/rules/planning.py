@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 
+from norda_common.contracts.competences import competences
 from norda_common.errors import FieldError, InvalidInput, Text
 
 from .event import Event
 
 LONGEST = timedelta(days=366)
 """Longer than any fair or delegation; a mistyped year is caught."""
-
-_COMPETENCES = Path(__file__).parent.parent / "data" / "competences.csv"
 
 
 def require_sound(event: Event, *, before: Event | None = None, now: datetime) -> None:
@@ -34,13 +30,6 @@ def require_sound(event: Event, *, before: Event | None = None, now: datetime) -
     ]
     if found:
         raise InvalidInput.of(found)
-
-
-@lru_cache(maxsize=1)
-def known_competences() -> frozenset[str]:
-    """The codes of the competence list."""
-    with _COMPETENCES.open(encoding="utf-8", newline="") as file:
-        return frozenset(row["id"] for row in csv.DictReader(file))
 
 
 def _times(event: Event, *, now: datetime | None) -> list[FieldError]:
@@ -121,7 +110,7 @@ def _codes(event: Event) -> list[FieldError]:
             "is not in the list of competences",
         )
         for index, code in enumerate(event.competences)
-        if code not in known_competences()
+        if code not in competences()
     ]
 
 

@@ -1,19 +1,17 @@
 """What one can subscribe to: a state, a competence (with what is narrower), a cluster or a single event.
 
-Competences are a code list of two levels (`data/competences.csv`, edition 2026): `BAT` is broader than `BAT-02`.
+Competences are the published code list of two levels: `BAT` is broader than `BAT-02`.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from importlib.resources import files
 from uuid import UUID
 
+from norda_common.contracts.competences import competences
 from norda_common.contracts.events import PublishedEvent
 from norda_common.errors import Text
 from norda_common.states import State
@@ -40,20 +38,13 @@ class Matches:
     event: str
 
 
-@cache
-def competence_labels() -> dict[str, Text]:
-    """Names of all competences by code."""
-    text = files("norda_notifications").joinpath("data/competences.csv").read_text(encoding="utf-8")
-    return {row["id"]: Text(row["label_de"], row["label_en"]) for row in csv.DictReader(text.splitlines())}
-
-
 def normal_value(kind: TopicKind, value: str) -> str | None:
     """The topic's value in its normal form; None when there is no such topic."""
     match kind:
         case TopicKind.STATE:
             return _state(value)
         case TopicKind.COMPETENCE:
-            return value.upper() if value.upper() in competence_labels() else None
+            return value.upper() if value.upper() in competences() else None
         case TopicKind.CLUSTER:
             return value.upper() if CLUSTER_PATTERN.fullmatch(value.upper()) else None
         case TopicKind.EVENT:
@@ -81,7 +72,8 @@ def label_of(kind: str, value: str) -> Text:
         name = State(value).label
         return Text(f"Veranstaltungen in {name}", f"events in {name}")
     if kind == TopicKind.COMPETENCE:
-        name_of = competence_labels().get(value, Text(value, value))
+        known = competences().get(value)
+        name_of = known.label if known else Text(value, value)
         return Text(f"Kompetenz {name_of.de} ({value})", f"competence {name_of.en} ({value})")
     if kind == TopicKind.CLUSTER:
         return Text(f"Cluster {value}", f"cluster {value}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
+from norda_common.contracts.competences import competences
 from norda_common.contracts.registry import RegisterEntry
 
-from .code_lists import competences, legal_forms
+from .code_lists import legal_forms
 from .findings import Refused
 from .names import fold
 
@@ -30,7 +31,8 @@ def legal_form(text: str) -> str:
 def competence(text: str) -> str:
     """A competence's code in capitals. Raises Refused."""
     code = text.strip().upper()
-    if code not in competences():
+    known = competences().get(code)
+    if known is None or not known.active:
         raise Refused("competence", "ist kein Code der Kompetenzliste", "is no code of the list of competences")
     return code
 
@@ -40,8 +42,9 @@ def with_broader(codes: tuple[str, ...]) -> list[str]:
     found: dict[str, None] = {}
     for code in codes:
         found[code] = None
-        if broader := competences().get(code):
-            found[broader] = None
+        known = competences().get(code)
+        if known and known.broader:
+            found[known.broader] = None
     return list(found)
 
 

@@ -1,4 +1,4 @@
-"""Code lists the registry keeps as data beside its code: competences, legal forms, courts, states, postal areas."""
+"""Code lists the registry keeps as data beside its code: legal forms, courts, states, postal areas."""
 
 from __future__ import annotations
 
@@ -54,18 +54,6 @@ def legal_forms() -> dict[str, LegalForm]:
         )
         for row in _rows("legal_forms")
     }
-
-
-@cache
-def competences() -> dict[str, str]:
-    """Active competences and what each belongs to (`BAT-02` to `BAT`, `BAT` to nothing)."""
-    return {row["id"]: row["broader"] for row in _rows("competences") if row["status"] == "active"}
-
-
-@cache
-def competence_labels() -> dict[str, tuple[str, str]]:
-    """German and English names of the competences."""
-    return {row["id"]: (row["label_de"], row["label_en"]) for row in _rows("competences")}
 
 
 @cache

@@ -95,7 +95,7 @@ def address(text: Mapping[str, str | None]) -> Address:
     """An address out of entered texts; the state may be `HB` or `DE-HB`. An unconfirmed seat has no place."""
     state = (text.get("state") or "").strip().upper()
     return Address(
-        place=(text.get("place") or "").strip(),
+        place=(text.get("place") or "").strip() or None,
         postal_code=(text.get("postal_code") or "").strip() or None,
         street=(text.get("street") or "").strip() or None,
         state=f"DE-{state}" if len(state) == 2 else state,

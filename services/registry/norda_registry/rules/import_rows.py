@@ -127,7 +127,7 @@ def _new(
     memberships: tuple[Membership, ...],
     now: datetime,
 ) -> Organisation:
-    fields.setdefault("seat", Address(place="", state=f"DE-{state.upper()}"))
+    fields.setdefault("seat", Address(state=f"DE-{state.upper()}"))
     return Organisation(
         organisation_id=new_id,
         responsible_state=state,
