@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
@@ -28,6 +27,9 @@ class MailServer:
         self.at_rcpt: Verdict = lambda _recipient, _attempt: None
         self.at_data: Verdict = lambda _recipient, _attempt: None
         self.seconds_before_answer = 0.0
+        self.answering = True
+        self.under_way = self.most_under_way = 0
+        self.peers: set[Any] = set()
         self._controller: Controller | None = None
 
     @property
@@ -61,7 +63,7 @@ class MailServer:
             envelope.rcpt_tos.append(address)
         return words or "250 OK"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         recipient = envelope.rcpt_tos[0]
         words = self.at_data(recipient, self.attempts[recipient])
         if words is None or words == "drop":
@@ -69,7 +71,15 @@ class MailServer:
             assert isinstance(content, bytes)
             message = message_from_bytes(content, policy=policy.default)
             self.accepted.append((recipient, str(message["Message-ID"])))
-        await asyncio.sleep(self.seconds_before_answer)
+        self.peers.add(session.peer)
+        self.under_way += 1
+        self.most_under_way = max(self.under_way, self.most_under_way)
+        try:
+            await asyncio.sleep(self.seconds_before_answer)
+            while not self.answering:
+                await asyncio.sleep(0.02)
+        finally:
+            self.under_way -= 1
         if words == "drop":
             assert server.transport is not None
             server.transport.abort()
@@ -85,11 +95,3 @@ def mail_server() -> Iterator[MailServer]:
         yield server
     finally:
         server.stop()
-
-
-def wait_until(check: Callable[[], bool], within: float = 15.0) -> None:
-    """Wait, from a thread, for what the server sees."""
-    deadline = time.monotonic() + within
-    while not check():
-        assert time.monotonic() < deadline, f"not within {within} s"
-        time.sleep(0.02)

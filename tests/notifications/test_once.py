@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -105,30 +104,30 @@ async def test_two_replicas_share_the_work_and_repeat_nothing(start_desk: Callab
     await desk.publish(*said)
     await with_both.handled(*said)
     await with_both.settled()
-    boxes = await asyncio.gather(*(desk.mails(email) for email in people))
-    assert [len(box) for box in boxes] == [1] * 60
+    assert [len(box) for box in await desk.mailboxes(people)] == [1] * 60
 
 
 async def test_a_killed_workers_mails_are_taken_again_and_none_is_lost(start_desk: Callable[..., Desk]) -> None:
     with mail_server() as server:
         server.stop()
-        settings = {"NORDA_SMTP_URL": server.url, "NORDA_MAIL_TIMEOUT_SECONDS": "2"}
+        settings = {"NORDA_SMTP_URL": server.url, "NORDA_MAIL_TIMEOUT_SECONDS": "4"}
         desk = start_desk(**settings)
         event, people = make_event(), [person() for _ in range(24)]
         said = [participation_said("confirmed", event, email) for email in people]
         await desk.publish(*said)
         await desk.handled(*said)
-        server.seconds_before_answer = 1.5
+        server.answering = False
         server.start()
 
         async def one_is_held() -> None:
-            assert len(server.accepted) == 1
+            assert server.accepted
 
-        await eventually(one_is_held, within=20)
+        await eventually(one_is_held, within=30)
         # The server has this mail and waits with its answer: the window between acceptance and commit.
         desk.service.process.send_signal(signal.SIGKILL)
         desk.service.process.wait(5)
-        server.seconds_before_answer = 0.0
+        held = dict(server.accepted)
+        server.answering = True
         # Mail needs no consumer group, which first waits for the dead member's session to end.
         again = Desk(desk.installation, desk.installation.start("notifications", environment=settings, wait=False))
 
@@ -138,8 +137,7 @@ async def test_a_killed_workers_mails_are_taken_again_and_none_is_lost(start_des
         await eventually(all_arrived, within=30)
         await again.settled()
         copies = Counter(recipient for recipient, _ in server.accepted)
-        held = server.accepted[0][0]
-        assert copies.pop(held) == 2
+        assert all(copies.pop(recipient) >= 2 for recipient in held)
         assert set(copies.values()) == {1}
         assert len({message_id for _, message_id in server.accepted}) == len(people)
 
