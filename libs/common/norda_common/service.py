@@ -109,6 +109,13 @@ def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
     migrations = read_migrations(service.name, service.migrations)
     schemas = {topic.identity: data_schema(topic) for topic in public(service.topics)}
 
+    @router.get("/", summary="Where to go from here")
+    async def index() -> dict[str, Any]:
+        links = {"openapi": "/openapi.json", "asyncapi": "/asyncapi.json", "health": "/readyz"}
+        return {"service": service.name, "title": service.title, "version": __version__} | {
+            "links": links | {f"schema {name}": f"/schemas/{name}.json" for name in schemas}
+        }
+
     @router.get("/livez", summary="Is the process alive?")
     async def livez() -> dict[str, str]:
         return {"status": "alive", "service": service.name, "version": __version__}
