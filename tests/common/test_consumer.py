@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,13 +14,16 @@ import pytest
 from norda_common import outbox
 from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received, encode_headers, encode_value
+from norda_common.contracts.topics import Event
 from norda_common.database import Connection
 from norda_common.errors import Conflict
 from norda_common.identifiers import new_id
 from norda_common.runtime import Runtime
+from norda_common.states import State
+from norda_common.topic_admin import ensure_topics
 from support.waiting import eventually
 
-from .conftest import THING, Probe, Thing, thing
+from .conftest import NOW, THING, Probe, Thing, thing
 
 INSERT = "insert into seen (thing_id, sequence, text) values ($1, $2, $3)"
 
@@ -216,3 +220,32 @@ async def test_a_reply_to_header_makes_the_service_send_nothing(probe: Probe) ->
         await asyncio.sleep(0.5)
         await _handled(runtime, 1)
         assert sum(item.status.handled for item in runtime.consumer_runtimes) == 1
+
+
+GADGET = dataclasses.replace(THING, aggregate="gadget")
+
+
+async def test_a_state_that_is_set_up_later_is_met_and_its_absence_is_said(probe: Probe) -> None:
+    admin = {"replication": 1, "prefix": probe.prefix}
+    await ensure_topics(probe.servers.kafka, [GADGET], [State.BREMEN], **admin)
+    here, later = new_id(), new_id()
+
+    def gadget(key: UUID, state: State) -> Event:
+        data = Thing.model_validate({"thing_id": key, "text": "x", "changed_at": NOW})
+        return GADGET.event("made", data, state=state, key=key, sequence=1, time=data.changed_at)
+
+    async def told(*keys: UUID) -> None:
+        assert [row["thing_id"] for row in await seen(runtime)] == list(keys)
+
+    async with probe.running(consumers=[Consumer(name="gadgets", topics=(GADGET,), each=see)]) as runtime:
+        async with runtime.database.transaction() as connection:
+            await outbox.append(connection, gadget(here, State.BREMEN))
+        await eventually(lambda: told(here), within=15)
+        assert runtime.consuming.missing_topics == [
+            GADGET.name(state, prefix=probe.prefix) for state in (State.HAMBURG, State.NIEDERSACHSEN)
+        ]
+        await ensure_topics(probe.servers.kafka, [GADGET], [State.NIEDERSACHSEN], **admin)
+        async with runtime.database.transaction() as connection:
+            await outbox.append(connection, gadget(later, State.NIEDERSACHSEN))
+        await eventually(lambda: told(here, later), within=25)
+        assert runtime.consuming.missing_topics == [GADGET.name(State.HAMBURG, prefix=probe.prefix)]

@@ -6,7 +6,7 @@ record silently when a header is null or not UTF-8.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, cast
 
 import structlog
@@ -20,36 +20,39 @@ from .consumer import BATCH_TIMEOUT_MS, MAX_RECORDS, ConsumerRuntime, Record
 
 log = structlog.get_logger(__name__)
 
-METADATA_MS = 10_000
-"""How soon a topic that is created later is met. Names are listed, not matched by a pattern: a pattern makes the client
-read the metadata of every topic of the cluster, which took seconds at a thousand topics."""
 GRACEFUL_SECONDS = 4.0
 """How long a batch in progress may still take when the service stops; what takes longer is delivered again."""
 
 
 def new_broker(
-    bootstrap_servers: str, *, client_id: str, runtimes: Sequence[ConsumerRuntime], prefix: str
+    bootstrap_servers: str,
+    *,
+    client_id: str,
+    runtimes: Sequence[ConsumerRuntime],
+    prefix: str,
+    topics: Collection[str],
 ) -> KafkaBroker:
-    """A broker with one batch subscriber per runtime; it must be started, and made anew when starting failed."""
+    """A broker with one batch subscriber per runtime that has any of `topics`; made anew when starting it failed."""
     broker = KafkaBroker(
         bootstrap_servers,
         client_id=client_id,
         enable_idempotence=True,
         acks="all",
         allow_auto_create_topics=False,
-        metadata_max_age_ms=METADATA_MS,
         graceful_timeout=GRACEFUL_SECONDS,
         apply_types=False,
         logger=None,
     )
     for runtime in runtimes:
-        _subscribe(broker, runtime, prefix=prefix)
+        names = [name for name in runtime.consumer.topic_names(prefix=prefix) if name in topics]
+        if names:
+            _subscribe(broker, runtime, names)
     return broker
 
 
-def _subscribe(broker: KafkaBroker, runtime: ConsumerRuntime, *, prefix: str) -> None:
+def _subscribe(broker: KafkaBroker, runtime: ConsumerRuntime, topics: Sequence[str]) -> None:
     subscriber = broker.subscriber(
-        *runtime.consumer.topic_names(prefix=prefix),
+        *topics,
         group_id=runtime.group,
         batch=True,
         max_records=MAX_RECORDS,

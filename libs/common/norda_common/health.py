@@ -32,7 +32,7 @@ async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[
     if relay.blocked:
         checks["outbox"] = f"{relay.blocked} blocked rows"
     for item in runtime.consumer_runtimes:
-        fault = item.status.error or (None if runtime.consuming else "not connected")
+        fault = item.status.error or runtime.consuming.error
         checks[f"consumer.{item.consumer.name}"] = fault or "ok"
     checks |= runtime.faults
     ready = checks["database"] == "ok"
@@ -53,8 +53,8 @@ async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[
             item.consumer.name: {"handled": item.status.handled, "dead": item.status.dead}
             for item in runtime.consumer_runtimes
         },
-        "consumer_lag": runtime.lag(),
-        "missing_topics": runtime.missing_topics(),
+        "consumer_lag": runtime.consuming.lag(),
+        "missing_topics": runtime.consuming.missing_topics,
         "dead_letters_open": runtime.open_dead_letters,
     }
     return (200 if ready else 503), document

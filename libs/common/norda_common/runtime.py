@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from aiokafka.errors import KafkaError
-from faststream.kafka import KafkaBroker
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from . import deadletters
 from .auth import TokenVerifier
-from .broker import new_broker
 from .consumer import Consumer, ConsumerRuntime
+from .consuming import Consuming
 from .database import Database
 from .relay import Relay
 from .settings import ServiceSettings
@@ -28,7 +25,6 @@ from .telemetry import meter
 log = structlog.get_logger(__name__)
 
 RELAY_STOP_SECONDS = 3.0
-CONSUMER_STOP_SECONDS = 5.0
 
 Worker = Callable[["Runtime"], Awaitable[None]]
 
@@ -45,12 +41,11 @@ class Runtime:
     relay: Relay = field(init=False)
     tokens: TokenVerifier = field(init=False)
     consumer_runtimes: list[ConsumerRuntime] = field(init=False)
-    consuming: bool = field(init=False, default=False)
+    consuming: Consuming = field(init=False)
     faults: dict[str, str] = field(init=False, default_factory=dict)
     open_dead_letters: int = field(init=False, default=0)
     _stopping: bool = field(init=False, default=False)
     _tasks: list[asyncio.Task[None]] = field(init=False, default_factory=list)
-    broker: KafkaBroker | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -78,6 +73,12 @@ class Runtime:
             )
             for consumer in self.consumers
         ]
+        self.consuming = Consuming(
+            self.consumer_runtimes,
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            client_id=f"norda-{self.service}",
+            topic_prefix=settings.kafka_topic_prefix,
+        )
 
     async def start(self) -> None:
         """Start every part; none of them needs its server to be there yet."""
@@ -88,7 +89,7 @@ class Runtime:
             "housekeeping": self._keep_house,
         }
         if self.consumer_runtimes:
-            parts["consumers"] = self._consume
+            parts["consumers"] = self.consuming.run
         for worker in self.workers:
             parts[getattr(worker, "__name__", repr(worker))] = _bound(worker, self)
         self._tasks = [asyncio.create_task(self._supervise(name, part), name=name) for name, part in parts.items()]
@@ -96,9 +97,7 @@ class Runtime:
     async def stop(self) -> None:
         """Stop taking work, let what is in flight finish, close everything; at most ten seconds."""
         self._stopping = True
-        if self.broker is not None:
-            with suppress(TimeoutError, KafkaError, OSError):
-                await asyncio.wait_for(self.broker.stop(), CONSUMER_STOP_SECONDS)
+        await self.consuming.stop()
         self.relay.request_stop()
         relay = [task for task in self._tasks if task.get_name() == "relay"]
         if relay:
@@ -123,27 +122,6 @@ class Runtime:
             backoff = 0.5 if asyncio.get_running_loop().time() - started > 30 else min(backoff * 2, 10.0)
             await asyncio.sleep(backoff)
 
-    async def _consume(self) -> None:
-        """Start the broker, however long the cluster is away; then watch until cancelled."""
-        while True:
-            self.broker = new_broker(
-                self.settings.kafka_bootstrap_servers,
-                client_id=f"norda-{self.service}",
-                runtimes=self.consumer_runtimes,
-                prefix=self.settings.kafka_topic_prefix,
-            )
-            try:
-                await asyncio.wait_for(self.broker.start(), 30)
-                break
-            except (KafkaError, OSError, TimeoutError) as error:
-                self.faults["consumers"] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-                with suppress(KafkaError, OSError, TimeoutError):
-                    await asyncio.wait_for(self.broker.stop(), 5)
-                await asyncio.sleep(1)
-        self.consuming = True
-        self.faults.pop("consumers", None)
-        await asyncio.Event().wait()
-
     async def _keep_house(self) -> None:
         """Count open dead letters, and forget inbox entries older than any topic's redelivery could be."""
         while True:
@@ -164,34 +142,10 @@ class Runtime:
             "norda.outbox.blocked": lambda: status.blocked,
             "norda.relay.active": lambda: float(status.active),
             "norda.dead_letters.open": lambda: self.open_dead_letters,
-            "norda.consumer.lag": self.lag,
+            "norda.consumer.lag": self.consuming.lag,
         }
         for name, read in gauges.items():
             meter().create_observable_gauge(name, callbacks=[_observation(read, self.service)])
-
-    def missing_topics(self) -> list[str]:
-        """Topics the consumers listen to that the cluster does not have (yet)."""
-        missing: set[str] = set()
-        for subscriber in self.broker.subscribers if self.broker else ():
-            consumer = getattr(subscriber, "consumer", None)
-            if consumer is not None:
-                cluster = consumer._client.cluster
-                missing |= {name for name in consumer.subscription() if not cluster.partitions_for_topic(name)}
-        return sorted(missing)
-
-    def lag(self) -> int:
-        """Records the consumers have not fetched yet, over all assigned partitions."""
-        total = 0
-        for subscriber in self.broker.subscribers if self.broker else ():
-            consumer = getattr(subscriber, "consumer", None)
-            if consumer is None:
-                continue
-            for partition in consumer.assignment():
-                highwater = consumer.highwater(partition)
-                state = consumer._subscription.subscription.assignment.state_value(partition)
-                if highwater and state is not None and state.has_valid_position:
-                    total += max(0, highwater - state.position)
-        return total
 
 
 def _bound(worker: Worker, runtime: Runtime) -> Callable[[], Awaitable[None]]:
