@@ -35,11 +35,7 @@ async def test_bremen_hamburg_and_niedersachsen_publish_together(
     assert published.json()["status"] == "published"
     assert published.json()["sequence"] == 1
 
-    records = [
-        record
-        for record in await module_installation.read_topic(EVENT, State.BREMEN)
-        if str(record.key) == draft["event_id"]
-    ]
+    records = await module_installation.read_topic(EVENT, State.BREMEN, key=draft["event_id"])
     assert [(record.change, record.sequence) for record in records] == [("published", 1)]
     data = records[0].data
     assert isinstance(data, PublishedEvent)

@@ -194,16 +194,8 @@ async def test_each_change_is_told_publicly_without_and_privately_with_the_perso
     assert made["organisation_name"] == "Beispiel Aller Antriebe GmbH"
     assert made["participant_state"] == "ni", "the organisation's responsible state is the default"
 
-    public = [
-        r
-        for r in await module_installation.read_topic(REGISTRATION, State.BREMEN)
-        if str(r.key) == made["registration_id"]
-    ]
-    private = [
-        r
-        for r in await module_installation.read_topic(PARTICIPATION, State.BREMEN)
-        if str(r.key) == made["registration_id"]
-    ]
+    public = await module_installation.read_topic(REGISTRATION, State.BREMEN, key=made["registration_id"])
+    private = await module_installation.read_topic(PARTICIPATION, State.BREMEN, key=made["registration_id"])
     assert [(r.change, r.sequence) for r in public] == [(r.change, r.sequence) for r in private] == [("confirmed", 1)]
     assert isinstance(public[0].data, Registration)
     assert isinstance(private[0].data, Participation)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
+from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import Host
-from norda_common.contracts.notifications import DELIVERY
+from norda_common.contracts.notifications import DELIVERY, Delivery
 from norda_common.identifiers import new_id
 from norda_common.states import State
+from support.waiting import eventually
 
 from .conftest import Desk, event_said, make_event, now, participation_said, person
 
@@ -165,9 +167,16 @@ async def test_the_delivery_is_published_without_the_recipient(desk: Desk) -> No
     await desk.subscribe(email, "cluster", code, state="ni")
     said = event_said("published", make_event(clusters=(code,)))
     await desk.tell(said)
-    told = await desk.installation.read_topic(DELIVERY, State.NIEDERSACHSEN)
-    mine = [record for record in told if record.data is not None and record.data.caused_by == said.event_id]  # type: ignore[attr-defined]
-    assert [record.change for record in mine] == ["delivered"]
+
+    async def delivered() -> list[Received]:
+        told = await desk.installation.read_topic(DELIVERY, State.NIEDERSACHSEN)
+        mine = [
+            record for record in told if isinstance(record.data, Delivery) and record.data.caused_by == said.event_id
+        ]
+        assert [record.change for record in mine] == ["delivered"]
+        return mine
+
+    mine = await eventually(delivered)
     mail = await desk.mail(email)
     assert mail["headers"]["message-id"] == f"<{mine[0].key}@norda.example>"
     raw = await desk.installation.read_raw(DELIVERY.name(State.NIEDERSACHSEN, prefix=desk.installation.prefix))

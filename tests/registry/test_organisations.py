@@ -45,8 +45,7 @@ async def test_a_registered_company_is_normalised_published_and_found(
         await in_directory(client, made["organisation_id"])
     async with registry.client(state="ni") as other:
         assert "internal" not in (await other.get(answer.headers["location"])).json()
-    records = await module_installation.read_topic(ORGANISATION, State.BREMEN)
-    (record,) = [record for record in records if str(record.key) == made["organisation_id"]]
+    (record,) = await module_installation.read_topic(ORGANISATION, State.BREMEN, key=made["organisation_id"])
     assert (record.change, record.sequence) == ("registered", 1)
     assert isinstance(record.data, Organisation)
     assert "kontakt@" not in record.data.model_dump_json()

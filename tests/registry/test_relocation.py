@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from norda_common.contracts.envelope import Received
 from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.states import State
 from support.installation import Installation, Running
@@ -29,11 +30,15 @@ async def test_a_move_to_another_state_is_said_on_both_topics_with_the_same_sequ
         assert (await old.patch(path, json={"own_id": "x"})).status_code == 403
         assert (await new.patch(path, json={"own_id": "x"})).status_code == 200
 
-        records = []
-        for state in (State.BREMEN, State.NIEDERSACHSEN):
-            found = await module_installation.read_topic(ORGANISATION, state)
-            records += [r for r in found if str(r.key) == made["organisation_id"] and r.change == "seat_relocated"]
-        assert [(r.sequence, r.source) for r in records] == [(2, "/hb/registry"), (2, "/ni/registry")]
+        async def both_said() -> list[Received]:
+            found = []
+            for state in (State.BREMEN, State.NIEDERSACHSEN):
+                said = await module_installation.read_topic(ORGANISATION, state)
+                found += [r for r in said if str(r.key) == made["organisation_id"] and r.change == "seat_relocated"]
+            assert [(r.sequence, r.source) for r in found] == [(2, "/hb/registry"), (2, "/ni/registry")]
+            return found
+
+        records = await eventually(both_said)
         assert records[0].event_id != records[1].event_id
         assert records[0].data == records[1].data
         assert isinstance(records[0].data, Organisation)

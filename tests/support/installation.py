@@ -39,6 +39,7 @@ from norda_common.states import ALL_STATES, State
 from norda_common.topic_admin import ensure_topics
 
 from .servers import Servers
+from .waiting import eventually
 
 SERVICES = tuple(
     name for name in ("registry", "events", "notifications") if importlib.util.find_spec(f"norda_{name}.service")
@@ -241,10 +242,20 @@ class Installation:
         await clone(self.servers.postgres, name)
         return name
 
-    async def read_topic(self, topic: Topic, state: State, *, minimum: int = 1, within: float = 15.0) -> list[Received]:
-        """All records of the topic so far, in partition order; waits until there are `minimum`."""
-        records = await self.read_raw(topic.name(state, prefix=self.prefix), minimum=minimum, within=within)
-        return [decode(topic, key=record.key, value=record.value, headers=record.headers) for record in records]
+    async def read_topic(
+        self, topic: Topic, state: State, *, key: str | None = None, minimum: int = 1, within: float = 15.0
+    ) -> list[Received]:
+        """All records of the topic so far, or those of one key, in partition order; waits until there are `minimum`."""
+        name = topic.name(state, prefix=self.prefix)
+
+        async def enough() -> list[Received]:
+            records = await self.read_raw(name, minimum=0 if key else minimum, within=within)
+            read = [decode(topic, key=record.key, value=record.value, headers=record.headers) for record in records]
+            mine = [record for record in read if key is None or str(record.key) == key]
+            assert len(mine) >= minimum, f"{name}: {len(mine)} records of {key or 'all keys'}, expected {minimum}"
+            return mine
+
+        return await eventually(enough, within=within)
 
     async def read_raw(self, name: str, *, minimum: int = 1, within: float = 15.0) -> list[Any]:
         """Raw records of a topic, from the beginning to its present end (and at least `minimum`)."""
