@@ -77,6 +77,8 @@ class _Flight:
     rows: list[asyncpg.Record]
     spans: list[trace.Span]
     acknowledged: asyncio.Future[RecordMetadata]
+    topic: str
+    sent_at: float = field(default_factory=time.monotonic)
 
 
 class Relay:
@@ -92,6 +94,11 @@ class Relay:
         self.status = RelayStatus()
         self._sent = meter().create_counter("messaging.client.sent.messages", unit="{message}")
         self._duration = meter().create_histogram("messaging.client.operation.duration", unit="s")
+
+    @property
+    def careful(self) -> bool:
+        """Whether it sends row by row, to find the record for which the broker refused a batch."""
+        return self._careful_until > 0
 
     def request_stop(self) -> None:
         """Let `run` return after the rows in flight are acknowledged and deleted."""
@@ -173,6 +180,8 @@ class Relay:
             careful = cursor < self._careful_until
             limit = 1 if careful else BATCH_ROWS
             rows = await connection.fetch(_FETCH, cursor, limit)
+            if careful and (not rows or rows[-1]["id"] > self._careful_until):
+                self._careful_until = 0
             flights = await self._send(connection, producer, partitions, rows)
             await self._settle(connection, pending, careful=careful)
             pending = flights
@@ -201,7 +210,7 @@ class Relay:
             batch, sent, spans = open_batches.pop(place)
             batch.close()
             future = await producer.send_batch(batch, place[0], partition=place[1])
-            flights.append(_Flight(sent, spans, future))
+            flights.append(_Flight(sent, spans, future, place[0]))
 
         for row in rows:
             topic, key = self._prefix + row["topic"], str(row["key"]).encode()
@@ -250,6 +259,7 @@ class Relay:
                 span.end()
             if not isinstance(outcome, BaseException):
                 acknowledged.extend(row["id"] for row in flight.rows)
+                self._count(flight)
             elif isinstance(outcome, RECORD_FAULTS) and careful:
                 await self._block(connection, flight.rows[0], type(outcome).__name__)
             else:
@@ -257,12 +267,20 @@ class Relay:
         if acknowledged:
             await connection.execute(_DELETE, acknowledged)
             self.status.sent += len(acknowledged)
-            self._sent.add(len(acknowledged), {"messaging.system": "kafka", "norda.service": self._service})
         if fault is not None:
             if isinstance(fault, RECORD_FAULTS):
                 # The broker refused a whole batch for one record: start over with a new producer, row by row.
                 self._careful_until = max(row["id"] for flight in flights for row in flight.rows)
             raise fault
+
+    def _count(self, flight: _Flight) -> None:
+        attributes = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "send",
+            "messaging.destination.name": flight.topic,
+        }
+        self._sent.add(len(flight.rows), attributes)
+        self._duration.record(time.monotonic() - flight.sent_at, attributes)
 
     async def _block(self, connection: asyncpg.Connection[asyncpg.Record], row: asyncpg.Record, reason: str) -> None:
         log.error("outbox row blocked", id=row["id"], topic=row["topic"], key=str(row["key"]), reason=reason)
