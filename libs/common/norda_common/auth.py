@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from .errors import Forbidden, Unauthenticated, Unavailable
+from .errors import Conflict, Forbidden, Unauthenticated, Unavailable
 from .states import State
 
 ALGORITHMS = ["ES256", "RS256"]
@@ -36,7 +37,7 @@ class Caller:
 
     def require_writer(self) -> None:
         """Raises Forbidden unless the role may write at all."""
-        if self.role not in WRITERS:
+        if not self.may_write:
             raise Forbidden(
                 f"Die Rolle {self.role!r} darf nichts ändern.",
                 f"The role {self.role!r} may not change anything.",
@@ -59,6 +60,22 @@ class Caller:
         if self.state is None:
             raise Forbidden("Das Token nennt kein Land.", "The token names no state.", code="no_state")
         return self.state
+
+    def require_served(self, served: Collection[State]) -> State:
+        """The state the caller writes for. Raises Forbidden without one, Conflict when another instance serves it."""
+        state = self.require_own_state()
+        if state not in served:
+            raise Conflict(
+                f"Diese Instanz schreibt nicht für {state.label}.",
+                f"This instance does not write for {state.label}.",
+                code="state_not_served",
+            )
+        return state
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the role may write at all."""
+        return self.role in WRITERS
 
     def require_operator(self) -> None:
         """Raises Forbidden unless the caller is an operator."""
