@@ -11,6 +11,10 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from aiokafka.structs import TopicPartition
 from norda_common import outbox
 from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received, encode_headers, encode_value
@@ -99,6 +103,63 @@ async def test_every_kind_of_broken_record_becomes_a_dead_letter_and_the_partiti
         garbage = next(row for row in letters if row["reason"] == "invalid_data")
         assert garbage["value"] == b"\x00\xff garbage"
         assert await seen(runtime) == await seen(runtime, good)
+
+
+ODD_HEADERS = [
+    [("traceparent", b"00-\x00-1-01")],
+    [("ce_traceparent", b"\x00" * 55)],
+    [("na\x00me", b"x")],
+    [("x" * 5000, None)],
+]
+
+
+@pytest.mark.parametrize("odd", ODD_HEADERS)
+async def test_odd_headers_neither_stop_nor_lose_a_broken_record(probe: Probe, odd: list[Any]) -> None:
+    good, event = new_id(), thing(new_id(), 1)
+    await send(probe, event, value=b"garbage", headers=[*encode_headers(event, traceparent=None), *odd])
+    await send(probe, thing(good, 1))
+    async with probe.running(consumers=[EACH]) as runtime:
+
+        async def done() -> None:
+            assert len(await seen(runtime, good)) == 1
+            assert [row["reason"] for row in await dead(runtime)] == ["invalid_data"]
+
+        await eventually(done)
+
+
+async def test_a_header_name_that_is_not_utf8_does_not_stop_the_partition(probe: Probe) -> None:
+    first, odd, last = thing(new_id(), 1), thing(new_id(), 1), thing(new_id(), 1)
+    await send(probe, first)
+    await send_with_raw_header_name(probe, odd, b"\xff\xfe")
+    await send(probe, last)
+    async with probe.running(consumers=[EACH]) as runtime:
+
+        async def done() -> None:
+            assert [row["thing_id"] for row in await seen(runtime)] == [first.key, odd.key, last.key]
+
+        await eventually(done)
+        assert await dead(runtime) == []
+
+
+async def send_with_raw_header_name(probe: Probe, event: Any, name: bytes) -> None:
+    """A record whose header name is bytes that no client of ours would write, sent as a raw batch."""
+
+    class RawName(str):
+        def encode(self, *_: Any) -> bytes:  # type: ignore[override]
+            return name
+
+    builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 1 << 20)
+    headers = [*encode_headers(event, traceparent=None), (RawName("x"), b"y")]
+    key = str(event.key).encode()
+    assert builder.append(0, None, key=key, value=encode_value(event), headers=headers)
+    batch = bytes(builder.build())
+    async with AIOKafkaProducer(bootstrap_servers=probe.servers.kafka) as producer:
+        await producer.partitions_for(probe.topic())
+        node = producer.client.cluster.leader_for_partition(TopicPartition(probe.topic(), 0))
+        request = ProduceRequest(
+            transactional_id=None, required_acks=-1, timeout=5000, topics=[(probe.topic(), [(0, batch)])]
+        )
+        await producer.client.send(node, request)
 
 
 async def test_a_record_the_handler_refuses_is_buried_alone(probe: Probe) -> None:

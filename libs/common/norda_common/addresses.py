@@ -13,7 +13,7 @@ from .input import clean_line
 
 
 def checked_address(value: str) -> str:
-    """The address in its normal form (NFC, domain in lower case); asks no DNS. A refusal does not repeat the address."""
+    """The address in its normal form (NFC, domain in lower case); asks no DNS. A refusal does not repeat it."""
     try:
         return validate_email(clean_line(value), check_deliverability=False).normalized
     except EmailNotValidError as error:

@@ -21,7 +21,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from . import deadletters
-from .contracts.envelope import Received, UnreadableRecord, decode, header_text
+from .contracts.envelope import Received, UnreadableRecord, decode, header_text, trace_of
 from .contracts.topics import Topic, names_of
 from .database import Connection, Database, is_transient
 from .errors import NordaError
@@ -212,10 +212,9 @@ class ConsumerRuntime:
 
     def _read(self, record: Record) -> _Incoming:
         """Read defensively; the span continues the record's trace, or starts one where there is none."""
-        traceparent = header_text(record.headers, "traceparent") or header_text(record.headers, "ce_traceparent")
         span = tracer().start_span(
             f"process {record.topic}",
-            context=context_of(traceparent),
+            context=context_of(trace_of(record.headers)),
             kind=SpanKind.CONSUMER,
             attributes={
                 "messaging.system": "kafka",
@@ -243,7 +242,7 @@ class ConsumerRuntime:
 
     def _poll_span(self, records: Sequence[Record]) -> AbstractContextManager[trace.Span]:
         topics = sorted({record.topic for record in records})
-        links = [link for record in records for link in link_to(header_text(record.headers, "traceparent"))]
+        links = [link for record in records for link in link_to(trace_of(record.headers))]
         return tracer().start_as_current_span(
             f"poll {topics[0]}" if len(topics) == 1 else "poll",
             kind=SpanKind.CLIENT,

@@ -18,6 +18,7 @@ from faststream.kafka import KafkaBroker
 
 from .broker import new_broker
 from .consumer import ConsumerRuntime
+from .tolerant_consumer import start_tolerant
 
 START_SECONDS = 30
 STOP_SECONDS = 5.0
@@ -66,12 +67,17 @@ class Consuming:
         self._broker = new_broker(
             self._bootstrap, client_id=self._client_id, runtimes=self._runtimes, prefix=self._prefix, topics=known
         )
-        await asyncio.wait_for(self._broker.start(), START_SECONDS)
+        await asyncio.wait_for(start_tolerant(self._broker), START_SECONDS)
 
     async def _watch(self) -> None:
-        """Return when a topic that was missing exists."""
+        """Say which partitions do not move; return when a topic that was missing exists."""
+        before: dict[Any, int] = {}
         while True:
             await asyncio.sleep(TOPIC_WATCH_SECONDS)
+            waiting = {partition: position for partition, position, lag in self._positions() if lag}
+            stuck = sorted(f"{tp.topic}/{tp.partition}" for tp, at in waiting.items() if before.get(tp) == at)
+            self.error = f"no progress on {', '.join(stuck[:5])}" if stuck else None
+            before = waiting
             if self.missing_topics:
                 # A cluster that is away meanwhile is the consumers' own affair: they wait for it.
                 with suppress(*AWAY):
@@ -80,14 +86,16 @@ class Consuming:
 
     def lag(self) -> int:
         """Records not fetched yet, over all assigned partitions."""
-        total = 0
+        return sum(lag for _, _, lag in self._positions())
+
+    def _positions(self) -> Iterator[tuple[Any, int, int]]:
+        """Partition, position and records still to be fetched, where all are known."""
         for consumer in self._consumers():
             for partition in consumer.assignment():
                 highwater = consumer.highwater(partition)
                 state = consumer._subscription.subscription.assignment.state_value(partition)
                 if highwater and state is not None and state.has_valid_position:
-                    total += max(0, highwater - state.position)
-        return total
+                    yield partition, state.position, max(0, highwater - state.position)
 
     def _consumers(self) -> Iterator[Any]:
         for subscriber in self._broker.subscribers if self._broker else ():

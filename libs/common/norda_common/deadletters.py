@@ -9,9 +9,12 @@ from typing import Any
 
 from aiokafka import ConsumerRecord
 
-from .contracts.envelope import header_text
+from .contracts.envelope import trace_of
 from .database import Connection, as_dict
 from .identifiers import new_id
+
+LAST_MS = 253_402_300_799_000
+"""31 December 9999, the last instant Python and PostgreSQL agree on."""
 
 _ADD = """
 insert into dead_letter (id, consumer, topic, partition, "offset", record_time, key, value, headers, reason, detail,
@@ -35,8 +38,12 @@ async def add(
     reason: str,
     detail: str,
 ) -> None:
-    """Keep a record as a dead letter; idempotent per consumer and place in the topic."""
-    headers = [[name, None if raw is None else base64.b64encode(raw).decode()] for name, raw in record.headers]
+    """Keep a record as a dead letter; idempotent per consumer and place in the topic.
+
+    Total: whatever the record holds, it can be kept. Header names and values are stored in base64, since neither need
+    be text that PostgreSQL takes.
+    """
+    headers = [[_text(name.encode(errors="replace")), _text(raw)] for name, raw in record.headers]
     await connection.execute(
         _ADD,
         new_id(),
@@ -44,14 +51,18 @@ async def add(
         record.topic,
         record.partition,
         record.offset,
-        datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
+        datetime.fromtimestamp(min(max(record.timestamp, 0), LAST_MS) / 1000, UTC),
         record.key,
         record.value,
         json.dumps(headers),
         reason,
-        detail[:2000],
-        header_text(record.headers, "traceparent") or header_text(record.headers, "ce_traceparent"),
+        detail.replace("\x00", "\ufffd")[:2000],
+        trace_of(record.headers),
     )
+
+
+def _text(raw: bytes | None) -> str | None:
+    return None if raw is None else base64.b64encode(raw).decode()
 
 
 async def newest(

@@ -7,6 +7,7 @@ See docs/decisions/0003-own-envelope.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from .model import EventData, rfc3339
 from .topics import Event, Topic
 
 CONTENT_TYPE = "application/json"
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, the form all versions begin with."""
 Headers = list[tuple[str, bytes]]
 
 
@@ -84,6 +87,15 @@ def header_text(headers: Sequence[tuple[str, bytes | None]], name: str) -> str |
     return None
 
 
+def trace_of(headers: Sequence[tuple[str, bytes | None]]) -> str | None:
+    """The trace a record belongs to: the hop's `traceparent`, else the cause's; None unless it is a valid one."""
+    for name in ("traceparent", "ce_traceparent"):
+        text = header_text(headers, name)
+        if text and TRACEPARENT.fullmatch(text):
+            return text
+    return None
+
+
 def decode(
     topic: Topic,
     *,
@@ -107,7 +119,7 @@ def decode(
         sequence=_sequence(fields),
         time=_time(fields),
         data=_data(topic, value, fields),
-        traceparent=fields.get("ce_traceparent"),
+        traceparent=trace_of(headers),
     )
 
 
