@@ -61,7 +61,7 @@ def launch(home: Home, part: Part) -> subprocess.Popen[bytes]:
     log = home.logs / f"{part.name}.log"
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
-    environment = {**os.environ, **part.environment, "NORDA_STACK": str(home.path), "NORDA_PART": part.name}
+    environment = {**inherited_environment(home), **part.environment, "NORDA_PART": part.name}
     with log.open("wb") as output:
         process = subprocess.Popen(
             part.command,
@@ -78,6 +78,15 @@ def launch(home: Home, part: Part) -> subprocess.Popen[bytes]:
     started = psutil.Process(process.pid).create_time()
     _write_record(home, ProcessRecord(part.name, process.pid, started, part.fingerprint()))
     return process
+
+
+def inherited_environment(home: Home) -> dict[str, str]:
+    """What the stack's processes get of the user's shell: all but NORDA_* and OTEL_*, and the mark of their stack.
+
+    A process is told its settings by name; a variable that the user set for something else must not reach it.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NORDA_", "OTEL_"))}
+    return {**kept, "NORDA_STACK": str(home.path)}
 
 
 def record_self(home: Home, part: str) -> None:

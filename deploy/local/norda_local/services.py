@@ -6,7 +6,6 @@ Owns how a service's process is told where its servers are (environment variable
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,12 +15,15 @@ from urllib.parse import urlsplit, urlunsplit
 from norda_local.errors import PartFailedError
 from norda_local.folders import PROJECT_ROOT, Home
 from norda_local.parts import Part
+from norda_local.processes import inherited_environment
 from norda_local.secrets_store import password
 from norda_local.tokens import AUDIENCE, ISSUER, public_keys_file
 from norda_local.tracing import probe_http
 
 SERVICES = ("registry", "events", "notifications")
 SETUP_SECONDS = 120
+SOURCE_SUFFIXES = frozenset({".py", ".sql", ".csv", ".toml", ".jinja", ".html", ".json"})
+"""Files a service reads from its folder or the library's; a test misses a kind that is not here."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def run_setup_if_due(home: Home, name: str, environment: dict[str, str], servers
         return
     result = subprocess.run(
         [sys.executable, "-m", f"norda_{name}", "setup"],
-        env={**os.environ, **environment, "NORDA_ADMIN_DATABASE_URL": servers.database},
+        env={**inherited_environment(home), **environment, "NORDA_ADMIN_DATABASE_URL": servers.database},
         cwd=home.path,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -107,8 +109,6 @@ def _environment(home: Home, name: str, *, port: int, states: str, servers: Serv
         "OTEL_EXPORTER_OTLP_ENDPOINT": servers.otlp,
         "NORDA_SMTP_URL": servers.smtp,
         "NORDA_MAIL_FROM": "Norda <norda@norda.example>",
-        # A service is told everything by name; a variable of the user's shell must not reach it by accident.
-        "NORDA_ADMIN_DATABASE_URL": "",
     }
 
 
@@ -123,4 +123,4 @@ def code_digest(name: str) -> str:
 
 
 def _sources(folder: Path) -> list[Path]:
-    return [path for suffix in ("*.py", "*.sql", "*.csv") for path in folder.rglob(suffix)]
+    return [path for path in folder.rglob("*") if path.suffix in SOURCE_SUFFIXES and path.is_file()]

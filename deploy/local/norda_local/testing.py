@@ -112,8 +112,7 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 def _pytest(stack: Stack, arguments: list[str]) -> int:
     spread = [] if _chooses_workers(arguments) else ["-n", str(WORKERS), "--dist", "loadfile"]
     # Variables of the user's shell must not lead a test to the user's own servers.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NORDA_", "OTEL_"))}
-    environment = {**kept, **variables(stack), "NORDA_STACK": str(stack.home.path)}
+    environment = {**processes.inherited_environment(stack.home), **variables(stack)}
     command = [sys.executable, "-m", "pytest", *spread, *arguments]
     process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment)
     try:

@@ -1,0 +1,50 @@
+"""The Java servers' caches: made at the first stop, used by the next start, and harmless when they are broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from norda_local import processes
+from norda_local.folders import Home
+from norda_local.stack import Stack
+
+MakeStack = Callable[..., Stack]
+
+
+def mapped(home: Home, cache: Path) -> bool:
+    """Whether the running broker works with the cache: Java maps the file it uses into its memory."""
+    process = processes.running(home, "kafka")
+    assert process is not None
+    return str(cache) in {region.path for region in process.memory_maps()}
+
+
+@pytest.fixture
+def kafka(home: Home, make_stack: MakeStack) -> tuple[Stack, Path]:
+    """A broker that ran once, and the cache it wrote when it was stopped."""
+    stack = make_stack("kafka")
+    stack.fetch()
+    stack.up()
+    stack.down()
+    (cache,) = (home.data / "aot").glob("kafka-*.aot")
+    return stack, cache
+
+
+def test_the_second_start_uses_the_cache_and_a_broken_one_costs_only_time(
+    home: Home, kafka: tuple[Stack, Path]
+) -> None:
+    stack, cache = kafka
+    whole = cache.read_bytes()
+    stack.up()
+    assert mapped(home, cache)
+    said: list[str] = []
+    stack.up(report=lambda _, text: said.append(text))
+    assert said == ["runs already"]
+    for broken in (b"garbage, no cache of Java's", whole[: len(whole) // 2]):
+        stack.down()
+        cache.write_bytes(broken)
+        stack.up()
+        (row,) = stack.status()
+        assert row.state == "healthy", row.problem
+        assert not mapped(home, cache)
