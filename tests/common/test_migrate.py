@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import secrets
 from pathlib import Path
 
 import asyncpg
@@ -32,6 +33,27 @@ async def test_many_at_once_apply_each_migration_once(probe: Probe) -> None:
     more = Migration("probe", 2, "more", "create table more (id int)")
     results = await asyncio.gather(*(set_up(probe, SEEN, more) for _ in range(5)))
     assert sorted(len(applied) for applied in results) == [0, 0, 0, 0, 1]
+
+
+async def test_two_databases_of_one_cluster_can_be_set_up_at_once(probe: Probe) -> None:
+    admin = await probe.connect()
+    names = [f"{probe.database}_{number}" for number in range(4)]
+    for name in names:
+        await admin.execute(f'create database "{name}"')
+    await admin.close()
+    role = f"norda_{secrets.token_hex(4)}"
+    await asyncio.gather(
+        *(
+            set_up_schema(
+                admin_dsn=dsn_for(probe.servers.postgres, database=name),
+                service_dsn=dsn_for(probe.servers.postgres, database=name, role=role),
+                schema="probe",
+                migrations=[SEEN],
+                extensions=(),
+            )
+            for name in names
+        )
+    )
 
 
 async def test_a_failing_migration_leaves_nothing_behind(probe: Probe) -> None:

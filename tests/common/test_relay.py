@@ -182,6 +182,31 @@ async def test_a_topic_that_does_not_exist_blocks_nothing_else(probe: Probe) -> 
     assert row["blocked_reason"] == "unknown_topic"
 
 
+async def test_many_keys_of_a_missing_topic_hold_nobody_up(probe: Probe) -> None:
+    missing, somewhere = [new_id() for _ in range(200)], new_id()
+    await append(probe, *(thing(key, 1) for key in missing), thing(somewhere, 1))
+    connection = await probe.connect()
+    await connection.execute("update outbox set topic = 'hb.probe.unheard.v1' where key = any($1)", missing)
+    await connection.close()
+    async with probe.running():
+        records = await read(probe, 1, within=8)
+        assert [record.key for record in records] == [str(somewhere).encode()]
+        await eventually(lambda: has_rows(probe, 200))
+
+
+async def test_large_rows_are_read_in_bounded_portions_and_in_order(probe: Probe) -> None:
+    keys = [new_id() for _ in range(5)]
+    events = [thing(key, sequence, "x" * 400_000) for sequence in range(1, 13) for key in keys]
+    await append(probe, *events)
+    async with probe.running():
+        records = await read(probe, len(events))
+        await eventually(lambda: is_empty(probe))
+    per_key: dict[bytes, list[bytes]] = defaultdict(list)
+    for record in records:
+        per_key[record.key].append(dict(record.headers)["ce_sequence"])
+    assert all(sequences == [str(n).encode() for n in range(1, 13)] for sequences in per_key.values())
+
+
 async def test_two_replicas_have_one_active_relay_and_the_other_takes_over(probe: Probe) -> None:
     first, second = probe.runtime(), probe.runtime()
     await first.start()

@@ -20,7 +20,7 @@ from .consumer import BATCH_TIMEOUT_MS, MAX_RECORDS, ConsumerRuntime, Record
 
 log = structlog.get_logger(__name__)
 
-GRACEFUL_SECONDS = 4.0
+GRACEFUL_SECONDS = 3.0
 """How long a batch in progress may still take when the service stops; what takes longer is delivered again."""
 
 

@@ -128,7 +128,7 @@ class ConsumerRuntime:
         for item in incoming:
             _fail(item.span, error)
             item.span.end()
-        self.status.error = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        self.status.error = type(error).__name__
         wait = BACKOFF_SECONDS[min(self.status.failures_in_a_row, len(BACKOFF_SECONDS) - 1)]
         self.status.failures_in_a_row += 1
         log.warning(
@@ -141,11 +141,13 @@ class ConsumerRuntime:
         return False
 
     async def _handle_together(self, incoming: Sequence[_Incoming], now: datetime) -> None:
+        unreadable = [item for item in incoming if item.fault is not None]
+        readable = [item for item in incoming if item.received is not None]
         async with self._database.transaction() as connection:
-            await self._bury(connection, [item for item in incoming if item.fault is not None])
-            readable = [item for item in incoming if item.received is not None]
+            await self._bury(connection, unreadable)
             if readable:
                 await self._apply(connection, readable, now)
+        self._count_dead(unreadable)
 
     async def _handle_one_by_one(self, incoming: Sequence[_Incoming], now: datetime) -> None:
         """The batch held a record that cannot be handled: find it, bury it, and let the others have their effects."""
@@ -159,6 +161,7 @@ class ConsumerRuntime:
                 buried = _Incoming(item.record, None, UnreadableRecord(type(error).__name__, _reason(error)), item.span)
                 async with self._database.transaction() as connection:
                     await self._bury(connection, [buried])
+                self._count_dead([buried])
 
     async def _apply(self, connection: Connection, readable: Sequence[_Incoming], now: datetime) -> None:
         received = [item.received for item in readable if item.received is not None]
@@ -184,19 +187,25 @@ class ConsumerRuntime:
                 reason=item.fault.code,
                 detail=item.fault.detail,
             )
+
+    def _count_dead(self, buried: Sequence[_Incoming]) -> None:
+        """Tell of dead letters, once they are stored."""
+        for item in buried:
+            assert item.fault is not None  # noqa: S101 - chosen by the caller
             item.span.set_attribute("error.type", item.fault.code)
-            item.span.set_status(StatusCode.ERROR, item.fault.code)
+            item.span.set_status(StatusCode.ERROR)
             self.status.dead += 1
             self._dead.add(1, {"norda.consumer": self.consumer.name, "error.type": item.fault.code})
-            log.error(
-                "dead letter",
-                consumer=self.consumer.name,
-                topic=item.record.topic,
-                partition=item.record.partition,
-                offset=item.record.offset,
-                reason=item.fault.code,
-                detail=item.fault.detail,
-            )
+            with trace.use_span(item.span, end_on_exit=False):
+                log.error(
+                    "dead letter",
+                    consumer=self.consumer.name,
+                    topic=item.record.topic,
+                    partition=item.record.partition,
+                    offset=item.record.offset,
+                    reason=item.fault.code,
+                    detail=item.fault.detail,
+                )
 
     def _succeed(self, incoming: Sequence[_Incoming], started: datetime) -> None:
         ended = datetime.now(UTC)

@@ -21,7 +21,7 @@ from .consumer import ConsumerRuntime
 from .tolerant_consumer import start_tolerant
 
 START_SECONDS = 30
-STOP_SECONDS = 5.0
+STOP_SECONDS = 4.0
 TOPIC_WATCH_SECONDS = 5.0
 AWAY = (KafkaError, OSError, TimeoutError)
 
@@ -51,7 +51,7 @@ class Consuming:
                 self.error = None
                 await self._watch()
             except AWAY as error:
-                self.error = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                self.error = type(error).__name__
                 await asyncio.sleep(1)
             finally:
                 await self.stop()

@@ -117,6 +117,10 @@ def server_settings(*, schema: str, application: str) -> dict[str, str]:
         "statement_timeout": "30000",
         "idle_in_transaction_session_timeout": "60000",
         "lock_timeout": "10000",
+        # A host that vanished holds locks, the relay's lease among them, until the server notices.
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
     }
 
 

@@ -65,7 +65,7 @@ async def _database(runtime: Runtime, migrations: Sequence[Migration]) -> str:
         async with asyncio.timeout(3), runtime.database.read() as connection:
             missing = await pending(connection, migrations)  # type: ignore[arg-type]
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        return type(error).__name__
     if missing:
         return f"{len(missing)} migrations are missing; run `setup`"
     return "ok"

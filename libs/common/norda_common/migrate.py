@@ -7,6 +7,7 @@ changed after it ran is refused (docs/decisions/0006-migrations.md).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+ROLE_ATTEMPTS = 10
 COMMON = Path(__file__).parent / "migrations"
 
 
@@ -65,9 +67,9 @@ async def set_up_schema(
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise SetupError(f"cannot reach the database with NORDA_ADMIN_DATABASE_URL: {error}") from error
     try:
-        # Roles belong to the whole cluster: setting up two databases of it at once must not collide either.
         await connection.execute("select pg_advisory_lock(7023648, 1)")
-        await _ensure_roles(connection, role=role, password=password, schema=schema, extensions=extensions)
+        await _ensure_roles(connection, role=role, password=password)
+        await _ensure_schema(connection, owner=f"{role}_owner", schema=schema, extensions=extensions)
         applied = await _migrate(connection, owner=f"{role}_owner", schema=schema, migrations=migrations)
         await _grant(connection, role=role, schema=schema)
     except asyncpg.PostgresError as error:
@@ -97,26 +99,32 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-async def _ensure_roles(
-    connection: asyncpg.Connection[asyncpg.Record],
-    *,
-    role: str,
-    password: str,
-    schema: str,
-    extensions: Sequence[str],
-) -> None:
+async def _ensure_roles(connection: asyncpg.Connection[asyncpg.Record], *, role: str, password: str) -> None:
+    """Roles belong to the whole cluster, advisory locks to a database: who collides with another tries again."""
     owner = f"{role}_owner"
-    existing = {
-        row["rolname"]
-        for row in await connection.fetch("select rolname from pg_roles where rolname = any($1)", [role, owner])
-    }
-    if owner not in existing:
-        await connection.execute(f"create role {_quoted(owner)} nologin")
-    # Role statements take no parameters; the literal is quoted, and standard_conforming_strings is always on since 9.1.
-    verb = "alter" if role in existing else "create"
-    await connection.execute(f"{verb} role {_quoted(role)} login password {_literal(password)}")
-    if not await connection.fetchval("select pg_has_role(current_user, $1, 'MEMBER')", owner):
-        await connection.execute(f"grant {_quoted(owner)} to current_user")
+    for attempt in range(ROLE_ATTEMPTS):
+        known = await connection.fetch("select rolname from pg_roles where rolname = any($1)", [role, owner])
+        existing = {row["rolname"] for row in known}
+        try:
+            async with connection.transaction():
+                if owner not in existing:
+                    await connection.execute(f"create role {_quoted(owner)} nologin")
+                # Role statements take no parameters; the literal is quoted for standard_conforming_strings.
+                verb = "alter" if role in existing else "create"
+                await connection.execute(f"{verb} role {_quoted(role)} login password {_literal(password)}")
+                if not await connection.fetchval("select pg_has_role(current_user, $1, 'MEMBER')", owner):
+                    await connection.execute(f"grant {_quoted(owner)} to current_user")
+        except (asyncpg.InternalServerError, asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError):
+            if attempt == ROLE_ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(0.1 * (attempt + 1))
+        else:
+            return
+
+
+async def _ensure_schema(
+    connection: asyncpg.Connection[asyncpg.Record], *, owner: str, schema: str, extensions: Sequence[str]
+) -> None:
     await connection.execute(f"create schema if not exists {_quoted(schema)} authorization {_quoted(owner)}")
     await connection.execute("revoke create on schema public from public")
     for extension in extensions:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     InvalidTopicError,
     KafkaConnectionError,
+    KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
@@ -29,6 +32,10 @@ MAX_RECORD_BYTES = 1_000_000
 """Largest value sent; a little below Kafka's default `max.message.bytes`, which counts key, headers and framing too."""
 
 
+UNKNOWN_SECONDS = 30.0
+"""How long a topic that is not there is believed to be missing, so that its rows do not hold up the others."""
+
+
 class UnknownTopic(Exception):  # noqa: N818
     """The cluster answers and does not know the topic."""
 
@@ -48,7 +55,8 @@ async def new_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaPro
     try:
         await asyncio.wait_for(producer.start(), 15)
     except BaseException:
-        await asyncio.shield(producer.stop())
+        with suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(producer.stop(), 3)
         raise
     return producer
 
@@ -59,11 +67,14 @@ class Partitions:
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._client = producer.client
         self._counts: dict[str, int] = {}
+        self._unknown_since: dict[str, float] = {}
 
     async def of(self, topic: str, key: bytes) -> int:
         """The partition for this key. Raises UnknownTopic, or KafkaConnectionError when the cluster does not answer."""
         count = self._counts.get(topic)
         if count is None:
+            if time.monotonic() - self._unknown_since.get(topic, -UNKNOWN_SECONDS) < UNKNOWN_SECONDS:
+                raise UnknownTopic(topic)
             count = self._counts[topic] = await self._count(topic)
         return int((murmur2(key) & 0x7FFFFFFF) % count)
 
@@ -77,4 +88,5 @@ class Partitions:
                 raise KafkaConnectionError(f"no metadata for {topic}: the cluster does not answer")
             # A topic made a moment ago reaches the broker's metadata with a little delay.
             await asyncio.sleep(0.1 * attempt)
+        self._unknown_since[topic] = time.monotonic()
         raise UnknownTopic(topic)

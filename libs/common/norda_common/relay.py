@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ from aiokafka.structs import RecordMetadata
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
-from .contracts.model import rfc3339
+from .contracts.envelope import Headers, write_headers
 from .database import Database, is_transient, server_settings
 from .publisher import MAX_RECORD_BYTES, RECORD_FAULTS, Partitions, UnknownTopic, new_producer
 from .telemetry import context_of, meter, traceparent_of, tracer
@@ -31,6 +31,8 @@ from .telemetry import context_of, meter, traceparent_of, tracer
 log = structlog.get_logger(__name__)
 
 BATCH_ROWS = 2_000
+BATCH_BYTES = 8 * 1024 * 1024
+"""What one read may bring into memory, beside its last row; two reads are in memory at once."""
 POLL_SECONDS = 0.05
 STANDBY_SECONDS = 0.5
 ROUNDS_BEFORE_SWEEP = 20
@@ -39,16 +41,20 @@ RETRY_BLOCKED_SECONDS = 60.0
 
 _FETCH = """
 select id, topic, key, event_id, source, type, time, data_schema, sequence, traceparent, value
-from outbox as o
-where id > $1 and blocked_at is null
-  and not exists (select from outbox as b
-                  where b.blocked_at is not null and b.topic = o.topic and b.key = o.key and b.id < o.id)
-order by id limit $2
+from (select o.*, sum(octet_length(value)) over (order by id) - octet_length(value) as bytes_before
+      from outbox as o
+      where id > $1 and blocked_at is null
+        and not exists (select from outbox as b
+                        where b.blocked_at is not null and b.topic = o.topic and b.key = o.key and b.id < o.id)
+      order by id limit $2) as page
+where coalesce(bytes_before, 0) < $3
+order by id
 """
 _DELETE = "delete from outbox where id = any($1::bigint[])"
-_BLOCK = "update outbox set blocked_at = now(), blocked_reason = $2 where id = $1"
+_BLOCK = "update outbox set blocked_at = now(), blocked_reason = $2 where id = any($1::bigint[])"
 _UNBLOCK = """update outbox set blocked_at = null
-where blocked_reason = 'unknown_topic' and blocked_at < now() - make_interval(secs => $1)"""
+where blocked_reason in ('unknown_topic', 'TopicAuthorizationFailedError')
+  and blocked_at < now() - make_interval(secs => $1)"""
 _TRY_LEASE = "select pg_try_advisory_lock(hashtextextended('norda.relay.' || current_schema(), 0))"
 _BACKLOG = """
 select (select count(*) from (select from outbox limit 100001) as counted) as backlog,
@@ -121,7 +127,7 @@ class Relay:
             ) as error:
                 if isinstance(error, asyncpg.PostgresError) and not is_transient(error):
                     log.exception("relay stopped by a database error")
-                self.status.error = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                self.status.error = type(error).__name__
                 self.status.active = False
             if self._stopping:
                 return
@@ -179,12 +185,13 @@ class Relay:
         for _ in range(ROUNDS_BEFORE_SWEEP):
             careful = cursor < self._careful_until
             limit = 1 if careful else BATCH_ROWS
-            rows = await connection.fetch(_FETCH, cursor, limit)
+            rows = await connection.fetch(_FETCH, cursor, limit, BATCH_BYTES)
             if careful and (not rows or rows[-1]["id"] > self._careful_until):
                 self._careful_until = 0
-            flights = await self._send(connection, producer, partitions, rows)
+            # What follows is sent only when all before is acknowledged, so that a fault leaves nothing newer of a key
+            # in the producer. The read above overlaps with the wait, which is most of what there is to gain.
             await self._settle(connection, pending, careful=careful)
-            pending = flights
+            pending = await self._send(connection, producer, partitions, rows)
             if careful:
                 await self._settle(connection, pending, careful=True)
                 pending = []
@@ -204,7 +211,7 @@ class Relay:
     ) -> list[_Flight]:
         flights: list[_Flight] = []
         open_batches: dict[tuple[str, int], tuple[BatchBuilder, list[asyncpg.Record], list[trace.Span]]] = {}
-        blocked: set[tuple[str, object]] = set()
+        blocked: dict[tuple[str, object], tuple[int, str]] = {}
 
         async def close(place: tuple[str, int]) -> None:
             batch, sent, spans = open_batches.pop(place)
@@ -216,15 +223,13 @@ class Relay:
             topic, key = self._prefix + row["topic"], str(row["key"]).encode()
             if (topic, row["key"]) in blocked:
                 continue
+            if row["value"] is not None and len(row["value"]) > MAX_RECORD_BYTES:
+                blocked[topic, row["key"]] = (row["id"], "too_large")
+                continue
             try:
                 place = (topic, await partitions.of(topic, key))
             except UnknownTopic:
-                blocked.add((topic, row["key"]))
-                await self._block(connection, row, "unknown_topic")
-                continue
-            if row["value"] is not None and len(row["value"]) > MAX_RECORD_BYTES:
-                blocked.add((topic, row["key"]))
-                await self._block(connection, row, "too_large")
+                blocked[topic, row["key"]] = (row["id"], "unknown_topic")
                 continue
             span = self._start_span(row, topic)
             headers = record_headers(row, traceparent_of(span))
@@ -238,6 +243,7 @@ class Relay:
             spans.append(span)
         for place in list(open_batches):
             await close(place)
+        await self._block(connection, blocked.values())
         return flights
 
     async def _settle(
@@ -261,7 +267,7 @@ class Relay:
                 acknowledged.extend(row["id"] for row in flight.rows)
                 self._count(flight)
             elif isinstance(outcome, RECORD_FAULTS) and careful:
-                await self._block(connection, flight.rows[0], type(outcome).__name__)
+                await self._block(connection, [(flight.rows[0]["id"], type(outcome).__name__)])
             else:
                 fault = fault or outcome
         if acknowledged:
@@ -282,9 +288,12 @@ class Relay:
         self._sent.add(len(flight.rows), attributes)
         self._duration.record(time.monotonic() - flight.sent_at, attributes)
 
-    async def _block(self, connection: asyncpg.Connection[asyncpg.Record], row: asyncpg.Record, reason: str) -> None:
-        log.error("outbox row blocked", id=row["id"], topic=row["topic"], key=str(row["key"]), reason=reason)
-        await connection.execute(_BLOCK, row["id"], reason)
+    async def _block(self, connection: asyncpg.Connection[asyncpg.Record], rows: Collection[tuple[int, str]]) -> None:
+        """Hold rows back, and with them what follows for their topic and key; one statement per reason."""
+        for reason in {reason for _, reason in rows}:
+            ids = [row_id for row_id, why in rows if why == reason]
+            log.error("outbox rows blocked", reason=reason, rows=len(ids), first_id=ids[0])
+            await connection.execute(_BLOCK, ids, reason)
 
     def _start_span(self, row: asyncpg.Record, topic: str) -> trace.Span:
         """A PRODUCER span in the trace that stored the row; a row without a trace starts none."""
@@ -313,24 +322,19 @@ class Relay:
         self.status.measured_at = time.monotonic()
 
 
-def record_headers(row: asyncpg.Record, hop: str | None) -> list[tuple[str, bytes]]:
-    """The record's headers, from the outbox row; `hop` is the sending span, `ce_traceparent` the cause."""
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", str(row["event_id"]).encode()),
-        ("ce_source", row["source"].encode()),
-        ("ce_type", row["type"].encode()),
-        ("ce_subject", str(row["key"]).encode()),
-        ("ce_time", rfc3339(row["time"]).encode()),
-        ("ce_dataschema", row["data_schema"].encode()),
-        ("ce_sequence", str(row["sequence"]).encode()),
-        ("content-type", b"application/json"),
-    ]
-    if row["traceparent"]:
-        headers.append(("ce_traceparent", row["traceparent"].encode()))
-    if hop:
-        headers.append(("traceparent", hop.encode()))
-    return headers
+def record_headers(row: asyncpg.Record, hop: str | None) -> Headers:
+    """The record's headers, from the outbox row."""
+    return write_headers(
+        event_id=row["event_id"],
+        source=row["source"],
+        type_=row["type"],
+        subject=row["key"],
+        time=row["time"],
+        data_schema=row["data_schema"],
+        sequence=row["sequence"],
+        cause=row["traceparent"],
+        hop=hop,
+    )
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

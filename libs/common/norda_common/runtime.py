@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -25,6 +26,10 @@ from .telemetry import meter
 log = structlog.get_logger(__name__)
 
 RELAY_STOP_SECONDS = 3.0
+STOP_SECONDS = 4.5
+DATABASE_STOP_SECONDS = 1.0
+SETTLED_SECONDS = 10.0
+"""How long a part that failed must have run again before its fault is forgotten."""
 
 Worker = Callable[["Runtime"], Awaitable[None]]
 
@@ -95,32 +100,44 @@ class Runtime:
         self._tasks = [asyncio.create_task(self._supervise(name, part), name=name) for name, part in parts.items()]
 
     async def stop(self) -> None:
-        """Stop taking work, let what is in flight finish, close everything; at most ten seconds."""
+        """Stop taking work, let what is in flight finish, close everything; within STOP_SECONDS, whatever hangs."""
         self._stopping = True
-        await self.consuming.stop()
         self.relay.request_stop()
-        relay = [task for task in self._tasks if task.get_name() == "relay"]
-        if relay:
-            await asyncio.wait(relay, timeout=RELAY_STOP_SECONDS)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.database.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await asyncio.gather(self.consuming.stop(), *(self._end(task) for task in self._tasks))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DATABASE_STOP_SECONDS):
+                await self.database.stop()
+
+    async def _end(self, task: asyncio.Task[None]) -> None:
+        """End one part; the relay is given the time to delete what was acknowledged."""
+        if task.get_name() == "relay":
+            await asyncio.wait([task], timeout=RELAY_STOP_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     async def _supervise(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        """Run a part for ever; a fault shows until the part, started again, has run for a while."""
         backoff = 0.5
         while True:
-            started = asyncio.get_running_loop().time()
+            running = asyncio.ensure_future(part())
             try:
-                await part()
+                done, _ = await asyncio.wait([running], timeout=SETTLED_SECONDS)
+                if not done:
+                    self.faults.pop(name, None)
+                    backoff = 0.5
+                await running
                 if self._stopping:
                     return
                 self.faults[name] = "ended unexpectedly"
             except Exception as error:
-                self.faults[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                self.faults[name] = type(error).__name__
                 log.exception("part failed and is started again", part=name)
-            backoff = 0.5 if asyncio.get_running_loop().time() - started > 30 else min(backoff * 2, 10.0)
+            finally:
+                running.cancel()
             await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, 10.0)
 
     async def _keep_house(self) -> None:
         """Count open dead letters, and forget inbox entries older than any topic's redelivery could be."""
@@ -131,7 +148,7 @@ class Runtime:
                     await connection.execute("delete from inbox where handled_at < now() - interval '60 days'")
                 self.faults.pop("housekeeping", None)
             except (OSError, TimeoutError) as error:
-                self.faults["housekeeping"] = f"database: {error or type(error).__name__}"
+                self.faults["housekeeping"] = type(error).__name__
             await asyncio.sleep(5)
 
     def _observe(self) -> None:

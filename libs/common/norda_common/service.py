@@ -25,13 +25,15 @@ from .contracts.topics import Topic
 from .errors import NotFound
 from .health import readiness
 from .migrate import SetupError, read_migrations, set_up_schema
+from .requests import QueryText
 from .runtime import Runtime, Worker
 from .settings import ServiceSettings, load
 from .telemetry import Telemetry
 from .topic_admin import ensure_topics
 from .web import CallerDep, RuntimeDep, SecurityHeaders, TooLargeAsProblem, install_errors, json_document
 
-SHUTDOWN_SECONDS = 9
+REQUEST_GRACE_SECONDS = 3
+"""How long open requests may take when the process stops; parts and telemetry take what is left of ten seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,9 @@ def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
         return JSONResponse(schemas[identity], media_type="application/schema+json")
 
     @router.get("/api/v1/dead-letters", summary="Open dead letters, newest first (operators)")
-    async def dead_letters(runtime: RuntimeDep, caller: CallerDep, reason: str | None = None) -> list[dict[str, Any]]:
+    async def dead_letters(
+        runtime: RuntimeDep, caller: CallerDep, reason: QueryText | None = None
+    ) -> list[dict[str, Any]]:
         caller.require_operator()
         async with runtime.database.read() as connection:
             return await deadletters.newest(connection, reason=reason)
@@ -177,7 +181,7 @@ def serve(service: Service, settings: ServiceSettings) -> None:
         port=settings.http_port,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
         server_header=False,
     )
     try:

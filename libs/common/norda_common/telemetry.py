@@ -9,7 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from functools import partial
+from traceback import extract_tb
 from typing import Any
 
 import structlog
@@ -28,7 +31,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, ParentBased, Sampler, SamplingResult
-from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import Attributes
 
@@ -65,6 +68,9 @@ class _Discreet(SpanProcessor):
     """Keeps what callers put into addresses out of traces: queries hold e-mail addresses, long segments are tokens."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        # An exception's text can hold a whole row (PostgreSQL's DETAIL) or what somebody typed: its type must do.
+        span.record_exception = partial(_record_type, span)  # type: ignore[method-assign]
+        span.set_status = partial(_set_code, span)
         attributes = span.attributes or {}
         if "url.query" in attributes:
             span.set_attribute("url.query", "redacted")
@@ -72,6 +78,38 @@ class _Discreet(SpanProcessor):
         if isinstance(path, str):
             segments = ["redacted" if len(segment) > LONGEST_SEGMENT else segment for segment in path.split("/")]
             span.set_attribute("url.path", "/".join(segments))
+
+
+def _record_type(span: Span, exception: BaseException, *_: Any, **__: Any) -> None:
+    span.add_event("exception", {"exception.type": type(exception).__qualname__})
+
+
+def _set_code(span: Span, status: Status | StatusCode, description: str | None = None) -> None:  # noqa: ARG001
+    Span.set_status(span, status.status_code if isinstance(status, Status) else status)
+
+
+class _DiscreetHandler(LoggingHandler):
+    """Exports log records without the text of exceptions."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            record = logging.makeLogRecord(record.__dict__ | {"exc_info": None, "exc_text": None})
+        super().emit(record)
+
+
+def _frames_only(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An exception as its classes and places, without its texts, which can hold what must not be logged."""
+    info = event.pop("exc_info", None)
+    error = info[1] if isinstance(info, tuple) else info if isinstance(info, BaseException) else sys.exc_info()[1]
+    if info and error is not None:
+        lines: list[str] = []
+        while error is not None:
+            constraint = getattr(error, "constraint_name", None)
+            lines.append(f"{type(error).__qualname__}{f' ({constraint})' if constraint else ''}")
+            lines += [f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        event["exception"] = "\n".join(lines)
+    return event
 
 
 class Telemetry:
@@ -114,10 +152,15 @@ class Telemetry:
         AsyncPGInstrumentor().instrument()  # type: ignore[no-untyped-call]
         configure_logging(settings, provider=self._logs)
 
-    def stop(self) -> None:
-        """Flush and close; blocks at most a few seconds, so call it off the event loop."""
+    def stop(self, *, seconds: float = 2.0) -> None:
+        """Flush and close; what a server that is away does not take within the time is lost."""
+        closing = threading.Thread(target=self._shut_down, daemon=True)
+        closing.start()
+        closing.join(seconds)
+
+    def _shut_down(self) -> None:
         self._tracers.shutdown()
-        self._meters.shutdown(timeout_millis=3_000)
+        self._meters.shutdown(timeout_millis=1_000)
         if self._logs:
             self._logs.shutdown()
 
@@ -139,12 +182,13 @@ def configure_logging(settings: ServiceSettings, *, provider: LoggerProvider | N
         _with_trace,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
+        _frames_only,
     ]
     console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -162,7 +206,7 @@ def configure_logging(settings: ServiceSettings, *, provider: LoggerProvider | N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     if provider is not None:
-        root.addHandler(LoggingHandler(logger_provider=provider))
+        root.addHandler(_DiscreetHandler(logger_provider=provider))
     root.setLevel(settings.log_level)
     for noisy in ("aiokafka", "faststream", "uvicorn.access", "urllib3"):
         logging.getLogger(noisy).setLevel("WARNING")

@@ -116,9 +116,7 @@ def install_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-        span = trace.get_current_span()
-        span.record_exception(error)
-        span.set_status(trace.StatusCode.ERROR, type(error).__name__)
+        trace.get_current_span().set_attribute("error.type", type(error).__qualname__)
         return problem(
             request,
             Internal(
@@ -135,11 +133,20 @@ async def _surroundings(request: Request, error: Exception) -> JSONResponse:
     if not is_transient(error):
         raise error
     log.warning("a request met a fault of the surroundings", error=type(error).__name__)
+    if isinstance(error, (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError)):
+        return problem(
+            request,
+            Unavailable(
+                "Der Datensatz ist gerade in Arbeit. Es wurde nichts gespeichert; bitte gleich noch einmal.",
+                "The record is being worked on. Nothing was stored; please try again shortly.",
+                code="busy",
+            ),
+        )
     return problem(
         request,
         Unavailable(
-            "Die Datenbank ist gerade nicht erreichbar. Es wurde nichts gespeichert; bitte gleich noch einmal.",
-            "The database cannot be reached. Nothing was stored; please try again shortly.",
+            "Die Datenbank ist gerade nicht erreichbar. Ob etwas gespeichert wurde, ist nicht sicher; bitte nachsehen.",
+            "The database cannot be reached. Whether anything was stored is not certain; please check.",
         ),
     )
 

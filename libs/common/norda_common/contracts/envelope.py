@@ -53,22 +53,49 @@ class Received:
     traceparent: str | None
 
 
-def encode_headers(event: Event, *, traceparent: str | None) -> Headers:
-    """The record's headers but for the hop's own `traceparent`, which the relay adds when it sends."""
+def write_headers(
+    *,
+    event_id: UUID,
+    source: str,
+    type_: str,
+    subject: UUID,
+    time: datetime,
+    data_schema: str,
+    sequence: int,
+    cause: str | None,
+    hop: str | None = None,
+) -> Headers:
+    """A record's headers. `cause` is the trace that caused the event (`ce_traceparent`), `hop` the sending span."""
     headers: Headers = [
         ("ce_specversion", b"1.0"),
-        ("ce_id", str(event.event_id).encode()),
-        ("ce_source", event.source.encode()),
-        ("ce_type", event.type.encode()),
-        ("ce_subject", str(event.key).encode()),
-        ("ce_time", rfc3339(event.time).encode()),
-        ("ce_dataschema", event.topic.data_schema.encode()),
-        ("ce_sequence", str(event.sequence).encode()),
+        ("ce_id", str(event_id).encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", type_.encode()),
+        ("ce_subject", str(subject).encode()),
+        ("ce_time", rfc3339(time).encode()),
+        ("ce_dataschema", data_schema.encode()),
+        ("ce_sequence", str(sequence).encode()),
         ("content-type", CONTENT_TYPE.encode()),
     ]
-    if traceparent:
-        headers.append(("ce_traceparent", traceparent.encode()))
+    if cause:
+        headers.append(("ce_traceparent", cause.encode()))
+    if hop:
+        headers.append(("traceparent", hop.encode()))
     return headers
+
+
+def encode_headers(event: Event, *, traceparent: str | None) -> Headers:
+    """An event's headers as the relay sends them, but for the hop's own span."""
+    return write_headers(
+        event_id=event.event_id,
+        source=event.source,
+        type_=event.type,
+        subject=event.key,
+        time=event.time,
+        data_schema=event.topic.data_schema,
+        sequence=event.sequence,
+        cause=traceparent,
+    )
 
 
 def encode_value(event: Event) -> bytes | None:

@@ -1,0 +1,41 @@
+"""SIGTERM ends a service within ten seconds, whatever is open or away."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+
+from support.installation import Installation
+
+
+def test_sigterm_ends_the_process_within_ten_seconds(installation: Installation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        # It accepts telemetry and never answers.
+        accepting = threading.Thread(target=_swallow, args=(black_hole,), daemon=True)
+        accepting.start()
+        endpoint = f"http://127.0.0.1:{black_hole.getsockname()[1]}"
+        service = installation.start("registry", environment={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
+        host, port = service.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as unfinished:
+            token = installation.token(state="hb")
+            unfinished.sendall(
+                f"POST /api/v1/organisations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+                "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{".encode()
+            )
+            time.sleep(1)
+            started = time.monotonic()
+            service.process.send_signal(signal.SIGTERM)
+            service.process.wait(30)
+            took = time.monotonic() - started
+    assert took < 10, f"it took {took:.1f} s"
+
+
+def _swallow(server: socket.socket) -> None:
+    kept = []
+    while True:
+        try:
+            kept.append(server.accept()[0])
+        except OSError:
+            return
