@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
+import pytest
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import Host
 from norda_common.contracts.notifications import DELIVERY, Delivery
@@ -149,6 +150,28 @@ async def test_a_rescheduled_event_is_told_once_to_a_participant_who_subscribes(
         event_said("rescheduled", moved, sequence=2),
     )
     assert "Ihr Platz bleibt Ihnen erhalten." in (await desk.mail(email))["text"]
+
+
+@pytest.mark.parametrize("ending", ["unsubscribed", "objected"])
+async def test_a_participants_notice_is_not_lost_with_a_dropped_subscribers_one(desk: Desk, ending: str) -> None:
+    """Unsubscribing and objecting concern the subscription; of the registration one is told all the same."""
+    email, event = person(), make_event()
+    subscription = await desk.subscribe(email, "event", str(event.event_id))
+    gone = event.model_copy(update={"status": "cancelled", "changed_at": now()})
+    said = event_said("cancelled", gone, sequence=2)
+    await desk.publish(said)
+    await desk.handled(said)
+    async with desk.service.client() as client:
+        if ending == "unsubscribed":
+            await client.delete(f"/api/v1/subscriptions/{subscription['id']}")
+        else:
+            await client.post("/api/v1/suppressions", json={"email": email})
+    await desk.settled()
+    assert await desk.mails(email) == []
+    await desk.tell(participation_said("event_cancelled", gone, email, sequence=2, status="event_cancelled"))
+    mail = await desk.mail(email)
+    assert "zu der Sie angemeldet sind" in mail["text"]
+    assert "list-unsubscribe" not in mail["headers"]
 
 
 async def test_a_cancelled_participation_that_comes_too_late_is_not_a_second_mail(desk: Desk) -> None:

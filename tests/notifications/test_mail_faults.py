@@ -11,7 +11,7 @@ import pytest
 from support.installation import Installation
 from support.waiting import eventually
 
-from .conftest import Desk, make_all_topics, make_event, participation_said, person
+from .conftest import Desk, event_said, make_all_topics, make_event, participation_said, person
 from .mailserver import MailServer, mail_server
 
 
@@ -34,6 +34,7 @@ def _well_behaved_again(server: MailServer) -> Iterator[None]:
     server.at_rcpt = server.at_data = lambda _recipient, _attempt: None
     server.at_mail = lambda: None
     server.seconds_before_answer = 0.0
+    server.answering = True
 
 
 async def send(desk: Desk, email: str) -> None:
@@ -53,7 +54,7 @@ async def delivery_of(desk: Desk, email: str) -> dict[str, Any]:
     try:
         row = await connection.fetchrow(
             """select d.status, d.attempts, d.last_error from notifications.delivery d
-               join notifications.recipient r on r.id = d.recipient_id where r.address = $1""",
+               join notifications.recipient r on r.id = d.recipient_id where r.address_key = $1""",
             email,
         )
     finally:
@@ -170,6 +171,59 @@ async def test_the_log_names_no_recipient(desk: Desk, server: MailServer) -> Non
 
 async def _attempted(server: MailServer, email: str) -> bool:
     return server.attempts.get(email) == 1
+
+
+async def test_a_participants_notice_replaces_a_subscribers_one_that_was_tried_and_is_not_lost_with_it(
+    desk: Desk, server: MailServer
+) -> None:
+    email, event = person(), make_event()
+    subscription = await desk.subscribe(email, "event", str(event.event_id))
+    server.at_rcpt = lambda _recipient, attempt: "451 4.3.0 try again later" if attempt == 1 else None
+    gone = event.model_copy(update={"status": "cancelled"})
+    await desk.publish(event_said("cancelled", gone, sequence=2))
+    await eventually(lambda: _attempted(server, email), within=15)
+    said = participation_said("event_cancelled", gone, email, sequence=2, status="event_cancelled")
+    await desk.publish(said)
+    await desk.handled(said)
+    async with desk.service.client() as client:
+        await client.delete(f"/api/v1/subscriptions/{subscription['id']}")
+    await arrived(server, email)
+    await desk.settled()
+    connection = await desk.installation.connect()
+    kind = await connection.fetchval(
+        """select n.kind from notifications.delivery d join notifications.notice n on n.id = d.notice_id
+           join notifications.recipient r on r.id = d.recipient_id where r.address_key = $1""",
+        email,
+    )
+    await connection.close()
+    assert kind == "participation_event_cancelled"
+
+
+async def test_the_link_of_a_mail_under_way_works_though_the_participants_notice_came_meanwhile(
+    desk: Desk, server: MailServer
+) -> None:
+    email, event = person(), make_event()
+    await desk.subscribe(email, "event", str(event.event_id))
+    server.answering = False
+    await desk.publish(event_said("cancelled", event, sequence=2))
+    await arrived(server, email)
+    said = participation_said("event_cancelled", event, email, sequence=2, status="event_cancelled")
+    await desk.publish(said)
+    await desk.handled(said)
+    server.answering = True
+    await desk.settled()
+    connection = await desk.installation.connect()
+    row = await connection.fetchrow(
+        """select n.kind, d.unsubscribe_token as token from notifications.delivery d
+           join notifications.notice n on n.id = d.notice_id
+           join notifications.recipient r on r.id = d.recipient_id where r.address_key = $1""",
+        email,
+    )
+    await connection.close()
+    assert row["kind"] == "event_cancelled"
+    assert server.count(email) == 1
+    async with httpx2.AsyncClient(base_url=desk.service.url) as anybody:
+        assert (await anybody.get(f"/api/v1/unsubscribe/{row['token']}")).status_code == 200
 
 
 async def test_connections_are_kept_and_several_mails_are_under_way(start_desk: Callable[..., Desk]) -> None:

@@ -12,6 +12,8 @@ from norda_common.states import State
 
 from .conftest import Desk, make_event, now, participation_said, person
 
+KNOWN = "select count(*) from notifications.recipient where address_key = $1"
+
 
 @pytest.mark.parametrize(
     ("change", "status", "words"),
@@ -68,7 +70,9 @@ async def test_an_erased_person_is_forgotten(desk: Desk) -> None:
     await desk.tell(tombstone)
     connection = await desk.installation.connect()
     try:
-        assert await connection.fetchval("select count(*) from notifications.recipient where address = $1", email) == 0
+        assert (
+            await connection.fetchval("select count(*) from notifications.recipient where address_key = $1", email) == 0
+        )
         kept = await connection.fetchrow(
             "select recipient_id, status from notifications.delivery where registration_id = $1", registration
         )
@@ -84,7 +88,9 @@ async def test_erasing_a_participation_leaves_a_subscriber(desk: Desk) -> None:
     await desk.tell(PARTICIPATION.event("erased", None, state=State.BREMEN, key=registration, sequence=2, time=now()))
     connection = await desk.installation.connect()
     try:
-        assert await connection.fetchval("select count(*) from notifications.recipient where address = $1", email) == 1
+        assert (
+            await connection.fetchval("select count(*) from notifications.recipient where address_key = $1", email) == 1
+        )
     finally:
         await connection.close()
 

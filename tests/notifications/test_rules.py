@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from norda_common.addresses import address_key
 from norda_common.contracts.competences import competences
 from norda_notifications.mail.smtp import verdict_of
-from norda_notifications.rules.addresses import address_hash, address_key, masked
+from norda_notifications.rules.addresses import address_hash, masked
 from norda_notifications.rules.news import NEWS_FOR, is_news
 from norda_notifications.rules.retries import GIVE_UP_AFTER, Outcome, next_attempt
 from norda_notifications.rules.topics import TopicKind, broader, label_of, matches_of, normal_value

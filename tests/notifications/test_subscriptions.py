@@ -145,6 +145,24 @@ async def test_an_objection_stops_a_mail_that_already_waits(desk: Desk) -> None:
     assert [len(await desk.mails(email)) for email in (objector, leaver, stayer)] == [0, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *(("subscriptions", name) for name in ("kind", "value", "email", "cursor")),
+        *(("deliveries", name) for name in ("status", "channel", "cursor")),
+        *(("notices", name) for name in ("kind", "cursor")),
+        ("inbox", "cursor"),
+    ],
+)
+@pytest.mark.parametrize("junk", ["\x00", "a\x00b", "a\nb", "x" * 3000])
+async def test_junk_in_a_query_is_refused(desk: Desk, path: str, name: str, junk: str) -> None:
+    operator = path == "deliveries"
+    async with desk.service.client(state=None if operator else "hb", role="operator" if operator else "office") as it:
+        answer = await it.get(f"/api/v1/{path}", params={name: junk})
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 async def link_in_mail(desk: Desk, email: str) -> str:
     mail = await desk.mail(email)
     assert mail["headers"]["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"

@@ -27,7 +27,7 @@ from .mail.smtp import MailServer, Verdict
 from .rules.retries import Outcome
 from .settings import NotificationsSettings, settings_of_process
 from .store import deliveries
-from .usecases.deliver import drop, settle
+from .usecases.deliver import settle
 
 log = structlog.get_logger(__name__)
 
@@ -110,9 +110,6 @@ class Postman:
         return claimed
 
     async def _deliver(self, claimed: Record) -> None:
-        if claimed["unwanted"] or claimed["address"] is None:
-            await self._commit(partial(drop, claimed=claimed, owner=self.owner, reason="unwanted"))
-            return
         with tracer().start_as_current_span(
             "send mail",
             context=context_of(claimed["traceparent"]),

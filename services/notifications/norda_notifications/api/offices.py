@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
-from fastapi import APIRouter, Header, Response
-from norda_common.errors import Malformed
+from fastapi import APIRouter, Response
+from norda_common.requests import Cursor, ExpectedVersion, Limit, etag
 from norda_common.states import State
 from norda_common.web import CallerDep, RuntimeDep
 from pydantic import BaseModel
@@ -18,7 +17,7 @@ from pydantic import BaseModel
 from ..mail.letters import compose
 from ..store import deliveries, recipients
 from ..usecases.offices import SetContact, mark_read, set_contact
-from .paging import Cursor, Limit, decode_cursor, next_cursor
+from .paging import last_seen, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["offices"])
 
@@ -69,7 +68,7 @@ async def put_contact(
     runtime: RuntimeDep,
     caller: CallerDep,
     response: Response,
-    if_match: Annotated[str | None, Header()] = None,
+    expected: ExpectedVersion,
 ) -> ContactView:
     """Only the office itself; null removes the address, then it is told in its inbox alone."""
     async with runtime.database.transaction() as connection:
@@ -79,7 +78,7 @@ async def put_contact(
             command,
             caller=caller,
             served=frozenset(runtime.settings.states),
-            expected_version=_version(if_match),
+            expected_version=expected,
             now=datetime.now(UTC),
         )
     return _contact(row, response)
@@ -94,7 +93,7 @@ async def get_inbox(
     async with runtime.database.read() as connection:
         office = await recipients.office(connection, state)
         rows = await deliveries.inbox(
-            connection, office["id"], before=decode_cursor(cursor), unread_only=unread, limit=limit + 1
+            connection, office["id"], before=last_seen(cursor), unread_only=unread, limit=limit + 1
         )
         count = await deliveries.unread_count(connection, office["id"])
     items = [_entry(row, language=office["language"]) for row in rows[:limit]]
@@ -109,7 +108,7 @@ async def post_read(entry_id: UUID, runtime: RuntimeDep, caller: CallerDep) -> N
 
 
 def _contact(row: Record, response: Response) -> ContactView:
-    response.headers["ETag"] = f'"{row["version"]}"'
+    response.headers["ETag"] = etag(row["version"])
     return ContactView(
         state=row["state"],
         name=row["name"],
@@ -117,15 +116,6 @@ def _contact(row: Record, response: Response) -> ContactView:
         language=row["language"],
         version=row["version"],
     )
-
-
-def _version(if_match: str | None) -> int | None:
-    if if_match is None:
-        return None
-    found = re.fullmatch(r'"([0-9]{1,9})"', if_match.strip())
-    if found is None:
-        raise Malformed('If-Match muss eine Version sein, z. B. "3".', 'If-Match must be a version, e.g. "3".')
-    return int(found[1])
 
 
 def _entry(row: Record, *, language: str) -> InboxEntry:

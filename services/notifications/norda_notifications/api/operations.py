@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from norda_common.requests import Cursor, Limit, QueryText
 from norda_common.web import CallerDep, RuntimeDep
 from pydantic import BaseModel
 
 from ..rules.addresses import masked
 from ..store import deliveries, notices
-from .paging import Cursor, Limit, decode_cursor, next_cursor
+from .paging import last_seen, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["operations"])
 
@@ -66,7 +67,7 @@ class DeliveryPage(BaseModel):
 async def list_notices(
     runtime: RuntimeDep,
     _: CallerDep,
-    kind: Annotated[str | None, Query(max_length=64)] = None,
+    kind: QueryText | None = None,
     subject_id: Annotated[UUID | None, Query(description="The event or organisation it is about")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -74,7 +75,7 @@ async def list_notices(
     """For everybody signed in; a notice names no recipient."""
     async with runtime.database.read() as connection:
         rows = await notices.newest(
-            connection, before=decode_cursor(cursor), kind=kind, subject_id=subject_id, limit=limit + 1
+            connection, before=last_seen(cursor), kind=kind, subject_id=subject_id, limit=limit + 1
         )
     items = [NoticeView(**{**row, "deliveries": json.loads(row["deliveries"])}) for row in rows[:limit]]
     return NoticePage(items=items, next_cursor=next_cursor(rows, limit=limit))
@@ -98,8 +99,8 @@ async def list_deliveries(
             status=status,
             channel=channel,
             notice_id=notice_id,
-            before=decode_cursor(cursor),
+            before=last_seen(cursor),
             limit=limit + 1,
         )
-    items = [DeliveryView(**{**row, "recipient": masked(row["address"])}) for row in rows[:limit]]
+    items = [DeliveryView(**{**row, "recipient": masked(row["address_key"])}) for row in rows[:limit]]
     return DeliveryPage(items=items, next_cursor=next_cursor(rows, limit=limit))

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
 from uuid import UUID
 
 from asyncpg import Record
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
+from norda_common.addresses import address_key
 from norda_common.errors import NotFound
+from norda_common.requests import Cursor, Limit, QueryText
 from norda_common.web import CallerDep, RuntimeDep
 from pydantic import BaseModel
 
-from ..rules.addresses import address_key
 from ..rules.topics import TopicKind
 from ..store import subscriptions
 from ..usecases.object import Suppress, suppress
 from ..usecases.subscribe import Subscribe, end_subscription, subscribe
-from .paging import Cursor, Limit, decode_cursor, next_cursor
+from .paging import last_seen, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["subscriptions"])
 
@@ -94,8 +94,8 @@ async def list_subscriptions(
     runtime: RuntimeDep,
     caller: CallerDep,
     kind: TopicKind | None = None,
-    value: Annotated[str | None, Query(max_length=64)] = None,
-    email: Annotated[str | None, Query(max_length=320)] = None,
+    value: QueryText | None = None,
+    email: QueryText | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> SubscriptionPage:
@@ -105,7 +105,7 @@ async def list_subscriptions(
         rows = await subscriptions.of_state(
             connection,
             state,
-            after=decode_cursor(cursor),
+            after=last_seen(cursor),
             limit=limit + 1,
             kind=kind.value if kind else None,
             value=value,

@@ -12,7 +12,8 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
 from uuid import UUID
 
-from ..rules.addresses import ascii_domain_of
+from email_validator import validate_email
+
 from .letters import Letter, one_line, shortened
 
 NAME_LENGTH = 80
@@ -52,10 +53,14 @@ def message_id(delivery_id: UUID, *, sender: str) -> str:
 
 
 def recipient(address: str, name: str | None) -> Address:
-    """The recipient with an ASCII domain (IDNA). Raises UnusableAddressError."""
+    """The recipient with an ASCII domain. Raises UnusableAddressError.
+
+    By IDNA 2008: Python's own codec follows IDNA 2003, which takes `größe` for `grösse`, another's domain.
+    """
     try:
-        local, domain = ascii_domain_of(address)
-        return Address(display_name=shortened(one_line(name or ""), NAME_LENGTH), username=local, domain=domain)
+        valid = validate_email(address, check_deliverability=False)
+        shown = shortened(one_line(name or ""), NAME_LENGTH)
+        return Address(display_name=shown, username=valid.local_part, domain=valid.ascii_domain or valid.domain)
     except (ValueError, IndexError) as error:
         # Without the cause: its text may hold the address.
         raise UnusableAddressError(f"the address cannot be used: {type(error).__name__}") from None

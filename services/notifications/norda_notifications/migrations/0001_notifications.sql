@@ -10,28 +10,34 @@ insert into beginning default values;
 create table recipient (
     id          uuid        primary key default uuidv7(),
     kind        text        not null check (kind in ('person', 'office')),
-    state       text        check (state in ('hb', 'hh', 'ni')),
-    address     text        check (length(address) <= 320),
     address_key text        check (length(address_key) <= 320),
+    state       text        check (state in ('hb', 'hh', 'ni')),
     name        text        check (length(name) <= 1000),
-    language    text        not null default 'de' check (language in ('de', 'en')),
+    address     text        check (length(address) <= 320),
+    language    text        check (language in ('de', 'en')),
     version     int         not null default 1,
     changed_at  timestamptz not null default now(),
-    constraint recipient_person_has_address check (kind = 'office' or (address is not null and address_key is not null)),
-    constraint recipient_office_has_state check ((kind = 'office') = (state is not null))
+    constraint recipient_office_is_described check (
+        kind = 'person' or (state is not null and name is not null and language is not null)),
+    constraint recipient_person_is_an_address check (
+        kind = 'office' or (address_key is not null and num_nonnulls(state, name, address, language) = 0))
 );
-comment on table recipient is 'Who can be told something. Personal data stand here and nowhere else in this schema.';
+comment on table recipient is 'Who can be told something. A person is an address and nothing else: what an office says of'
+    ' them stands in its subscription, what a registration says in its delivery, so that no state sees another''s.';
 create unique index recipient_person on recipient (address_key) where kind = 'person';
 create unique index recipient_office on recipient (state) where kind = 'office';
-insert into recipient (kind, state, name) values
-    ('office', 'hb', 'Wirtschaftsförderung Bremen'),
-    ('office', 'hh', 'Wirtschaftsförderung Hamburg'),
-    ('office', 'ni', 'Wirtschaftsförderung Niedersachsen');
+insert into recipient (kind, state, name, language) values
+    ('office', 'hb', 'Wirtschaftsförderung Bremen', 'de'),
+    ('office', 'hh', 'Wirtschaftsförderung Hamburg', 'de'),
+    ('office', 'ni', 'Wirtschaftsförderung Niedersachsen', 'de');
 
 create table subscription (
     id              uuid        primary key,
     state           text        not null check (state in ('hb', 'hh', 'ni')),
     recipient_id    uuid        not null references recipient on delete cascade,
+    address         text        not null check (length(address) <= 320),
+    name            text        check (length(name) <= 1000),
+    language        text        not null check (language in ('de', 'en')),
     topic_kind      text        not null check (topic_kind in ('state', 'competence', 'cluster', 'event')),
     topic_value     text        not null check (length(topic_value) between 1 and 64),
     consent_given_at timestamptz not null,
@@ -42,7 +48,8 @@ create table subscription (
     ended_by        text        check (ended_by in ('office', 'recipient')),
     version         int         not null default 1
 );
-comment on table subscription is 'What a person asked to be told, with the consent; ended ones stay as the record of it.';
+comment on table subscription is 'What a person asked to be told, in the words of the office that entered it, with the'
+    ' consent; ended ones stay as the record of it.';
 create unique index subscription_running on subscription (state, recipient_id, topic_kind, topic_value)
     where ended_at is null;
 create index subscription_topic on subscription (topic_kind, topic_value) where ended_at is null;
@@ -82,6 +89,9 @@ create table delivery (
     registration_id uuid,
     reasons         jsonb       not null default '[]',
     unsubscribe_token text      unique,
+    address         text        check (length(address) <= 320),
+    name            text        check (length(name) <= 1000),
+    language        text        check (language in ('de', 'en')),
     status          text        not null default 'due' check (status in ('due', 'delivered', 'failed', 'dropped')),
     attempts        int         not null default 0,
     due_at          timestamptz not null,
@@ -91,10 +101,12 @@ create table delivery (
     settled_at      timestamptz,
     read_at         timestamptz,
     created_at      timestamptz not null,
+    constraint delivery_settled_forgets check (status = 'due' or num_nonnulls(address, name) = 0),
     constraint delivery_once unique (notice_id, recipient_id, channel),
     constraint delivery_once_per_occasion unique (recipient_id, channel, occasion)
 );
-comment on table delivery is 'One notice to one recipient by one channel; `occasion` makes two notices about the same thing one.';
+comment on table delivery is 'One notice to one recipient by one channel; `occasion` makes two notices about the same thing'
+    ' one. A person''s address and name are those of its reason, and kept until it is settled.';
 create index delivery_due on delivery (due_at) where status = 'due';
 create index delivery_registration on delivery (registration_id) where registration_id is not null;
 create index delivery_inbox on delivery (recipient_id, id) where channel = 'inbox';

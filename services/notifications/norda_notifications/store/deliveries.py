@@ -8,30 +8,45 @@ from uuid import UUID
 from asyncpg import Record
 from norda_common.database import Connection, affected
 
+# What is claimed is either dropped here or leased: a participant's notice that comes meanwhile waits for the row's lock
+# and then sees which.
 _CLAIM = """
 with due as (
-    select id from delivery
+    select id, recipient_id, reasons, unsubscribe_token, registration_id, address from delivery
     where status = 'due' and channel = 'email' and due_at <= $2 and (lease_until is null or lease_until <= $2)
     order by due_at, id limit $4
     for update skip locked
+), judged as (
+    select due.id,
+           coalesce(due.address, r.address) is null
+           -- Objections and unsubscriptions hold at once, also for what was written before them.
+           or due.registration_id is null and due.unsubscribe_token is not null and (
+               exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8')))
+               or not exists (select from jsonb_to_recordset(due.reasons) as reason(id uuid)
+                              join subscription s on s.id = reason.id where s.ended_at is null)) as unwanted
+    from due left join recipient r on r.id = due.recipient_id
+), dropped as (
+    update delivery set status = 'dropped', settled_at = $2, last_error = 'unwanted', address = null, name = null,
+                        lease_owner = null, lease_until = null
+    from judged where delivery.id = judged.id and judged.unwanted
 ), claimed as (
     update delivery set lease_owner = $1, lease_until = $3, attempts = attempts + 1
-    from due where delivery.id = due.id
+    from judged where delivery.id = judged.id and not judged.unwanted
     returning delivery.*
 )
-select d.id, d.notice_id, d.state, d.attempts, d.created_at, d.reasons, d.unsubscribe_token, d.registration_id,
-       n.kind, n.content, n.traceparent, n.caused_by, r.address, r.name, r.language,
-       -- Objections and unsubscriptions hold at once, also for what was written before them.
-       d.unsubscribe_token is not null and (
-           exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8')))
-           or not exists (select from jsonb_to_recordset(d.reasons) as reason(id uuid)
-                          join subscription s on s.id = reason.id where s.ended_at is null)) as unwanted
+select d.id, d.notice_id, d.state, d.attempts, d.created_at, n.kind, n.content, n.traceparent, n.caused_by,
+       coalesce(d.address, r.address) as address, coalesce(d.name, r.name) as name,
+       coalesce(d.language, r.language) as language,
+       case when d.registration_id is null then d.reasons else '[]' end as reasons,
+       case when d.registration_id is null then d.unsubscribe_token end as unsubscribe_token
 from claimed d join notice n on n.id = d.notice_id left join recipient r on r.id = d.recipient_id
 order by d.due_at, d.id
 """
+# The notice is the one that was sent, also where another has taken its place meanwhile.
 _SETTLE = """
-update delivery set status = $3, settled_at = $4, last_error = $5, lease_owner = null, lease_until = null
-where id = $1 and lease_owner = $2 and status = 'due'
+update delivery set status = $3, settled_at = $4, last_error = $5, notice_id = $6, address = null, name = null,
+                    lease_owner = null, lease_until = null
+where id = $1 and lease_owner = $2 and status = 'due' and ($3 = 'delivered' or notice_id = $6)
 """
 _POSTPONE = """
 update delivery set due_at = $3, last_error = $4, lease_owner = null, lease_until = null
@@ -39,17 +54,17 @@ where id = $1 and lease_owner = $2 and status = 'due'
 """
 _LIST = """
 select d.id, d.notice_id, n.kind, d.state, d.channel, d.status, d.attempts, d.due_at, d.settled_at, d.last_error,
-       d.created_at, r.address
+       d.created_at, r.address_key
 from delivery d join notice n on n.id = d.notice_id left join recipient r on r.id = d.recipient_id
 where ($1::text is null or d.status = $1) and ($2::text is null or d.channel = $2)
   and ($3::uuid is null or d.notice_id = $3) and ($4::uuid is null or d.id < $4)
 order by d.id desc limit $5
 """
 _BEHIND_LINK = """
-select d.id, d.recipient_id, d.reasons, r.language,
+select d.id, d.recipient_id, d.reasons, d.language,
        array(select s.id from jsonb_to_recordset(d.reasons) as reason(id uuid) join subscription s on s.id = reason.id
              where s.ended_at is null) as running
-from delivery d left join recipient r on r.id = d.recipient_id
+from delivery d
 where d.unsubscribe_token = $1
 """
 _INBOX = """
@@ -68,15 +83,28 @@ update delivery set read_at = coalesce(read_at, $3) where id = $1 and recipient_
 async def claim(
     connection: Connection, *, owner: UUID, now: datetime, lease_until: datetime, limit: int
 ) -> list[Record]:
-    """Take due mails, oldest first, that nobody holds or whose lease ran out; several workers may ask at once."""
+    """Take due mails, oldest first, that nobody holds or whose lease ran out; several workers may ask at once.
+
+    Those that must not go out any more (objection, unsubscription, no address) are dropped on the way.
+    """
     return await connection.fetch(_CLAIM, owner, now, lease_until, limit)
 
 
 async def settle(
-    connection: Connection, delivery_id: UUID, *, owner: UUID, status: str, error: str | None, now: datetime
+    connection: Connection,
+    delivery_id: UUID,
+    *,
+    owner: UUID,
+    notice_id: UUID,
+    status: str,
+    error: str | None,
+    now: datetime,
 ) -> bool:
-    """End a delivery and lock its row; False when another worker holds it or ended it."""
-    return affected(await connection.execute(_SETTLE, delivery_id, owner, status, now, error)) == 1
+    """End a delivery and lock its row; False when another worker holds it or ended it.
+
+    Also False when it failed but another notice has taken its place meanwhile: that one is sent when the lease ends.
+    """
+    return affected(await connection.execute(_SETTLE, delivery_id, owner, status, now, error, notice_id)) == 1
 
 
 async def postpone(
@@ -95,7 +123,7 @@ async def newest(
     before: UUID | None,
     limit: int,
 ) -> list[Record]:
-    """Deliveries, newest first, with the address (to be masked)."""
+    """Deliveries, newest first, with the address's key (to be masked)."""
     return await connection.fetch(_LIST, status, channel, notice_id, before, limit)
 
 

@@ -21,11 +21,14 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (source, caused_by) do nothing
 returning id
 """
-# One row per person: the reasons are all the matching subscriptions, the state is that of the oldest of them.
+# One row per person: the reasons are all the matching subscriptions; state, address, name and language are those of the
+# oldest one.
 _TO_SUBSCRIBERS = """
-insert into delivery (notice_id, recipient_id, state, channel, occasion, precedence, reasons, unsubscribe_token,
-                      due_at, created_at)
-select $1, s.recipient_id, (array_agg(s.state order by s.created_at, s.id))[1], 'email', $2, $3,
+insert into delivery (notice_id, recipient_id, state, address, name, language, channel, occasion, precedence, reasons,
+                      unsubscribe_token, due_at, created_at)
+select $1, s.recipient_id, (array_agg(s.state order by s.created_at, s.id))[1],
+       (array_agg(s.address order by s.created_at, s.id))[1], (array_agg(s.name order by s.created_at, s.id))[1],
+       (array_agg(s.language order by s.created_at, s.id))[1], 'email', $2, $3,
        jsonb_agg(jsonb_build_object('id', s.id, 'kind', s.topic_kind, 'value', s.topic_value)
                  order by s.created_at, s.id),
        -- 244 random bits (RFC 9562, version 4, twice): nobody guesses another person's link.
@@ -39,17 +42,28 @@ where s.ended_at is null and s.created_at <= $6
 group by s.recipient_id
 on conflict (recipient_id, channel, occasion) do nothing
 """
-# The participant's own notice takes the place of a subscriber's one that no worker has taken yet.
-_TO_ONE = """
+# The participant's own notice takes the place of a subscriber's one that has not gone out: one that waits, and one that
+# was dropped, because an unsubscription or objection does not concern a registration. Reasons and link stay for a
+# worker that is sending the subscriber's one just now: its link must work. Should that attempt fail, the next one sends
+# the participant's.
+_TO_PARTICIPANT = """
 insert into delivery as d (notice_id, recipient_id, state, channel, occasion, precedence, registration_id,
-                           status, attempts, due_at, settled_at, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, case $8 when 'delivered' then 1 else 0 end, $9,
-        case $8 when 'delivered' then $9::timestamptz end, $9)
+                           address, name, language, due_at, created_at)
+values ($1, $2, $3, 'email', $4, $5, $6, $7, $8, $9, $10, $10)
 on conflict (recipient_id, channel, occasion) do update
     set notice_id = excluded.notice_id, state = excluded.state, precedence = excluded.precedence,
-        registration_id = excluded.registration_id, reasons = '[]', unsubscribe_token = null, due_at = excluded.due_at
-    where d.precedence < excluded.precedence and d.status = 'due' and d.attempts = 0
-returning d.id
+        registration_id = excluded.registration_id, address = excluded.address, name = excluded.name,
+        language = excluded.language, status = 'due', due_at = excluded.due_at, created_at = excluded.created_at,
+        settled_at = null, last_error = null
+    where d.precedence < excluded.precedence and d.status in ('due', 'dropped')
+"""
+_TO_OFFICE = """
+insert into delivery (notice_id, recipient_id, state, channel, occasion, precedence, status, attempts, due_at,
+                      settled_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, case $7 when 'delivered' then 1 else 0 end, $8,
+        case $7 when 'delivered' then $8::timestamptz end, $8)
+on conflict (recipient_id, channel, occasion) do nothing
+returning id
 """
 _LIST = """
 select n.id, n.kind, n.state, n.subject_id, n.caused_by, n.occurred_at, n.created_at,
@@ -62,7 +76,7 @@ order by n.id desc limit $4
 """
 _ERASE = """
 update delivery set status = case status when 'due' then 'dropped' else status end, recipient_id = null,
-                    settled_at = coalesce(settled_at, $2)
+                    address = null, name = null, settled_at = coalesce(settled_at, $2)
 from (select id, recipient_id from delivery where registration_id = $1 for update) as old
 where delivery.id = old.id
 returning old.recipient_id
@@ -131,7 +145,37 @@ async def address_subscribers(
     return affected(status)
 
 
-async def address_one(
+async def address_participant(
+    connection: Connection,
+    notice_id: UUID,
+    *,
+    recipient_id: UUID,
+    registration_id: UUID,
+    address: str,
+    name: str,
+    language: str,
+    state: str,
+    occasion: str,
+    precedence: int,
+    now: datetime,
+) -> None:
+    """One due mail to a participant, unless they were told of this occasion already."""
+    await connection.execute(
+        _TO_PARTICIPANT,
+        notice_id,
+        recipient_id,
+        state,
+        occasion,
+        precedence,
+        registration_id,
+        address,
+        name,
+        language,
+        now,
+    )
+
+
+async def address_office(
     connection: Connection,
     notice_id: UUID,
     *,
@@ -140,13 +184,12 @@ async def address_one(
     channel: str,
     occasion: str,
     precedence: int,
-    registration_id: UUID | None,
     now: datetime,
 ) -> UUID | None:
-    """One delivery to one recipient, a mail due or an inbox entry delivered; None when they were told already."""
+    """One delivery to an office, a mail due or an inbox entry delivered; None when it was told already."""
     status = "delivered" if channel == "inbox" else "due"
     delivery_id: UUID | None = await connection.fetchval(
-        _TO_ONE, notice_id, recipient_id, state, channel, occasion, precedence, registration_id, status, now
+        _TO_OFFICE, notice_id, recipient_id, state, channel, occasion, precedence, status, now
     )
     return delivery_id
 

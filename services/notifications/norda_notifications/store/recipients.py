@@ -1,4 +1,4 @@
-"""Recipients and objections: the only tables that hold addresses (objections only as hashes)."""
+"""Recipients and objections: a person is the key of an address and nothing else, an objection only its hash."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from asyncpg import Record
+from norda_common.addresses import address_key
 from norda_common.database import Connection
 from norda_common.states import State
 
-from ..rules.addresses import address_hash, address_key
+from ..rules.addresses import address_hash
 
 _PERSON = """
-insert into recipient (kind, address, address_key, name, language, changed_at)
-values ('person', $1, $2, $3, $4, $5)
-on conflict (address_key) where kind = 'person' do update
-    set name = coalesce(excluded.name, recipient.name), language = excluded.language,
-        changed_at = case when (recipient.name, recipient.language) is distinct from
-                               (coalesce(excluded.name, recipient.name), excluded.language)
-                          then excluded.changed_at else recipient.changed_at end
+insert into recipient (kind, address_key, changed_at) values ('person', $1, $2)
+on conflict (address_key) where kind = 'person' do update set address_key = excluded.address_key
 returning id
 """
 _OFFICE = "select id, state, name, address, language, version from recipient where kind = 'office' and state = $1"
@@ -33,7 +29,6 @@ insert into suppression (address_hash, state, created_at) values ($1, $2, $3)
 on conflict (address_hash) do nothing
 returning created_at
 """
-_SUPPRESSED = "select created_at from suppression where address_hash = $1"
 _FORGET = """
 delete from recipient
 where kind = 'person' and id = any($1::uuid[])
@@ -42,11 +37,9 @@ where kind = 'person' and id = any($1::uuid[])
 """
 
 
-async def upsert_person(
-    connection: Connection, address: str, *, name: str | None, language: str, now: datetime
-) -> UUID:
-    """The person with this address, entered if new; the latest name and language hold. Locks the row."""
-    recipient_id: UUID = await connection.fetchval(_PERSON, address[:320], address_key(address), name, language, now)
+async def person(connection: Connection, address: str, *, now: datetime) -> UUID:
+    """The person with this address, entered if new. Locks the row, so that nobody forgets them meanwhile."""
+    recipient_id: UUID = await connection.fetchval(_PERSON, address_key(address), now)
     return recipient_id
 
 
@@ -72,12 +65,6 @@ async def set_office_contact(
 async def suppress(connection: Connection, address: str, *, state: State, now: datetime) -> bool:
     """Remember an objection; False when it was known."""
     return await connection.fetchval(_SUPPRESS, address_hash(address), state.value, now) is not None
-
-
-async def suppressed_since(connection: Connection, address: str) -> datetime | None:
-    """When this address objected; None when it did not."""
-    since: datetime | None = await connection.fetchval(_SUPPRESSED, address_hash(address))
-    return since
 
 
 async def forget(connection: Connection, recipient_ids: list[UUID]) -> None:

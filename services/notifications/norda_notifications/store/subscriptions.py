@@ -6,19 +6,24 @@ from datetime import datetime
 from uuid import UUID
 
 from asyncpg import Record
-from norda_common.database import Connection
+from norda_common.database import Connection, affected
 from norda_common.states import State
 
 _COLUMNS = """
 s.id, s.state, s.topic_kind, s.topic_value, s.consent_given_at, s.consent_wording, s.created_at, s.ended_at, s.ended_by,
-s.version, r.address as email, r.name, r.language,
+s.version, s.address as email, s.name, s.language,
 exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8'))) as suppressed
 """
 _INSERT = """
 insert into subscription (id, state, recipient_id, topic_kind, topic_value, consent_given_at, consent_wording,
-                          created_at, created_by)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                          created_at, created_by, address, name, language)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (state, recipient_id, topic_kind, topic_value) where ended_at is null do nothing
+"""
+_CORRECT = """
+update subscription set name = coalesce($5, name), language = $6, version = version + 1
+where state = $1 and recipient_id = $2 and topic_kind = $3 and topic_value = $4 and ended_at is null
+  and (name, language) is distinct from (coalesce($5, name), $6)
 """
 _RUNNING = f"""
 select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id
@@ -49,6 +54,9 @@ async def insert(
     consent_given_at: datetime,
     consent_wording: str,
     created_by: str,
+    address: str,
+    name: str | None,
+    language: str,
     now: datetime,
 ) -> bool:
     """Enter a subscription; False when the person has the same one running."""
@@ -63,8 +71,25 @@ async def insert(
         consent_wording,
         now,
         created_by,
+        address,
+        name,
+        language,
     )
-    return status.endswith(" 1")
+    return affected(status) == 1
+
+
+async def correct(
+    connection: Connection,
+    state: State,
+    *,
+    recipient_id: UUID,
+    kind: str,
+    value: str,
+    name: str | None,
+    language: str,
+) -> None:
+    """Write name (unless None) and language of a running subscription; the version grows when they differ."""
+    await connection.execute(_CORRECT, state.value, recipient_id, kind, value, name, language)
 
 
 async def running(connection: Connection, state: State, *, recipient_id: UUID, kind: str, value: str) -> Record | None:

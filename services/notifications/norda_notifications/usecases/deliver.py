@@ -1,4 +1,4 @@
-"""Settling what became of a mail: delivered, failed for good, postponed or dropped; with its event.
+"""Settling what became of a mail: delivered, failed for good or postponed; with its event.
 
 A delivery is claimed under a lease and settled only by the lease's holder, so that of two workers one result counts.
 """
@@ -27,7 +27,15 @@ async def settle(
         await deliveries.postpone(connection, claimed["id"], owner=owner, due_at=again, error=error)
         return
     status = "delivered" if outcome is Outcome.ACCEPTED else "failed"
-    if not await deliveries.settle(connection, claimed["id"], owner=owner, status=status, error=error, now=now):
+    if not await deliveries.settle(
+        connection,
+        claimed["id"],
+        owner=owner,
+        notice_id=claimed["notice_id"],
+        status=status,
+        error=error,
+        now=now,
+    ):
         return
     await outbox.append(
         connection,
@@ -40,11 +48,6 @@ async def settle(
             time=now,
         ),
     )
-
-
-async def drop(connection: Connection, claimed: Record, *, owner: UUID, reason: str, now: datetime) -> None:
-    """End a delivery that must not be made any more: an objection, an unsubscription, an erasure."""
-    await deliveries.settle(connection, claimed["id"], owner=owner, status="dropped", error=reason, now=now)
 
 
 def _data(claimed: Record, *, outcome: str, now: datetime) -> Delivery:

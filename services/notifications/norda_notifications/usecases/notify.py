@@ -107,22 +107,17 @@ async def _address_participant(
     now: datetime,
 ) -> None:
     person = data.participant
-    recipient_id = await recipients.upsert_person(
-        connection,
-        person.email,
-        name=person.name[:1000],
-        language="en" if person.language == "en" else "de",
-        now=now,
-    )
-    await notices.address_one(
+    await notices.address_participant(
         connection,
         notice_id,
-        recipient_id=recipient_id,
+        recipient_id=await recipients.person(connection, person.email, now=now),
+        registration_id=record.key,
+        address=person.email[:320],
+        name=person.name[:1000],
+        language="en" if person.language == "en" else "de",
         state=record.state.value,
-        channel="email",
         occasion=occasion,
         precedence=Precedence.OWN,
-        registration_id=record.key,
         now=now,
     )
 
@@ -132,7 +127,7 @@ async def _address_office(
 ) -> None:
     office = await recipients.office(connection, record.state)
     for channel in ("inbox", "email") if office["address"] else ("inbox",):
-        delivery_id = await notices.address_one(
+        delivery_id = await notices.address_office(
             connection,
             notice_id,
             recipient_id=office["id"],
@@ -140,7 +135,6 @@ async def _address_office(
             channel=channel,
             occasion=rule.occasion(record),
             precedence=Precedence.ORDINARY,
-            registration_id=None,
             now=now,
         )
         if channel == "inbox" and delivery_id is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from asyncpg import Record
+from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
 from norda_common.errors import NotFound
@@ -12,9 +13,7 @@ from norda_common.input import Command
 from norda_common.states import State
 from pydantic import Field
 
-from ..rules.addresses import EmailAddress
 from ..store import deliveries, recipients, subscriptions
-from .served import require_served
 
 
 class Suppress(Command):
@@ -27,7 +26,7 @@ async def suppress(
     connection: Connection, command: Suppress, *, caller: Caller, served: frozenset[State], now: datetime
 ) -> bool:
     """Remember the objection for all states at once, also for mails already waiting; False when it was known."""
-    state = require_served(caller, served)
+    state = caller.require_served(served)
     return await recipients.suppress(connection, command.email, state=state, now=now)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from asyncpg import Record
+from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
 from norda_common.errors import NotFound, StaleVersion
@@ -14,9 +15,7 @@ from norda_common.input import Command, Line
 from norda_common.states import State
 from pydantic import Field
 
-from ..rules.addresses import EmailAddress
 from ..store import deliveries, recipients
-from .served import require_served
 
 
 class SetContact(Command):
@@ -39,7 +38,7 @@ async def set_contact(
 ) -> Record:
     """Write the office's own contact. Raises Forbidden, Conflict, StaleVersion."""
     caller.require_state(state)
-    require_served(caller, served)
+    caller.require_served(served)
     office = await recipients.office(connection, state, lock=True)
     if expected_version is not None and expected_version != office["version"]:
         raise StaleVersion(

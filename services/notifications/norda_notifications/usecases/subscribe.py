@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from asyncpg import Record
+from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
 from norda_common.errors import FieldError, InvalidInput, NotFound, Text
@@ -15,10 +16,8 @@ from norda_common.input import Command, Line, Paragraph
 from norda_common.states import State
 from pydantic import AwareDatetime, Field
 
-from ..rules.addresses import EmailAddress
 from ..rules.topics import TopicKind, normal_value
 from ..store import recipients, subscriptions
-from .served import require_served
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -52,13 +51,12 @@ async def subscribe(
 ) -> tuple[Record, bool]:
     """Enter the subscription in the caller's state; the same person and topic again gives the running one (False).
 
+    Name and language are the subscription's own: entering it again corrects them there, and in no other subscription.
     Raises Forbidden, Conflict (state_not_served), InvalidInput. An address that objected still gets nothing.
     """
-    state = require_served(caller, served)
+    state = caller.require_served(served)
     value = _checked(command, now=now)
-    recipient_id = await recipients.upsert_person(
-        connection, command.email, name=command.name, language=command.language, now=now
-    )
+    recipient_id = await recipients.person(connection, command.email, now=now)
     kind = command.topic.kind.value
     created = await subscriptions.insert(
         connection,
@@ -70,8 +68,21 @@ async def subscribe(
         consent_given_at=command.consent.given_at,
         consent_wording=command.consent.wording,
         created_by=caller.subject,
+        address=command.email,
+        name=command.name,
+        language=command.language,
         now=now,
     )
+    if not created:
+        await subscriptions.correct(
+            connection,
+            state,
+            recipient_id=recipient_id,
+            kind=kind,
+            value=value,
+            name=command.name,
+            language=command.language,
+        )
     row = await subscriptions.running(connection, state, recipient_id=recipient_id, kind=kind, value=value)
     if row is None:
         raise LookupError("the subscription just entered is gone")
@@ -82,7 +93,7 @@ async def end_subscription(
     connection: Connection, subscription_id: UUID, *, caller: Caller, served: frozenset[State], now: datetime
 ) -> None:
     """End it, by the office of its state; idempotent. Raises NotFound, Forbidden."""
-    require_served(caller, served)
+    caller.require_served(served)
     row = await subscriptions.get(connection, subscription_id)
     if row is None:
         raise NotFound("Dieses Abonnement gibt es nicht.", "There is no such subscription.")
