@@ -6,11 +6,20 @@ bars move; elsewhere one plain line is printed per change.
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from norda_local.stack import PartStatus, Stack
@@ -59,6 +68,21 @@ def downloads(stack: Stack) -> Iterator[DownloadBar]:
         if sizes and not console.is_terminal:
             console.print(f"  downloading {len(sizes)} Java archives, {sum(sizes.values()) >> 20} MB")
         yield DownloadBar(bar, sizes)
+
+
+@contextmanager
+def imports() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each thing that is imported, told by name, rows done and rows in all; nothing without a terminal."""
+    columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+
+        def move(what: str, done: int, rows: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what)
+            bar.update(tasks[what], completed=done, total=rows)
+
+        yield move
 
 
 def status_table(rows: list[PartStatus]) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from norda_local.display import output
+from norda_local.display import imports, output
 from norda_local.stack import Stack
 from norda_local.tokens import issue_token
 
@@ -52,6 +52,7 @@ def world_of(stack: Stack) -> World:
         token=lambda state, role: issue_token(stack.home, state=state, role=role),
         mail_url=None if "mail" in own else endpoints["mail"],
         tracing_url=None if "tracing" in own else endpoints["tracing"],
+        import_bars=imports,
         show=lambda text: output.print(text, highlight=False, soft_wrap=True),
     )
 

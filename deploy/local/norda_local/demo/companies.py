@@ -11,9 +11,9 @@ from .world import LABELS, STATES, World
 
 def import_organisations(world: World) -> None:
     """Each office uploads both files; each enters its own state's rows only. A second run changes nothing."""
-    bodies = [_upload(world, state, "organisations.csv", starter.organisations_csv()) for state in STATES]
+    bodies = _import(world, "organisations.csv", starter.organisations_csv())
     world.expect_soon("10 clusters and public bodies are in the directory", lambda: len(_bodies(world)), 10)
-    companies = [_upload(world, state, "seed_companies.csv", starter.companies_csv()) for state in STATES]
+    companies = _import(world, "seed_companies.csv", starter.companies_csv())
     expected = Counter(row["state"].removeprefix("DE-").lower() for row in starter.companies())
     total = Counter[str]()
     for state, report in zip(STATES, companies, strict=True):
@@ -41,6 +41,18 @@ def examples(world: World) -> dict[str, dict[str, Any]]:
 def _bodies(world: World) -> list[dict[str, Any]]:
     found = world.pages(f"{world.registry}/api/v1/organisations")
     return [item for item in found if (item.get("own_id") or "").startswith("org-")]
+
+
+def _import(world: World, name: str, content: bytes) -> list[dict[str, Any]]:
+    """Each office's report on the same file; a bar per office, moved by what the server answers."""
+    rows, reports = starter.row_count(content), []
+    with world.import_bars() as bar:
+        for state in STATES:
+            bar(f"{LABELS[state]}, {name}", 0, rows)
+            report = _upload(world, state, name, content)
+            bar(f"{LABELS[state]}, {name}", report["rows"], rows)
+            reports.append(report)
+    return reports
 
 
 def _upload(world: World, state: str, name: str, content: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from . import starter
@@ -23,8 +24,9 @@ SUBSCRIBERS = {
     "recycling@ex-025.example": ("ni", "de", [("competence", "REC")]),
 }
 TOLD = [email for email in SUBSCRIBERS if not email.startswith("recycling@")]
-PER_COMPANY = {"hb": 5, "hh": 2, "ni": 1}
-"""Participants per company: 35 from Bremen for 30 seats, 14 from Hamburg for 30, 26 from Niedersachsen for 60."""
+PARTICIPANTS = {"hb": 37, "hh": 25, "ni": 26}
+"""For 30, 30 and 60 seats: seven from Bremen wait, and Hamburg's release gives five seats, too few for all."""
+SEATS_HB, RELEASED = 30, 5
 
 
 def subscribe(world: World) -> None:
@@ -74,6 +76,7 @@ def publish_together(world: World) -> dict[str, Any]:
             f"{len(TOLD)} subscribers of matching topics in any state were told, once each",
             lambda: _told(world),
             sorted(TOLD),
+            lasting=True,
         )
     return event
 
@@ -94,27 +97,45 @@ def fill_quotas(world: World, event: dict[str, Any]) -> None:
     rows = list(world.pages(f"{url}/registrations"))
     if before:
         world.show(f"    [dim]{before} of {len(rows)} were already registered; nobody was registered twice.[/]")
-    world.expect("75 participants of three states are registered", len(rows) == 75, len(rows))
-    waiting = [row for row in rows if row["status"] == "waitlisted"]
+    wanted = sum(PARTICIPANTS.values())
+    world.expect(f"{wanted} participants of three states are registered", len(rows) == wanted, len(rows))
     if not event["quotas"][1]["released_at"]:
-        confirmed = {s: sum(r["participant_state"] == s and r["status"] == "confirmed" for r in rows) for s in STATES}
-        world.expect("Bremen's 30 seats are taken, five wait", (confirmed["hb"], len(waiting)) == (30, 5), confirmed)
-        world.expect(
-            "Hamburg and Niedersachsen have seats left", (confirmed["hh"], confirmed["ni"]) == (14, 26), confirmed
-        )
+        counts = Counter((row["participant_state"], row["status"]) for row in rows)
+        taken = [counts[state, "confirmed"] for state in STATES]
+        waiting = [counts[state, "waitlisted"] for state in STATES]
+        world.expect("Bremen's 30 seats are taken, seven wait", (taken[0], waiting) == (SEATS_HB, [7, 0, 0]), counts)
+        world.expect("Hamburg and Niedersachsen have seats left", taken[1:] == [25, 26], counts)
         world.post(f"{url}/quotas/hh/release", state="hh")
     else:
         world.show("    [dim]Hamburg's quota was already released.[/]")
-    last = [row["registration_id"] for row in rows if row["participant_state"] == "hb"][30:]
-    after = {row["registration_id"]: row for row in world.pages(f"{url}/registrations")}
+    _expect_promotions(world, url, waited=_beyond_quota(rows))
+
+
+def _expect_promotions(world: World, url: str, *, waited: list[dict[str, Any]]) -> None:
+    """Five seats came free for seven: the first five have them, the others wait, and only the five are told."""
+    queue = _beyond_quota(list(world.pages(f"{url}/registrations")))
     world.expect(
-        "the release promoted the five who waited, in their order",
-        [after[key]["status"] for key in last] == ["confirmed"] * 5
-        and not any(r["status"] == "waitlisted" for r in after.values()),
-        [after[key]["status"] for key in last],
+        "the release promoted the first five of the seven who waited; two still wait",
+        [row["status"] for row in queue] == ["confirmed"] * RELEASED + ["waitlisted"] * 2,
+        [(row["position"], row["status"]) for row in queue],
+    )
+    world.expect(
+        "the order stayed, and only those five registrations changed",
+        [(row["registration_id"], row["position"]) for row in queue]
+        == [(row["registration_id"], row["position"]) for row in waited]
+        and [row["version"] for row in queue] == [2] * RELEASED + [1] * 2,
+        [(row["position"], row["version"]) for row in queue],
     )
     if world.mail_url:
-        world.expect_soon("five people were told of their promotion, once each", lambda: _promoted(world), [1] * 5)
+        promoted = sorted(row["participant"]["email"] for row in queue[:RELEASED])
+        text = "those five people were told of their promotion, once each"
+        world.expect_soon(text, lambda: _promoted(world), promoted, lasting=True)
+
+
+def _beyond_quota(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Bremen's participants beyond its quota, in the order of their positions."""
+    own = [row for row in rows if row["participant_state"] == "hb"]
+    return sorted(own, key=lambda row: int(row["position"]))[SEATS_HB:]
 
 
 def event_of(world: World, own_id: str, *, title: str, lead: str, extra: dict[str, Any]) -> dict[str, Any]:
@@ -138,16 +159,13 @@ def event_of(world: World, own_id: str, *, title: str, lead: str, extra: dict[st
     return drafted
 
 
-def _places(world: World) -> list[tuple[str, dict[str, Any]]]:
-    """Who registers, in turn: all of Bremen's companies once, then again, and so on; then Hamburg, Niedersachsen."""
+def _places(world: World) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Who registers, in turn: each of Bremen's companies once, then again, and so on; then Hamburg, Niedersachsen."""
     companies = sorted(examples(world).values(), key=lambda item: str(item["own_id"]))
-    return [
-        (f"{turn + 1:02}", company)
-        for state in STATES
-        for turn in range(PER_COMPANY[state])
-        for company in companies
-        if home_of(company) == state
-    ]
+    for state in STATES:
+        own = [company for company in companies if home_of(company) == state]
+        for place in range(PARTICIPANTS[state]):
+            yield f"{place // len(own) + 1:02}", own[place % len(own)]
 
 
 def home_of(company: dict[str, Any]) -> str:
@@ -161,8 +179,7 @@ def _told(world: World) -> list[str]:
     return sorted(address for mail in announced if TITLE in mail.subject for address in mail.recipients)
 
 
-def _promoted(world: World) -> list[int]:
-    """How many mails each promoted participant got."""
-    told = (mail for mail in world.mails(subject="Nachgerückt") if TITLE in mail.subject)
-    counts = Counter(address for mail in told for address in mail.recipients)
-    return sorted(counts.values())
+def _promoted(world: World) -> list[str]:
+    """Participants who were told that they have a seat now, one entry per mail."""
+    told = [mail for mail in world.mails(subject="Nachgerückt") if TITLE in mail.subject]
+    return sorted(address for mail in told for address in mail.recipients)

@@ -1,4 +1,7 @@
-"""The main job in its five steps, and the trace; every expectation is noted in the world."""
+"""The main job in its five steps, the trace, and a second look at what is to happen once.
+
+Every expectation is noted in the world.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from .cancellation import cancel
 from .companies import import_organisations
 from .forum import fill_quotas, publish_together, subscribe
 from .relocation import relocate
+from .settling import expect_still
 from .tracing import follow_one_trace
 from .world import World
 
 
 def run_main_job(world: World) -> str | None:
     """Run everything; returns the trace's page. Raises JobFailed when a request is refused that must not be."""
+    world.lasting.clear()
     with world.step(1, "The offices import their companies, the clusters and the public bodies"):
         import_organisations(world)
     with world.step(2, "Three states publish Transformationsforum Nord together"):
@@ -24,4 +29,7 @@ def run_main_job(world: World) -> str | None:
     with world.step(5, "Zulieferertag Ems is cancelled with 40 confirmed and 12 waiting"):
         cancel(world)
     with world.step(6, "One trace from the request to the mail"):
-        return follow_one_trace(world)
+        trace = follow_one_trace(world)
+    with world.step(7, "When all has settled, nobody was told twice"):
+        expect_still(world)
+    return trace

@@ -38,7 +38,9 @@ def relocate(world: World) -> None:
         world.expect_soon(f"{identifier!r} resolves to the same company", partial(_lookup, world, identifier), key)
     world.expect_soon("the events service follows", partial(_state_in_events, world, key), "ni")
     for state in ("hb", "ni"):
-        world.expect_soon(f"the office {state.upper()} was told once", partial(_told, world, state, key), 1)
+        world.expect_soon(
+            f"the office {state.upper()} was told once", partial(_told, world, state, key), 1, lasting=True
+        )
     refused = world.call("PATCH", url, state="hb", json={"competences": []}, accept=(403,))
     world.expect("Bremen can no longer change it (403)", refused.status_code == 403, refused.text)
 

@@ -21,6 +21,11 @@ def organisations_csv() -> bytes:
     return (DATA / "organisations.csv").read_bytes()
 
 
+def row_count(content: bytes) -> int:
+    """How many rows a file has below its heading."""
+    return sum(1 for _ in csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+
+
 def companies() -> list[dict[str, str]]:
     """The rows of the company file."""
     return list(csv.DictReader(io.StringIO(companies_csv().decode("utf-8-sig"))))

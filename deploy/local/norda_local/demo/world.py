@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -33,6 +33,25 @@ class Check:
     found: str = ""
 
 
+@dataclass(frozen=True)
+class Lasting:
+    """What must be so when it was first seen, and still at the end."""
+
+    text: str
+    read: Callable[[], object]
+    wanted: object
+
+
+ImportBar = Callable[[str, int, int], None]
+"""Told what is imported, how many rows are done and how many there are."""
+
+
+@contextmanager
+def no_bars() -> Iterator[ImportBar]:
+    """The bars of those who show none."""
+    yield lambda _what, _done, _rows: None
+
+
 @dataclass
 class World:
     """Addresses and tokens, and the list of checks; `token(state, role)` makes a bearer token.
@@ -51,7 +70,9 @@ class World:
     topic_prefix: str = ""
     mails_after: str = ""
     show: Callable[[str], None] = print
+    import_bars: Callable[[], AbstractContextManager[ImportBar]] = no_bars
     checks: list[Check] = field(default_factory=list)
+    lasting: list[Lasting] = field(default_factory=list)
     http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=60))
 
     def call(
@@ -95,8 +116,15 @@ class World:
         self.checks.append(Check(text, bool(ok), str(found)))
         self.show(f"    [green]✓[/] {text}" if ok else f"    [red]✗ {text}[/] [dim]{found}[/]")
 
-    def expect_soon(self, text: str, read: Callable[[], T], wanted: T, *, within: float = 30.0) -> T:
-        """Like `expect`, for what other services do after a while: reads until it is as wanted, or time is over."""
+    def expect_soon(
+        self, text: str, read: Callable[[], T], wanted: T, *, within: float = 30.0, lasting: bool = False
+    ) -> T:
+        """Like `expect`, for what other services do after a while: reads until it is as wanted, or time is over.
+
+        `lasting` says that it has to stay so; it is compared again at the end, when a duplicate would have come.
+        """
+        if lasting:
+            self.lasting.append(Lasting(text, read, wanted))
         deadline = time.monotonic() + within
         found = read()
         while found != wanted and time.monotonic() < deadline:
