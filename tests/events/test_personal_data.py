@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
 import asyncpg
 import pytest
+from norda_common.auth import Caller
 from norda_common.contracts.events import EVENT, PARTICIPATION, REGISTRATION
-from norda_common.states import State
+from norda_common.states import ALL_STATES, State
+from norda_events.usecases.changing import publish_event
+from norda_events.usecases.commands import DraftEvent, RegisterParticipant
+from norda_events.usecases.drafting import draft_event
+from norda_events.usecases.office import Office
+from norda_events.usecases.registering import register_participant
 from support.installation import Installation
 
-from .conftest import Offices, person_body
+from .conftest import Offices, event_body, person_body
+
+OFFICE = Office(Caller(subject="lead", name="Lead", role="office", state=State.BREMEN), frozenset(ALL_STATES))
 
 NAME, EMAIL = "Xanthippe Geheimnisvoll", "xanthippe.geheimnisvoll@ex-001.example"
 
@@ -93,6 +106,57 @@ async def test_the_same_address_has_one_pseudonym_over_all_events(offices: Offic
     made = [await offices.register(await offices.publish(), **body) for _ in range(2)]
     assert made[0]["participant"]["person_id"] == made[1]["participant"]["person_id"]
     assert made[0]["registration_id"] != made[1]["registration_id"]
+
+
+async def test_one_address_registered_for_many_events_at_once_has_one_pseudonym(
+    offices: Offices, module_installation: Installation
+) -> None:
+    events = [await offices.publish() for _ in range(8)]
+    spellings = ("Zugleich@Müller.example", " ZUGLEICH@xn--mller-kva.EXAMPLE ")
+    answers = await asyncio.gather(
+        *(
+            offices["hb"].post(
+                f"/api/v1/events/{event['event_id']}/registrations",
+                json=person_body(email=spellings[number % 2]),
+            )
+            for number, event in enumerate(events)
+        )
+    )
+    assert [answer.status_code for answer in answers] == [201] * 8
+    assert len({answer.json()["participant"]["person_id"] for answer in answers}) == 1
+
+
+async def test_the_second_event_waits_for_the_pseudonym_the_first_one_draws(module_installation: Installation) -> None:
+    """The interleaving that hurts, made certain: the second asks while the first has not committed."""
+    first: Any = await module_installation.connect(role="norda_events")
+    second: Any = await module_installation.connect(role="norda_events")
+    now = datetime.now(UTC)
+    try:
+        for connection in (first, second):
+            await connection.execute("set search_path = events, public")
+        drafted = []
+        for _ in range(2):
+            async with first.transaction():
+                event = await draft_event(first, DraftEvent.model_validate(event_body()), office=OFFICE, now=now)
+                drafted.append(await publish_event(first, event.id, office=OFFICE, now=now))
+        person = RegisterParticipant.model_validate(person_body())
+
+        async def register(connection: Any, event_id: UUID) -> UUID:
+            async with connection.transaction():
+                made = await register_participant(connection, event_id, person, office=OFFICE, now=now)
+            assert made.row.participant
+            return made.row.participant.person_id
+
+        async with first.transaction():
+            made = await register_participant(first, drafted[0].id, person, office=OFFICE, now=now)
+            waiting = asyncio.create_task(register(second, drafted[1].id))
+            done, _ = await asyncio.wait([waiting], timeout=0.5)
+            assert not done, "the second one did not wait"
+        assert made.row.participant
+        assert await asyncio.wait_for(waiting, 10) == made.row.participant.person_id
+    finally:
+        await first.close()
+        await second.close()
 
 
 async def test_the_service_s_role_sees_no_other_schema_and_cannot_alter_its_own(

@@ -10,7 +10,7 @@ from norda_common.identifiers import new_id
 from norda_common.states import State
 from support.installation import Installation
 
-from .conftest import Offices, event_body, organisation_event
+from .conftest import Offices, event_body, organisation_event, person_body
 
 THREE_STATES = [{"state": "hb"}, {"state": "hh"}, {"state": "ni"}]
 
@@ -18,6 +18,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"starts": "2027-03-28T02:30", "ends": "2027-03-28T05:00"}, "starts", "time_does_not_exist"),
     ({"starts": "2027-10-31T02:30", "ends": "2027-10-31T05:00"}, "starts", "ambiguous_time"),
     ({"starts": "2027-02-30T10:00"}, "starts", "impossible_date"),
+    ({"starts": "2300-02-10T10:00", "ends": "2300-02-10T16:00"}, "starts", "year_out_of_range"),
     ({"starts": "2027-02-10T16:00", "ends": "2027-02-10T16:00"}, "ends", "ends_before_start"),
     ({"starts": "2021-02-10T10:00", "ends": "2021-02-10T16:00"}, "starts", "in_the_past"),
     ({"ends": "2029-02-10T16:00"}, "ends", "too_long_event"),
@@ -77,9 +78,10 @@ async def test_an_own_id_is_unique_in_its_state(offices: Offices) -> None:
 
 
 async def test_only_the_lead_writes(offices: Offices) -> None:
-    event = await offices.draft(hosts=[{"state": "hb"}, {"state": "hh"}])
-    path = f"/api/v1/events/{event['event_id']}"
-    for office in ("hh", "ni"):
+    hosts = [{"state": "hb"}, {"state": "hh"}]
+    draft, published = await offices.draft(hosts=hosts), await offices.publish(hosts=hosts)
+    for office, event in (("hh", draft), ("hh", published), ("ni", published)):
+        path = f"/api/v1/events/{event['event_id']}"
         refusals = [
             await offices[office].patch(path, json={"title": "Fremd"}),
             await offices[office].post(f"{path}/publication"),
@@ -87,8 +89,37 @@ async def test_only_the_lead_writes(offices: Offices) -> None:
             await offices[office].post(f"{path}/hosts/hb/agreement"),
         ]
         assert {(r.status_code, r.json()["code"]) for r in refusals} == {(403, "foreign_state")}
-    assert (await offices["hb"].post(f"{path}/hosts/hh/agreement")).status_code == 403
-    assert (await offices["ni"].post(f"{path}/hosts/ni/agreement")).status_code == 403
+        assert (await offices["hb"].post(f"{path}/hosts/hh/agreement")).status_code == 403
+        assert (await offices["ni"].get(path)).status_code == (200 if event is published else 404)
+    agreement = f"/api/v1/events/{published['event_id']}/hosts/ni/agreement"
+    assert (await offices["ni"].post(agreement)).status_code == 403
+
+
+async def test_another_state_s_draft_does_not_exist_for_readers_or_writers(offices: Offices) -> None:
+    draft = await offices.draft(quotas={"hb": 1})
+    for event_id in (draft["event_id"], str(new_id())):
+        path = f"/api/v1/events/{event_id}"
+        registration = f"{path}/registrations/{new_id()}"
+        later = {"starts": "2027-02-17T10:00", "ends": "2027-02-17T16:00"}
+        answers = [
+            await offices["ni"].get(path),
+            await offices["ni"].get(f"{path}/registrations"),
+            await offices["ni"].get(registration),
+            await offices["ni"].patch(path, json={"title": "Fremd"}),
+            await offices["ni"].patch(path, json={"title": "Fremd"}, headers={"if-match": '"99"'}),
+            await offices["ni"].delete(path),
+            await offices["ni"].post(f"{path}/publication"),
+            await offices["ni"].post(f"{path}/reschedule", json=later),
+            await offices["ni"].post(f"{path}/cancellation", json={"reason": "Fremd"}),
+            await offices["ni"].post(f"{path}/hosts/ni/agreement"),
+            await offices["ni"].post(f"{path}/hosts/hb/agreement"),
+            await offices["ni"].post(f"{path}/quota-release"),
+            await offices["ni"].post(f"{path}/quotas/ni/release"),
+            await offices["ni"].post(f"{path}/registrations", json=person_body("ni")),
+            await offices["ni"].post(f"{registration}/withdrawal"),
+            await offices["ni"].delete(f"{registration}/person"),
+        ]
+        assert {(r.status_code, r.json()["detail"]) for r in answers} == {(404, "Diese Veranstaltung gibt es nicht.")}
 
 
 async def test_reading_roles_and_missing_tokens_write_nothing(offices: Offices) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from norda_common.contracts.events import EVENT, PARTICIPATION, PublishedEvent
 from norda_common.states import State
+from norda_events.workers import EVENTS_PER_ROUND
 from support.installation import Installation
 from support.waiting import eventually
 
@@ -110,3 +111,50 @@ async def test_more_seats_promote_in_order_and_fewer_than_taken_are_refused(offi
         assert (refused.status_code, refused.json()["code"]) == (409, "seats_taken")
     unlimited = await offices["hb"].patch(path, json={"capacity": None, "quotas": {}})
     assert unlimited.json()["seats"]["waitlisted"] == 0
+
+
+_BREAK = """
+create function events.refuse_broken() returns trigger language plpgsql as
+$$ begin if new.title like 'Kaputt%' then raise exception 'broken on purpose'; end if; return new; end $$;
+create trigger refuse_broken before update on events.event for each row execute function events.refuse_broken();
+"""
+_COPY = """
+with copied as (
+    insert into events.event
+    select (jsonb_populate_record(e, jsonb_build_object('id', uuidv7(), 'title', 'Kaputt ' || n))).*
+    from events.event as e, generate_series(1, $2) as n where e.id = $1
+    returning id)
+insert into events.quota (event_id, state, seats) select id, 'hb', 1 from copied
+"""
+
+
+async def test_events_that_cannot_be_released_are_reported_and_hold_nobody_up(installation: Installation) -> None:
+    running = start_events(installation)
+    connection = await installation.connect()
+
+    async def health() -> str:
+        return str((await offices["hb"].get("/readyz")).json()["checks"].get("release_due_quotas", "ok"))
+
+    async with offices_at(running) as offices:
+        # The broken ones are due before the sound one, and more of them than one round takes.
+        broken = await offices.publish(title="Kaputt", capacity=2, quotas={"hb": 1}, quota_release_at=soon(4))
+        sound = await offices.publish(title="Heil", capacity=2, quotas={"hb": 1}, quota_release_at=soon(5))
+        await connection.execute(_BREAK)
+        await connection.execute(_COPY, broken["event_id"], 2 * EVENTS_PER_ROUND)
+
+        async def released(event: dict[str, Any]) -> None:
+            assert (await offices.get(event))["quotas"][0]["released_at"]
+
+        async def reported(*texts: str) -> None:
+            found = await health()
+            assert all(text in found for text in texts), found
+
+        await eventually(lambda: released(sound), within=20)
+        assert (await offices.get(broken))["quotas"][0]["released_at"] is None
+        await eventually(lambda: reported(f"{2 * EVENTS_PER_ROUND + 1} events", "RaiseError"))
+        assert (await offices["hb"].get("/readyz")).status_code == 200, "requests can be served all the same"
+
+        await connection.execute("drop trigger refuse_broken on events.event")
+        await eventually(lambda: released(broken), within=30)
+        await eventually(lambda: reported("ok"), within=30)
+    await connection.close()

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import httpx2
 import pytest
 from norda_common.contracts.events import REGISTRATION, Registration
 from norda_common.contracts.registry import EXAMPLE, ORGANISATION
@@ -167,6 +168,26 @@ async def test_search_finds_german_spellings_prefixes_places_and_former_names(re
         assert cursor.status_code == 422
 
 
+@pytest.mark.parametrize("junk", ["\x00", "a\x00b", "a\x07b", "a\u202eb", "x" * 301])
+@pytest.mark.parametrize("name", ["q", "cluster", "competence", "status", "kind", "state", "cursor", "identifier"])
+async def test_text_no_database_takes_is_refused_in_every_parameter(registry: Running, name: str, junk: str) -> None:
+    path = "/api/v1/organisations/lookup" if name == "identifier" else "/api/v1/organisations"
+    async with registry.client() as client:
+        answer = await client.get(path, params={name: junk})
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [error["field"] for error in answer.json()["errors"]] == [name]
+
+
+@pytest.mark.parametrize("cursor", ["bm8", "W10", "WyJhIl0", "WyJhIiwiYiJd", "WyJhIiwxXQ", "bnVsbA"])
+@pytest.mark.parametrize("path", ["", "/{id}/versions", "/{id}/participations"])
+async def test_a_cursor_nobody_gave_out_is_refused(registry: Running, path: str, cursor: str) -> None:
+    async with registry.client() as client:
+        answer = await client.get(f"/api/v1/organisations{path.format(id=new_id())}", params={"cursor": cursor})
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == ["cursor"]
+
+
 async def test_pages_follow_each_other_without_gap_or_repetition(registry: Running) -> None:
     async with registry.client() as client:
         made = [await registered(client, legal_name="Beispiel Seitenweise GmbH") for _ in range(5)]
@@ -183,50 +204,74 @@ async def test_pages_follow_each_other_without_gap_or_repetition(registry: Runni
     assert sorted(seen) == sorted(item["organisation_id"] for item in made)
 
 
+def registration(key: UUID, sequence: int, status: str, *, organisation: UUID | None, erased: bool = False) -> Event:
+    """A registration as the events service publishes it."""
+    data = Registration(
+        registration_id=key,
+        event_id=new_id(),
+        responsible_state="hb",
+        organisation_id=organisation,
+        participant_state="ni",
+        status=status,
+        registered_at=datetime.now(UTC),
+        changed_at=datetime.now(UTC),
+    )
+    change = "erased" if erased else status
+    return REGISTRATION.event(
+        change, None if erased else data, state=State.BREMEN, key=key, sequence=sequence, time=datetime.now(UTC)
+    )
+
+
+async def shown(client: httpx2.AsyncClient, organisation: UUID, expected: dict[UUID, str]) -> None:
+    """Wait until the organisation's participations are these registrations with these statuses."""
+
+    async def look() -> None:
+        items = (await client.get(f"/api/v1/organisations/{organisation}/participations")).json()["items"]
+        assert {UUID(item["registration_id"]): item["status"] for item in items} == expected
+
+    await eventually(look)
+
+
 async def test_participations_come_from_the_events_services_topic(
     registry: Running, module_installation: Installation
 ) -> None:
-    organisation, first, second = new_id(), new_id(), new_id()
-
-    def registration(key: UUID, sequence: int, status: str, *, erased: bool = False) -> Event:
-        data = Registration(
-            registration_id=key,
-            event_id=new_id(),
-            responsible_state="hb",
-            organisation_id=organisation,
-            participant_state="ni",
-            status=status,
-            registered_at=datetime.now(UTC),
-            changed_at=datetime.now(UTC),
-        )
-        change = "erased" if erased else status
-        return REGISTRATION.event(
-            change, None if erased else data, state=State.BREMEN, key=key, sequence=sequence, time=datetime.now(UTC)
-        )
-
-    path = f"/api/v1/organisations/{organisation}/participations"
-    await module_installation.publish(registration(first, 1, "waitlisted"), registration(second, 1, "confirmed"))
-    await module_installation.publish(registration(first, 2, "withdrawn"), registration(first, 1, "waitlisted"))
+    mine, first, second = new_id(), new_id(), new_id()
+    publish = module_installation.publish
+    await publish(
+        registration(first, 1, "waitlisted", organisation=mine),
+        registration(second, 1, "confirmed", organisation=mine),
+    )
+    await publish(
+        registration(first, 2, "withdrawn", organisation=mine),
+        registration(first, 1, "waitlisted", organisation=mine),
+    )
+    path = f"/api/v1/organisations/{mine}/participations"
     async with registry.client() as client:
-
-        async def both() -> None:
-            items = (await client.get(path)).json()["items"]
-            assert {item["registration_id"]: item["status"] for item in items} == {
-                str(first): "withdrawn",
-                str(second): "confirmed",
-            }
-
-        await eventually(both)
+        await shown(client, mine, {first: "withdrawn", second: "confirmed"})
         page = (await client.get(path, params={"limit": 1})).json()
         rest = (await client.get(path, params={"limit": 1, "cursor": page["next_cursor"]})).json()
-        shown = {item["registration_id"] for item in page["items"] + rest["items"]}
-        assert shown == {str(first), str(second)}
-        await module_installation.publish(registration(second, 2, "erased", erased=True))
+        assert {item["registration_id"] for item in page["items"] + rest["items"]} == {str(first), str(second)}
+        await publish(registration(second, 2, "erased", organisation=mine, erased=True))
+        await shown(client, mine, {first: "withdrawn"})
 
-        async def one() -> None:
-            assert [item["registration_id"] for item in (await client.get(path)).json()["items"]] == [str(first)]
 
-        await eventually(one)
+async def test_a_registration_renewed_without_or_for_another_organisation_leaves_the_former_ones_history(
+    registry: Running, module_installation: Installation
+) -> None:
+    former, other, nobodys, moved, kept = new_id(), new_id(), new_id(), new_id(), new_id()
+    publish = module_installation.publish
+    await publish(
+        *(registration(key, 2, "confirmed", organisation=former) for key in (nobodys, moved, kept)),
+    )
+    async with registry.client() as client:
+        await shown(client, former, dict.fromkeys((nobodys, moved, kept), "confirmed"))
+        await publish(
+            registration(nobodys, 3, "confirmed", organisation=None),
+            registration(moved, 3, "confirmed", organisation=other),
+            registration(kept, 1, "confirmed", organisation=None),
+        )
+        await shown(client, other, {moved: "confirmed"})
+        await shown(client, former, {kept: "confirmed"})
 
 
 async def test_a_service_role_sees_no_other_schema(module_installation: Installation) -> None:

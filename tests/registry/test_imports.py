@@ -6,15 +6,20 @@ import asyncio
 import csv
 import io
 import re
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from norda_common.contracts.registry import ORGANISATION
+from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.states import State
 from support.installation import Installation, Running
+from support.waiting import eventually
 
-from .conftest import BODIES, COMPANIES, imported, in_directory, in_stuhr, vat
+from .conftest import BODIES, COMPANIES, imported, in_directory, in_stuhr, registered, vat
 
+MIB = 1024 * 1024
+SEPARATORS = 20 * MIB
 HEADER = "id;legal_name;legal_form;place;plz;state;vat_id;employees;turnover_meur;competences;clusters;email"
 
 
@@ -45,6 +50,12 @@ def faults(answer: Any) -> list[tuple[int, str, str]]:
     errors = answer.json()["errors"]
     assert all(error["de"] != error["en"] for error in errors)
     return [(error["row"], error["field"], error["code"]) for error in errors]
+
+
+def peak_memory(running: Running) -> int:
+    """The most memory the process has ever had resident, in bytes."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 async def test_the_three_offices_import_bodies_and_all_forty_companies(installation: Installation) -> None:
@@ -151,14 +162,16 @@ async def test_names_in_nfd_are_stored_in_nfc(registry: Running) -> None:
         ({"turnover_meur": "1,2,3"}, "turnover_meur", "decimal_parsing"),
         ({"competences": "PRD-01 NIX-9"}, "competences", "competence"),
         ({"clusters": "NIX"}, "clusters", "unknown_cluster"),
-        ({"email": "kein(at)example"}, "email", "email"),
+        ({"email": "kein(at)example"}, "email", "invalid_email"),
+        ({"competences": "PRD-01 " * 51}, "competences", "too_long"),
+        ({"clusters": "ITS " * 21}, "clusters", "too_long"),
         ({"plz": "2819"}, "plz", "postal_code"),
     ],
 )
 async def test_a_fault_is_named_with_row_and_column_and_nothing_is_imported(
     registry: Running, changes: dict[str, str], field: str, code: str
 ) -> None:
-    good = row(f"half-{code}-{field}-{len(str(changes))}")
+    good = row(f"half-{code}-{field}-{len(str(changes))}".replace("_", "-"))
     async with registry.client() as client:
         answer = await imported(client, table(good, row("bad-1", **changes)))
         assert faults(answer) == [(3, field, code)]
@@ -273,6 +286,39 @@ async def test_every_fault_of_a_table_is_told_up_to_a_hundred(registry: Running)
     assert re.search(r"und 99 weitere", answer.json()["detail"])
 
 
+@pytest.mark.parametrize(
+    ("body", "row_number", "code"),
+    [
+        (b";" * SEPARATORS, 1, "empty"),
+        (b"id;" + b";" * SEPARATORS, 1, "row_too_long"),
+        (table() + b";" * SEPARATORS, 2, "row_too_long"),
+        (table() + b'"\n";' * (SEPARATORS // 4), 2, "row_too_long"),
+        (table() + b'"' + b"x\n" * (SEPARATORS // 2), 2, "row_too_long"),
+        (b";".join(b"c%d" % place for place in range(201)), 1, "too_many_columns"),
+        (table() + b"\n" * SEPARATORS, 1_048_577, "too_many_rows"),
+    ],
+    ids=["separators", "header", "row", "quoted-breaks", "open-quote", "columns", "blank-rows"],
+)
+async def test_tables_made_to_exhaust_are_refused_quickly_and_in_little_memory(
+    registry: Running, body: bytes, row_number: int, code: str
+) -> None:
+    before = peak_memory(registry)
+    started = time.monotonic()
+    async with registry.client() as client:
+        answer = await imported(client, body)
+    assert [(row, code) for row, _, code in faults(answer)] == [(row_number, code)]
+    assert time.monotonic() - started < 10
+    assert peak_memory(registry) - before < 64 * MIB
+
+
+async def test_faults_are_gathered_up_to_a_bound(registry: Running) -> None:
+    before = peak_memory(registry)
+    async with registry.client() as client:
+        answer = await imported(client, table(*["\x01;\x01;\x01"] * 150_000, header="legal_name;place;state"))
+    assert len(faults(answer)) == 100
+    assert peak_memory(registry) - before < 64 * MIB
+
+
 async def test_a_table_above_the_limit_is_refused_by_its_announced_length(registry: Running) -> None:
     async with registry.client() as client:
         token = client.headers["authorization"]
@@ -291,7 +337,6 @@ async def test_a_table_above_the_limit_is_refused_by_its_announced_length(regist
 async def test_thousands_of_rows_are_all_imported_and_published_once(
     registry: Running, module_installation: Installation
 ) -> None:
-    before = len(await module_installation.read_topic(ORGANISATION, State.HAMBURG, minimum=0))
     seat = {"place": "Hamburg", "state": "DE-HH", "plz": "20457"}
     body = table(*(row(f"bulk-{n}", **seat) for n in range(2_500)))
     async with registry.client(state="hh") as client:
@@ -299,6 +344,57 @@ async def test_thousands_of_rows_are_all_imported_and_published_once(
         assert counts(answer) == (2_500, 0, 0, 0)
         assert len(answer.json()["created_organisations"]) == 1_000
         assert counts(await imported(client, body)) == (0, 0, 2_500, 0)
-    records = await module_installation.read_topic(ORGANISATION, State.HAMBURG, minimum=before + 2_500)
-    assert len(records) == before + 2_500
-    assert len({record.key for record in records[before:]}) == len(records[before:])
+    records = await module_installation.read_topic(ORGANISATION, State.HAMBURG, minimum=2_500)
+    ours = [r.key for r in records if isinstance(r.data, Organisation) and str(r.data.own_id).startswith("bulk-")]
+    assert len(ours) == len(set(ours)) == 2_500
+
+
+async def test_two_clusters_with_one_code_are_refused(registry: Running) -> None:
+    header = "id,name,kind,states"
+    one, other = "org-dbl,Beispiel Cluster Eins,cluster,HB", "x-dbl,Beispiel Cluster Zwei,cluster,HB"
+    async with registry.client() as client, registry.client(state="ni") as ni:
+        assert faults(await imported(client, table(one, other, header=header))) == [(3, "id", "repeated_number")]
+        assert counts(await imported(client, table(one, header=header))) == (1, 0, 0, 0)
+        assert faults(await imported(client, table(other, header=header))) == [(2, "id", "identifier_taken")]
+        theirs = other.replace(",HB", ",NI")
+        assert faults(await imported(ni, table(theirs, header=header))) == [(2, "id", "identifier_taken")]
+        assert counts(await imported(client, table(one, header=header))) == (0, 0, 1, 0)
+
+
+@pytest.mark.parametrize("kind", ["vat", "cluster"])
+async def test_a_number_that_somebody_takes_during_the_import_is_a_fault_of_its_row(
+    registry: Running, module_installation: Installation, kind: str
+) -> None:
+    if kind == "vat":
+        value, field = vat(), "vat_id"
+        body = table(row("race-1"), row("race-2", vat_id=value))
+    else:
+        value, field = "RACE", "id"
+        body = table(
+            "a-none,Beispiel Amt,public_body,HB", "a-race,Beispiel Race,cluster,HB", header="id,name,kind,states"
+        )
+    async with registry.client() as client:
+        made = await registered(client)
+        connection = await module_installation.connect()
+        watcher = await module_installation.connect()
+        try:
+            taking = connection.transaction()
+            await taking.start()
+            await connection.execute(
+                "insert into registry.identifier (organisation_id, kind, value, held) values ($1, $2, $3, true)",
+                made["organisation_id"], kind, value,
+            )  # fmt: skip
+            answering = asyncio.ensure_future(imported(client, body))
+
+            async def waits() -> None:
+                assert await watcher.fetchval(
+                    "select exists (select from pg_stat_activity "
+                    "where datname = current_database() and wait_event_type = 'Lock')"
+                )
+
+            await eventually(waits)
+            await taking.commit()
+            assert faults(await answering) == [(3, field, "identifier_taken")]
+        finally:
+            await connection.close()
+            await watcher.close()

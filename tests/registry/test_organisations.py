@@ -72,7 +72,7 @@ async def test_a_registered_company_is_normalised_published_and_found(
         ({"legal_name": "x" * 501}, "legal_name", "string_too_long"),
         ({"legal_name": " "}, "legal_name", "blank"),
         ({"employees": -1}, "employees", "greater_than_equal"),
-        ({"contact_email": "kein(at)example"}, "contact_email", "email"),
+        ({"contact_email": "kein(at)example"}, "contact_email", "invalid_email"),
         ({"cluster_code": "ABC"}, "cluster_code", "cluster_code"),
         ({"seat": {"place": "Bremen", "state": "DE-HB", "ags": "03101"}}, "seat.ags", "ags_state"),
         (
@@ -180,6 +180,17 @@ async def test_another_states_record_is_refused_for_every_write(registry: Runnin
         assert (await owner.get(path)).json()["version"] == 1
     async with registry.client(role="reader") as reader:
         assert (await reader.post("/api/v1/organisations", json=company())).status_code == 403
+
+
+async def test_who_may_only_read_sees_what_is_published_even_of_the_own_state(registry: Running) -> None:
+    async with registry.client() as office, registry.client(role="auditor") as auditor:
+        made = await registered(office, employees=12, contact_email="kontakt@ex-412.example")
+        path = f"/api/v1/organisations/{made['organisation_id']}"
+        read = await auditor.get(path)
+        assert read.status_code == 200, read.text
+        assert read.headers["etag"] == '"1"'
+        assert "internal" not in read.json()
+        assert (await office.get(path)).json()["internal"]["employees"] == 12
 
 
 async def test_nobody_reads_without_a_token(registry: Running) -> None:
