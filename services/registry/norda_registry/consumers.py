@@ -41,16 +41,16 @@ async def follow_organisations(connection: Connection, records: Sequence[Receive
 
 
 async def follow_registrations(connection: Connection, records: Sequence[Received], now: datetime) -> None:  # noqa: ARG001
-    """Bring the participation history up to date; registrations without an organisation are nobody's history."""
-    latest = _latest(records)
-    erased = [record.key for record in latest if record.data is None]
-    published = [
-        (record.sequence, record.data)
-        for record in latest
-        if isinstance(record.data, Registration) and record.data.organisation_id is not None
-    ]
-    if erased:
-        await participations.remove(connection, erased)
+    """Bring the participation history up to date; a registration without an organisation is in nobody's history."""
+    gone: list[tuple[int, UUID]] = []
+    published: list[tuple[int, Registration]] = []
+    for record in _latest(records):
+        if isinstance(record.data, Registration) and record.data.organisation_id is not None:
+            published.append((record.sequence, record.data))
+        else:
+            gone.append((record.sequence, record.key))
+    if gone:
+        await participations.remove(connection, gone)
     if published:
         await participations.upsert(connection, published)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from norda_common.contracts.registry import Organisation
+from norda_common.requests import Cursor, Limit, QueryText, read_cursor, write_cursor
 from norda_common.states import State
 from norda_common.web import CallerDep, RuntimeDep
 
@@ -14,29 +15,17 @@ from ..rules.names import query_words
 from ..store import searches
 from ..usecases.commands import Kind
 from ..usecases.lookup import find_by_identifier
-from .views import (
-    FoundOrganisation,
-    LookupResult,
-    OrganisationPage,
-    bad_cursor,
-    cursor_of,
-    parts_of,
-    summary,
-    view,
-)
+from .views import FoundOrganisation, LookupResult, OrganisationPage, summary, view
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["directory"])
-
-Code = Annotated[str | None, Query(max_length=40)]
 
 
 @router.get("/lookup", summary="Find by any number", response_model_exclude_none=True)
 async def lookup(
     identifier: Annotated[
-        str,
+        QueryText,
         Query(
             min_length=2,
-            max_length=300,
             description="EUID, register number with court, USt-IdNr, W-IdNr, LEI or own id, in any notation",
             examples=["DEH1101.HRB990005HB", "Amtsgericht Hamburg HRB 990008", "DE 999 000 017"],
         ),
@@ -63,16 +52,16 @@ async def list_organisations(
     caller: CallerDep,  # noqa: ARG001 - signed in
     runtime: RuntimeDep,
     q: Annotated[
-        str | None,
-        Query(max_length=200, description="Beginnings of words of names and places; ä or ae, ß or ss, any case"),
+        QueryText | None,
+        Query(description="Beginnings of words of names and places; ä or ae, ß or ss, any case"),
     ] = None,
     state: Annotated[State | None, Query(description="Responsible state")] = None,
     kind: Kind | None = None,
-    competence: Annotated[str | None, Query(max_length=40, description="`BAT` finds `BAT-02` too")] = None,
-    cluster: Annotated[str | None, Query(max_length=40, description="Code of a cluster it is a member of now")] = None,
-    status: Code = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+    competence: Annotated[QueryText | None, Query(description="`BAT` finds `BAT-02` too")] = None,
+    cluster: Annotated[QueryText | None, Query(description="Code of a cluster it is a member of now")] = None,
+    status: Annotated[QueryText | None, Query(description="`active` or `deactivated`")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> OrganisationPage:
     """Organisations of all states, by name. The directory follows the topics, so a write shows within a moment."""
     filters = searches.Filters(
@@ -83,21 +72,12 @@ async def list_organisations(
         cluster=cluster.upper() if cluster else None,
         status=status,
     )
+    after = read_cursor(cursor, str, UUID) if cursor else None
     async with runtime.database.read() as connection:
-        rows = await searches.listed(connection, filters, after=_place(cursor), limit=limit + 1)
+        rows = await searches.listed(connection, filters, after=after, limit=limit + 1)
     items = [summary(Organisation.model_validate_json(row["data"]), row["sequence"]) for row in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None
     return OrganisationPage(
         items=items,
-        next_cursor=cursor_of(last["sort_name"], str(last["organisation_id"])) if last else None,
+        next_cursor=write_cursor(last["sort_name"], last["organisation_id"]) if last else None,
     )
-
-
-def _place(cursor: str | None) -> tuple[str, UUID] | None:
-    if cursor is None:
-        return None
-    name, organisation_id = parts_of(cursor, 2)
-    try:
-        return name, UUID(organisation_id)
-    except ValueError:
-        raise bad_cursor() from None

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Query, Response
-from norda_common.auth import Caller
+from fastapi import APIRouter, Body, Response
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.errors import NotFound
+from norda_common.requests import Cursor, Limit, etag, read_cursor, write_cursor
 from norda_common.web import CallerDep, RuntimeDep
 
 from ..store import organisations, participations, searches
@@ -25,20 +25,12 @@ from .views import (
     ParticipationView,
     VersionPage,
     VersionView,
-    bad_cursor,
-    cursor_of,
-    etag,
-    expected_version,
     outcome,
-    parts_of,
     view,
 )
+from .writing import TargetDep
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"])
-
-IfMatch = Annotated[int | None, Depends(expected_version)]
-Limit = Annotated[int, Query(ge=1, le=200, description="Items per page")]
-Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before")]
 
 _REGISTER = {
     "company": {
@@ -99,79 +91,27 @@ async def register(
 
 
 @router.patch("/{organisation_id}", summary="Change an organisation", response_model_exclude_none=True)
-async def change(
-    organisation_id: UUID,
-    command: ChangeOrganisation,
-    caller: CallerDep,
-    runtime: RuntimeDep,
-    response: Response,
-    if_match: IfMatch,
-) -> OrganisationView:
+async def change(command: ChangeOrganisation, target: TargetDep) -> OrganisationView:
     """Change the given fields; null empties one. Without a change no version is made. 412 for a stale `If-Match`."""
-    now = datetime.now(UTC)
-    async with runtime.database.transaction() as connection:
-        result = await change_organisation(
-            connection,
-            organisation_id,
-            command,
-            caller=caller,
-            served=runtime.settings.states,
-            now=now,
-            expected_version=if_match,
-        )
-    return outcome(result, response)
+    return await target.apply(change_organisation, command)
 
 
 @router.post("/{organisation_id}/relocation", summary="Move the seat", response_model_exclude_none=True)
 async def relocate(
-    organisation_id: UUID,
-    command: Annotated[RelocateSeat, Body(openapi_examples=_RELOCATE)],
-    caller: CallerDep,
-    runtime: RuntimeDep,
-    response: Response,
-    if_match: IfMatch,
+    command: Annotated[RelocateSeat, Body(openapi_examples=_RELOCATE)], target: TargetDep
 ) -> OrganisationView:
     """Move the seat, within the state or to another one, whose office is responsible from then on.
 
     The losing state's office does it. Old register entries get their end and go on resolving in look-ups. Published as
     `seat_relocated` on the old and the new state's topic.
     """
-    now = datetime.now(UTC)
-    async with runtime.database.transaction() as connection:
-        result = await relocate_seat(
-            connection,
-            organisation_id,
-            command,
-            caller=caller,
-            served=runtime.settings.states,
-            now=now,
-            expected_version=if_match,
-        )
-    return outcome(result, response)
+    return await target.apply(relocate_seat, command)
 
 
 @router.post("/{organisation_id}/deactivation", summary="Deactivate an organisation", response_model_exclude_none=True)
-async def deactivate(
-    organisation_id: UUID,
-    command: Deactivate,
-    caller: CallerDep,
-    runtime: RuntimeDep,
-    response: Response,
-    if_match: IfMatch,
-) -> OrganisationView:
+async def deactivate(command: Deactivate, target: TargetDep) -> OrganisationView:
     """The organisation is no longer active; memberships end, numbers become free. Doing it again changes nothing."""
-    now = datetime.now(UTC)
-    async with runtime.database.transaction() as connection:
-        result = await deactivate_organisation(
-            connection,
-            organisation_id,
-            command,
-            caller=caller,
-            served=runtime.settings.states,
-            now=now,
-            expected_version=if_match,
-        )
-    return outcome(result, response)
+    return await target.apply(deactivate_organisation, command)
 
 
 @router.get("/{organisation_id}", summary="Read an organisation", response_model_exclude_none=True)
@@ -186,14 +126,13 @@ async def read(organisation_id: UUID, caller: CallerDep, runtime: RuntimeDep, re
             shown = view(entry.organisation, entry.sequence)
         else:
             shown = view(stored.organisation, stored.version)
-            if caller.state is not None and caller.state.value == stored.organisation.responsible_state:
-                shown = shown.model_copy(update={"internal": await _internal(connection, stored, caller)})
+            if caller.may_write and caller.state == stored.organisation.responsible_state:
+                shown = shown.model_copy(update={"internal": await _internal(connection, stored)})
     response.headers["ETag"] = etag(shown.version)
     return shown
 
 
-async def _internal(connection: Connection, stored: organisations.Stored, caller: Caller) -> Internal:
-    caller.require_writer()
+async def _internal(connection: Connection, stored: organisations.Stored) -> Internal:
     organisation_id = stored.organisation.organisation_id
     emails = await organisations.contacts(connection, [organisation_id])
     return Internal(
@@ -217,7 +156,7 @@ async def history(
     cursor: Cursor = None,
 ) -> VersionPage:
     """Every version of an organisation that this instance keeps, newest first."""
-    before = int(_number(parts_of(cursor, 1)[0])) if cursor else None
+    before = read_cursor(cursor, int)[0] if cursor else None
     async with runtime.database.read() as connection:
         rows = await organisations.versions(connection, organisation_id, before=before, limit=limit + 1)
     if not rows and before is None:
@@ -235,13 +174,7 @@ async def history(
         )
         for row in rows[:limit]
     ]
-    return VersionPage(items=items, next_cursor=cursor_of(str(items[-1].version)) if len(rows) > limit else None)
-
-
-def _number(text: str) -> str:
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise bad_cursor()
-    return text
+    return VersionPage(items=items, next_cursor=write_cursor(items[-1].version) if len(rows) > limit else None)
 
 
 @router.get(
@@ -255,20 +188,12 @@ async def participation_history(
     cursor: Cursor = None,
 ) -> ParticipationPage:
     """The organisation's registrations for events of all states, newest first, from the events service's topic."""
-    after = _place(cursor) if cursor else None
+    after = read_cursor(cursor, datetime, UUID) if cursor else None
     async with runtime.database.read() as connection:
         rows = await participations.of_organisation(connection, organisation_id, after=after, limit=limit + 1)
     items = [ParticipationView.model_validate(dict(row)) for row in rows[:limit]]
     last = items[-1] if len(rows) > limit else None
     return ParticipationPage(
         items=items,
-        next_cursor=cursor_of(last.registered_at.isoformat(), str(last.registration_id)) if last else None,
+        next_cursor=write_cursor(last.registered_at, last.registration_id) if last else None,
     )
-
-
-def _place(cursor: str) -> tuple[datetime, UUID]:
-    instant, registration_id = parts_of(cursor, 2)
-    try:
-        return datetime.fromisoformat(instant), UUID(registration_id)
-    except ValueError:
-        raise bad_cursor() from None

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Header, Response
+from fastapi import Response
 from norda_common.contracts.registry import Address, Organisation
-from norda_common.errors import FieldError, InvalidInput, Text
+from norda_common.errors import FieldError
+from norda_common.requests import etag
 from pydantic import BaseModel, Field
 
 from ..rules.profile import current_clusters, current_entry
@@ -157,45 +154,3 @@ def summary(organisation: Organisation, version: int) -> OrganisationSummary:
         competences=organisation.competences,
         clusters=tuple(current_clusters(organisation.memberships)),
     )
-
-
-def etag(version: int) -> str:
-    """The version as an entity tag (RFC 9110)."""
-    return f'"{version}"'
-
-
-def expected_version(
-    if_match: Annotated[str | None, Header(description='The ETag of the version you changed, e.g. `"3"`')] = None,
-) -> int | None:
-    """The version the caller changed; None when it does not say. Raises InvalidInput."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise _refused("If-Match", 'ist kein ETag einer Version (z. B. "3")', 'is no ETag of a version (e.g. "3")')
-    return int(text)
-
-
-def cursor_of(*parts: str) -> str:
-    """A place in a list, opaque to callers."""
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
-
-
-def parts_of(cursor: str, count: int) -> list[str]:
-    """The parts of a cursor. Raises InvalidInput for what is none."""
-    try:
-        parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
-        parts = None
-    if not isinstance(parts, list) or len(parts) != count or not all(isinstance(part, str) for part in parts):
-        raise bad_cursor()
-    return parts
-
-
-def bad_cursor() -> InvalidInput:
-    """What is said of a cursor nobody gave out."""
-    return _refused("cursor", "ist kein Cursor dieser Liste", "is no cursor of this list")
-
-
-def _refused(name: str, de: str, en: str) -> InvalidInput:
-    return InvalidInput.of([FieldError(field=name, code="invalid", text=Text(de, en))])

@@ -12,9 +12,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
+from norda_common.addresses import checked_address
 from norda_common.contracts.registry import FormerName
 from norda_common.errors import FieldError
-from norda_common.states import State
+from norda_common.messages import text_of
+from norda_common.states import FEDERAL_STATES, State
+from pydantic_core import PydanticCustomError
 
 from .csv_reading import missing_columns
 from .fields import EnteredRegisterEntry, address
@@ -23,8 +26,9 @@ from .places import federal_state
 from .size_class import Figures, SizeClass
 
 LONGEST_NAME = 500
+MOST_CODES = 50
+MOST_CLUSTERS = 20
 _IGNORED = frozenset({"is_example", "wz2025_title", "case", "notes", "source"})
-_EMAIL = re.compile(r"[^@\s<>,;:\"()]+@[^@\s<>,;:\"()]+\.[^@\s<>,;:\"().]+")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 
@@ -81,7 +85,7 @@ class Companies:
     def read(self, row: int, cells: Mapping[str, str]) -> Draft:
         """What the row says."""
         findings = Findings(row=row)
-        draft = Draft(row=row, states=_states(cells.get("state", ""), "state", findings), findings=findings)
+        draft = Draft(row=row, states=_states(cells, "state", findings), findings=findings)
         given = draft.given
         given["kind"] = "company"
         _name(cells.get("legal_name"), "legal_name", draft)
@@ -94,7 +98,7 @@ class Companies:
         _classes(cells, draft)
         draft.figures = _figures(cells, findings)
         draft.email = _email(cells.get("email"), findings)
-        draft.clusters = tuple(code.upper() for code in cells.get("clusters", "").split())
+        draft.clusters = tuple(code.upper() for code in _several(cells, "clusters", MOST_CLUSTERS, findings))
         draft.clusters_since = _date(cells.get("clusters_since"), "clusters_since", findings)
         return draft
 
@@ -110,7 +114,7 @@ class Bodies:
     def read(self, row: int, cells: Mapping[str, str]) -> Draft:
         """What the row says; `X (bis 2024: Y)` is X, formerly Y."""
         findings = Findings(row=row)
-        draft = Draft(row=row, states=_states(cells.get("states", ""), "states", findings), findings=findings)
+        draft = Draft(row=row, states=_states(cells, "states", findings), findings=findings)
         name = cells.get("name", "")
         if former := self._FORMER.fullmatch(name):
             name = former["name"]
@@ -137,13 +141,22 @@ def format_of(columns: Sequence[str]) -> tuple[Format, list[FieldError]]:
     return chosen, missing_columns(columns, required=chosen.required, known=chosen.known)
 
 
-def _states(text: str, column: str, findings: Findings) -> tuple[str, ...]:
-    found = tuple(
-        code for code in (findings.checked(column, part, federal_state) for part in text.split()) if code is not None
+def _several(cells: Mapping[str, str], column: str, most: int, findings: Findings) -> list[str]:
+    """A cell's words; none, and a fault, when there are more than an organisation can have."""
+    words = cells.get(column, "").split()
+    if len(words) <= most:
+        return words
+    findings.refuse(
+        column, "too_long", f"hat zu viele Einträge (höchstens {most})", f"has too many entries (at most {most})"
     )
-    if not text:
+    return []
+
+
+def _states(cells: Mapping[str, str], column: str, findings: Findings) -> tuple[str, ...]:
+    if not cells.get(column):
         findings.refuse(column, "missing", "fehlt", "is missing")
-    return found
+    words = _several(cells, column, len(FEDERAL_STATES), findings)
+    return tuple(code for code in (findings.checked(column, word, federal_state) for word in words) if code is not None)
 
 
 def _name(text: str | None, column: str, draft: Draft) -> None:
@@ -215,12 +228,12 @@ def _classes(cells: Mapping[str, str], draft: Draft) -> None:
     activities = [
         (edition, code)
         for edition, column in (("WZ2025", "wz2025"), ("WZ2008", "wz2008"))
-        for code in cells.get(column, "").split()
+        for code in _several(cells, column, MOST_CODES, draft.findings)
     ]
     if activities:
         draft.given["activities"] = activities
-    if cells.get("competences"):
-        draft.given["competences"] = cells["competences"].split()
+    if codes := _several(cells, "competences", MOST_CODES, draft.findings):
+        draft.given["competences"] = codes
     if size := cells.get("size_class"):
         if size in {known.value for known in SizeClass}:
             draft.given["size_class"] = size
@@ -284,7 +297,9 @@ def _date(text: str | None, column: str, findings: Findings) -> date | None:
 def _email(text: str | None, findings: Findings) -> str | None:
     if not text:
         return None
-    if len(text) > 254 or not _EMAIL.fullmatch(text):
-        findings.refuse("email", "email", "ist keine E-Mail-Adresse", "is no e-mail address")
+    try:
+        return checked_address(text)
+    except PydanticCustomError as fault:
+        said = text_of({"type": fault.type, "ctx": fault.context})
+        findings.refuse("email", fault.type, said.de, said.en)
         return None
-    return text

@@ -1,7 +1,8 @@
 """Reading CSV as offices send it: UTF-8 or Windows-1252; commas, semicolons or tabs; quoted line breaks.
 
-Rows are numbered as a spreadsheet shows them (header = 1), also where cells hold line breaks. Memory stays bounded by
-the longest row. What cannot be read is refused with row and field, never guessed.
+Rows are numbered as a spreadsheet shows them (header = 1), also where cells hold line breaks. What cannot be read is
+refused with row and field, never guessed. Memory and time stay bounded whatever the file holds: a row's length is
+checked before it is split into cells, and faults are gathered up to a number.
 """
 
 from __future__ import annotations
@@ -13,68 +14,104 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from norda_common.errors import FieldError, InvalidInput, Text
 
 MOST_ROWS = 200_000
+MOST_ROWS_WITH_EMPTY_ONES = 1_048_576
+"""As many as a spreadsheet has, since some save the empty rows below the table too."""
+MOST_COLUMNS = 200
 LONGEST_CELL = 2_000
+LONGEST_ROW = 100_000
+"""Characters, separators and quotation marks included."""
+MOST_FAULTS = 100
 _CHUNK = 1 << 16
 
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-_BREAKS = re.compile(r"\s*[\r\n\t]+\s*")
+_BREAKS = re.compile(r"[\r\n\t]+")
 _MULTIBYTE = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _WINDOWS = re.compile("[^\x00-\x7fäöüÄÖÜßéèêàâçñóòôáíúåøæ°§µ²³´·«»€„“”‚‘’–—…®™\xa0]")
 """What is not to be expected in a German text of Windows-1252; a broken UTF-8 file shows it."""
 
 
-@dataclass(slots=True)
-class Table:
-    """A CSV file opened for reading; `errors` gathers rows that have too few or too many cells."""
+class _Rows:
+    """A file's rows as cells, counted from 1."""
 
-    columns: tuple[str, ...]
-    encoding: str
-    delimiter: str
-    _reader: Iterator[list[str]]
-    errors: list[FieldError] = field(default_factory=list)
-    rows_read: int = 0
-    _row: int = 1
+    def __init__(self, text: TextIO, *, delimiter: str) -> None:
+        self.number = 0
+        self._text = text
+        self._left = 0
+        self._reader = csv.reader(self._lines(), delimiter=delimiter, strict=True)
 
-    def batch(self, size: int) -> list[tuple[int, dict[str, str]]]:
-        """The next rows that can be read, as (number, cells by column); empty at the end. Empty rows are passed over.
-
-        Raises InvalidInput for what makes the rest unreadable, e.g. a quote that never ends.
-        """
-        found: list[tuple[int, dict[str, str]]] = []
-        while len(found) < size:
-            cells = self._next()
-            if cells is None:
-                break
-            if any(cells):
-                self._take(cells, found)
-        return found
-
-    def _next(self) -> list[str] | None:
-        self._row += 1
+    def next(self) -> list[str] | None:
+        """The next row; None at the end. Raises InvalidInput when it is unreadable or too long."""
+        self.number += 1
+        self._left = LONGEST_ROW
         try:
             return next(self._reader, None)
         except csv.Error as error:
             raise _refused(
-                self._row,
+                self.number,
                 "row",
                 "csv",
                 "ist nicht lesbar; oft fehlt ein schließendes Anführungszeichen",
                 "cannot be read; often a closing quotation mark is missing",
             ) from error
 
+    def _lines(self) -> Iterator[str]:
+        """Lines as the reader asks for them: several for a row with line breaks, together not above the bound."""
+        while line := self._text.readline(self._left + 1):
+            self._left -= len(line)
+            if self._left < 0:
+                raise _refused(
+                    self.number,
+                    "row",
+                    "row_too_long",
+                    f"ist länger als {LONGEST_ROW} Zeichen; oft fehlt ein schließendes Anführungszeichen",
+                    f"is longer than {LONGEST_ROW} characters; often a closing quotation mark is missing",
+                )
+            yield line
+
+
+@dataclass(slots=True)
+class Table:
+    """A CSV file opened for reading; `errors` gathers what makes single rows unreadable, e.g. too few cells."""
+
+    columns: tuple[str, ...]
+    encoding: str
+    delimiter: str
+    _rows: _Rows
+    errors: list[FieldError] = field(default_factory=list)
+    rows_read: int = 0
+
+    def batch(self, size: int) -> list[tuple[int, dict[str, str]]]:
+        """The next rows that can be read, as (number, cells by column); empty at the end. Empty rows are passed over.
+
+        Also ends at MOST_FAULTS faults. Raises InvalidInput for what makes the rest unreadable, e.g. a quote that never
+        ends.
+        """
+        found: list[tuple[int, dict[str, str]]] = []
+        while len(found) < size and len(self.errors) < MOST_FAULTS:
+            cells = self._rows.next()
+            if cells is None:
+                break
+            if self._rows.number > MOST_ROWS_WITH_EMPTY_ONES:
+                raise _too_many_rows(self._row, MOST_ROWS_WITH_EMPTY_ONES)
+            if any(cells):
+                self._take(cells, found)
+        return found
+
+    @property
+    def _row(self) -> int:
+        return self._rows.number
+
     def _take(self, cells: list[str], found: list[tuple[int, dict[str, str]]]) -> None:
         self.rows_read += 1
         if self.rows_read > MOST_ROWS:
-            raise _refused(
-                self._row, "row", "too_many_rows", f"mehr als {MOST_ROWS} Zeilen", f"more than {MOST_ROWS} rows"
-            )
+            raise _too_many_rows(self._row, MOST_ROWS)
         if len(cells) != len(self.columns):
             self.errors.append(_wrong_width(self._row, len(cells), len(self.columns)))
             return
@@ -104,7 +141,8 @@ def clean(cell: str) -> str:
     """A cell's text in NFC, trimmed; line breaks in it become blanks."""
     if cell.isascii() and cell.isprintable():
         return cell.strip()
-    return unicodedata.normalize("NFC", _BREAKS.sub(" ", cell)).strip()
+    parts = filter(None, map(str.strip, _BREAKS.split(cell)))
+    return unicodedata.normalize("NFC", " ".join(parts))
 
 
 def open_table(file: BinaryIO) -> Table:
@@ -118,23 +156,26 @@ def open_table(file: BinaryIO) -> Table:
         raise _refused(1, "header", "empty", "ist leer: es fehlt die Kopfzeile", "is empty: the header is missing")
     delimiter = max(";,\t", key=first.count)
     text.seek(0)
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-    try:
-        header = tuple(clean(cell).casefold() for cell in next(reader))
-    except csv.Error as error:
-        raise _refused(1, "header", "csv", "ist nicht lesbar", "cannot be read") from error
-    return Table(_checked_header(header), encoding, delimiter, reader)
+    rows = _Rows(text, delimiter=delimiter)
+    header = rows.next() or []
+    if len(header) > MOST_COLUMNS:
+        raise _refused(
+            1, "header", "too_many_columns", f"hat mehr als {MOST_COLUMNS} Spalten", f"has over {MOST_COLUMNS} columns"
+        )
+    return Table(_checked_header(tuple(clean(cell).casefold() for cell in header)), encoding, delimiter, rows)
 
 
 def _checked_header(header: tuple[str, ...]) -> tuple[str, ...]:
     errors: list[FieldError] = []
+    seen: set[str] = set()
     for place, name in enumerate(header):
         if not name or _FORBIDDEN.search(name) or len(name) > 100:
             text = Text(f"Spalte {place + 1} hat keinen lesbaren Namen", f"column {place + 1} has no readable name")
             errors.append(FieldError(field="header", code="header_name", text=text, row=1))
-        elif name in header[:place]:
+        elif name in seen:
             text = Text("kommt in der Kopfzeile mehrmals vor", "stands in the header more than once")
             errors.append(FieldError(field=name, code="duplicate_column", text=text, row=1))
+        seen.add(name)
     if errors:
         raise InvalidInput.of(errors)
     return header
@@ -198,6 +239,10 @@ def missing_columns(columns: Sequence[str], *, required: Sequence[str], known: f
 def _wrong_width(row: int, found: int, expected: int) -> FieldError:
     text = Text(f"hat {found} Zellen, die Kopfzeile hat {expected}", f"has {found} cells, the header has {expected}")
     return FieldError(field="row", code="cell_count", text=text, row=row)
+
+
+def _too_many_rows(row: int, most: int) -> InvalidInput:
+    return _refused(row, "row", "too_many_rows", f"mehr als {most} Zeilen", f"more than {most} rows")
 
 
 def _refused(row: int, name: str, code: str, de: str, en: str) -> InvalidInput:

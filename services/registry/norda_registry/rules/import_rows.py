@@ -25,6 +25,7 @@ _COLUMNS = {
     "register_entry.number": "register_number", "register_entry.suffix": "register_suffix",
     "register_entry": "register_number", "seat.place": "place", "seat.postal_code": "plz", "seat.state": "state",
     "seat.ags": "ags5", "seat.nuts": "nuts3", "own_id": "id",
+    "cluster_code": "id",
 }  # fmt: skip
 
 

@@ -61,7 +61,12 @@ def _numbers(organisation: Organisation) -> Iterator[tuple[str, str, bool]]:
             yield "euid", entry.euid, holds and not entry.former_court
         yield "register", register_key(entry), holds
         yield "number", f"{entry.type}{entry.number}{entry.suffix}", False
-    for kind, value in (("vat", organisation.vat_id), ("widnr", organisation.widnr), ("lei", organisation.lei)):
+    for kind, value in (
+        ("vat", organisation.vat_id),
+        ("widnr", organisation.widnr),
+        ("lei", organisation.lei),
+        ("cluster", organisation.cluster_code),
+    ):
         if value:
             yield kind, value, True
     if organisation.own_id:

@@ -179,8 +179,8 @@ async def contacts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, st
     return {row["organisation_id"]: row["email"] for row in rows}
 
 
-async def versions(connection: Connection, organisation_id: UUID, *, before: int | None, limit: int) -> list[Record]:
-    """Versions of an own organisation, newest first."""
+async def versions(connection: Connection, organisation_id: UUID, *, before: object, limit: int) -> list[Record]:
+    """Versions of an own organisation, newest first; `before` is a version, or None for all."""
     return await connection.fetch(
         """select version, change, changed_at, changed_by, data from organisation_version
             where organisation_id = $1 and ($2::bigint is null or version < $2) order by version desc limit $3""",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from asyncpg import Record
@@ -40,15 +39,20 @@ async def upsert(connection: Connection, published: Sequence[tuple[int, Registra
     )
 
 
-async def remove(connection: Connection, ids: Sequence[UUID]) -> None:
-    """Forget erased registrations."""
-    await connection.execute("delete from participation where registration_id = any($1)", list(ids))
+async def remove(connection: Connection, gone: Sequence[tuple[int, UUID]]) -> None:
+    """Take out registrations that were erased, or have no organisation any more; newer ones stay. Idempotent."""
+    await connection.execute(
+        """delete from participation using unnest($1::bigint[], $2::uuid[]) as row(sequence, registration_id)
+            where participation.registration_id = row.registration_id and participation.sequence <= row.sequence""",
+        [sequence for sequence, _ in gone],
+        [registration_id for _, registration_id in gone],
+    )
 
 
 async def of_organisation(
-    connection: Connection, organisation_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int
+    connection: Connection, organisation_id: UUID, *, after: tuple[object, ...] | None, limit: int
 ) -> list[Record]:
-    """Participations of one organisation, newest registration first."""
+    """Participations of one organisation, newest registration first, after that (registered_at, registration_id)."""
     before, before_id = after or (None, None)
     return await connection.fetch(
         """select registration_id, event_id, responsible_state, participant_state, status, registered_at, changed_at

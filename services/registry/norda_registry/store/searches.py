@@ -34,7 +34,7 @@ class Entry:
     sequence: int
 
 
-def list_statement(filters: Filters, *, after: tuple[str, UUID] | None, limit: int) -> tuple[str, list[object]]:
+def list_statement(filters: Filters, *, after: tuple[object, ...] | None, limit: int) -> tuple[str, list[object]]:
     """The statement and its parameters; only the filters that are set stand in it, so that the planner sees them."""
     conditions: list[str] = []
     parameters: list[object] = []
@@ -69,9 +69,9 @@ def list_statement(filters: Filters, *, after: tuple[str, UUID] | None, limit: i
 
 
 async def listed(
-    connection: Connection, filters: Filters, *, after: tuple[str, UUID] | None, limit: int
+    connection: Connection, filters: Filters, *, after: tuple[object, ...] | None, limit: int
 ) -> list[Record]:
-    """Up to `limit` rows after the cursor: sort_name, organisation_id, sequence, data."""
+    """Up to `limit` rows after that (sort_name, organisation_id): sort_name, organisation_id, sequence, data."""
     statement, parameters = list_statement(filters, after=after, limit=limit)
     return await connection.fetch(statement, *parameters)
 

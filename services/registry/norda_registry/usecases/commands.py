@@ -5,13 +5,13 @@ Form only; what the values mean is checked by the rules, so that an import says 
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
+from norda_common.addresses import EmailAddress
 from norda_common.contracts.registry import Address
 from norda_common.input import Command, clean_line
 from norda_common.states import State
@@ -20,17 +20,6 @@ from pydantic_core import PydanticCustomError
 
 from ..rules.fields import EnteredRegisterEntry, address
 from ..rules.size_class import SizeClass
-
-_EMAIL = re.compile(r"[^@\s<>,;:\"()]+@[^@\s<>,;:\"()]+\.[^@\s<>,;:\"().]+")
-
-
-def clean_email(value: str) -> str:
-    """An address fit for mail, as entered. Raises without repeating it."""
-    if not _EMAIL.fullmatch(value) or len(value) > 254:
-        raise PydanticCustomError(
-            "email", "is no e-mail address", {"de": "ist keine E-Mail-Adresse", "en": "is no e-mail address"}
-        )
-    return value
 
 
 def required_line(value: str) -> str:
@@ -57,7 +46,6 @@ Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(requir
 Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(required_line)]
 Short = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(required_line)]
 Addition = Annotated[str, Field(max_length=200), AfterValidator(clean_line)]
-Email = Annotated[str, Field(max_length=254), AfterValidator(clean_line), AfterValidator(clean_email)]
 ClusterCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{1,15}$")]
 Money = Annotated[Decimal, Field(ge=0, lt=Decimal(10) ** 13, decimal_places=2)]
 Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -117,7 +105,7 @@ class _Identity(Command):
     employees: Headcount | None = None
     turnover_eur: Money | None = None
     balance_eur: Money | None = None
-    contact_email: Email | None = None
+    contact_email: EmailAddress | None = None
 
     def given(self) -> dict[str, Any]:
         """The public fields that were entered, as the rules take them."""

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any, BinaryIO
 from uuid import UUID
 
+import asyncpg
 from norda_common import outbox
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Membership
@@ -22,7 +23,7 @@ from norda_common.identifiers import new_id
 from norda_common.states import State
 
 from ..rules.csv_formats import Draft, Format, format_of
-from ..rules.csv_reading import Table, open_table
+from ..rules.csv_reading import MOST_FAULTS, Table, open_table
 from ..rules.fields import normalised
 from ..rules.findings import Findings
 from ..rules.import_rows import Current, Planned, by_column, held_numbers, natural_keys, plan
@@ -32,10 +33,9 @@ from ..store import matches, organisations
 from ..store.matches import Match
 from ..store.organisations import Change, Stored
 from .organisations import local_day, unknown_cluster
-from .recording import FIELDS, event_of, require_served, taken_error
+from .recording import FIELDS, event_of, raced_error, taken_error, taken_number
 
 BATCH_ROWS = 1_000
-MOST_ERRORS = 100
 MOST_WARNINGS = 500
 MOST_CREATED = 1_000
 
@@ -95,8 +95,7 @@ async def import_organisations(
     Raises InvalidInput naming rows and columns (nothing is stored then), Forbidden, Conflict (state not served, another
     import of the state is running). Idempotent.
     """
-    state = caller.require_own_state()
-    require_served(state, served)
+    state = caller.require_served(served)
     table = await asyncio.to_thread(open_table, file)
     kind, faults = format_of(table.columns)
     if faults:
@@ -113,11 +112,11 @@ async def import_organisations(
     # Reading and checking are computing: in a thread, so that the process goes on answering meanwhile.
     while drafts := await asyncio.to_thread(_read_batch, table, kind, running):
         await _import_batch(running, drafts)
-        if len(running.errors) >= MOST_ERRORS:
+        if len(running.errors) >= MOST_FAULTS:
             break
     running.errors.extend(table.errors)
     if running.errors:
-        raise InvalidInput.of(sorted(running.errors, key=lambda error: error.row or 0)[:MOST_ERRORS])
+        raise InvalidInput.of(sorted(running.errors, key=lambda error: error.row or 0)[:MOST_FAULTS])
     report.rows = table.rows_read
     return report
 
@@ -330,13 +329,26 @@ async def _write(running: _Import, plans: Sequence[_Row], stored: dict[UUID, Sto
         if before is None or planned.public_change or planned.figures != before.figures:
             changes.append(_change(running, planned, before))
     if changes:
-        await organisations.store(running.connection, changes)
+        try:
+            await organisations.store(running.connection, changes)
+        except asyncpg.UniqueViolationError as error:
+            raise _raced(taken_number(error), plans) from error
         await outbox.append(
             running.connection,
             *(event_of(change.stored, change=change.change, state=running.state) for change in changes),
         )
     if emails:
         await organisations.set_contacts(running.connection, emails)
+
+
+def _raced(number: tuple[str, str], plans: Sequence[_Row]) -> InvalidInput:
+    """The refusal of the row whose number somebody took since it was looked up."""
+    rows = (
+        row.draft.row
+        for row in plans
+        if row.planned and any((item.kind, item.value) == number for item in held_numbers(row.planned.organisation))
+    )
+    return InvalidInput.of([by_column(raced_error(number, row=next(rows, None)))])
 
 
 def _change(running: _Import, planned: Planned, before: Stored | None) -> Change:

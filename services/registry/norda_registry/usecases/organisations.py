@@ -21,7 +21,7 @@ from ..rules.profile import ACTIVE, DEACTIVATED, check_whole
 from ..rules.size_class import Figures, SizeClass, size_class
 from ..store import matches, organisations
 from .commands import ChangeOrganisation, Deactivate, RegisterOrganisation
-from .recording import Outcome, lock_own, record, require_served
+from .recording import Outcome, lock_own, record
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -45,7 +45,7 @@ async def register_organisation(
     """
     state = command.responsible_state or caller.require_own_state()
     caller.require_state(state)
-    require_served(state, served)
+    caller.require_served(served)
     findings = Findings()
     figures = _figures(command, Figures())
     fields = normalised(command.given(), findings)

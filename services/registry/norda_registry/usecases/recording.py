@@ -9,7 +9,6 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NoReturn
 from uuid import UUID
 
 import asyncpg
@@ -26,7 +25,10 @@ from ..rules.size_class import Figures
 from ..store import matches, organisations, searches
 from ..store.organisations import Change, Stored
 
-FIELDS = {"euid": "euid", "register": "register_entry", "vat": "vat_id", "widnr": "widnr", "lei": "lei"}
+FIELDS = {
+    "euid": "euid", "register": "register_entry", "vat": "vat_id", "widnr": "widnr", "lei": "lei",
+    "cluster": "cluster_code",
+}  # fmt: skip
 """The field in which a number of this kind is entered."""
 
 
@@ -37,16 +39,6 @@ class Outcome:
     stored: Stored
     changed: bool = True
     warnings: Sequence[FieldError] = field(default_factory=tuple)
-
-
-def require_served(state: State, served: Collection[State]) -> None:
-    """Raises Conflict when this instance does not write for the state."""
-    if state not in served:
-        raise Conflict(
-            f"Diese Instanz schreibt nicht für {state.label}; wenden Sie sich an dessen Registry.",
-            f"This instance does not write for {state.label}; use that state's registry.",
-            code="state_not_served",
-        )
 
 
 async def lock_own(
@@ -66,7 +58,7 @@ async def lock_own(
     if state is None:
         raise NotFound("Diese Organisation gibt es nicht.", "There is no such organisation.")
     caller.require_state(State(state))
-    require_served(State(state), served)
+    caller.require_served(served)
     if stored is None:
         raise Conflict(
             "Diese Organisation wird in einer anderen Instanz geführt.",
@@ -106,7 +98,10 @@ async def record(
             [Change(stored=stored, change=change, changed_by=caller.subject, changed_at=now, created=before is None)],
         )
     except asyncpg.UniqueViolationError as error:
-        _raise_taken(error)
+        found = raced_error(taken_number(error))
+        raise Conflict(
+            f"{found.field}: {found.text.de}", f"{found.field}: {found.text.en}", code=found.code, errors=[found]
+        ) from error
     state = State(organisation.responsible_state)
     states = [state] if old_state is None or old_state is state else [old_state, state]
     await outbox.append(connection, *(event_of(stored, change=change, state=each) for each in states))
@@ -158,17 +153,19 @@ def taken_error(match: matches.Match, *, row: int | None = None) -> FieldError:
     )
 
 
-def _raise_taken(error: asyncpg.UniqueViolationError) -> NoReturn:
-    """Translate a race that the look-up before could not see."""
-    if error.constraint_name == "organisation_cluster_code":
-        name, de, en = "cluster_code", "gehört schon zu einem anderen Cluster", "already belongs to another cluster"
-    else:
-        kind = re.search(r"=\((\w+),", str(getattr(error, "detail", "")))
-        name = FIELDS.get(kind[1], "identifier") if kind else "identifier"
-        de, en = "gehört schon zu einer anderen Organisation", "already belongs to another organisation"
-    raise Conflict(
-        f"{name}: {de}",
-        f"{name}: {en}",
+def taken_number(error: asyncpg.UniqueViolationError) -> tuple[str, str]:
+    """The (kind, value) that somebody else took since it was looked up; the database names it in any language."""
+    found = re.search(r"=\((\w+), (.*)\)", str(error.detail or ""))
+    if error.constraint_name != "identifier_held_once" or found is None:
+        raise error
+    return found[1], found[2]
+
+
+def raced_error(number: tuple[str, str], *, row: int | None = None) -> FieldError:
+    """What is said when somebody else takes a number at the same moment."""
+    return FieldError(
+        field=FIELDS[number[0]],
         code="identifier_taken",
-        errors=[FieldError(field=name, code="identifier_taken", text=Text(de, en))],
-    ) from error
+        text=Text("gehört schon zu einer anderen Organisation", "already belongs to another organisation"),
+        row=row,
+    )
