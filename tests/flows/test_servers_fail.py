@@ -22,12 +22,12 @@ from support.waiting import eventually
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Servers of this module's own, which may be killed; PostgreSQL keeps what it committed."""
+    """Servers of this module's own, which may be killed (the machine stays, so nothing needs to be forced to disk)."""
     made = Stack(
         Home(tmp_path_factory.mktemp("stack")),
         StackSettings(ports=free_ports()),
         only=("postgres", "kafka"),
-        durable=True,
+        durable=False,
     )
     try:
         made.fetch(progress=lambda *_: None)
