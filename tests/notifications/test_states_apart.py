@@ -1,4 +1,4 @@
-"""What one state says of a person is neither shown to another state nor overwritten by it; a mail keeps to its reason."""
+"""What one state says of a person is not shown to another state, nor overwritten by it; a mail keeps to its reason."""
 
 from __future__ import annotations
 

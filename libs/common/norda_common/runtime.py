@@ -136,6 +136,8 @@ class Runtime:
                 log.exception("part failed and is started again", part=name)
             finally:
                 running.cancel()
+                # What is in flight, a mail half sent, may finish: `stop` bounds how long.
+                await asyncio.wait([running])
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, 10.0)
 
