@@ -25,7 +25,6 @@ async def lookup(
     identifier: Annotated[
         QueryText,
         Query(
-            min_length=2,
             description="EUID, register number with court, USt-IdNr, W-IdNr, LEI or own id, in any notation",
             examples=["DEH1101.HRB990005HB", "Amtsgericht Hamburg HRB 990008", "DE 999 000 017"],
         ),
