@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +22,25 @@ def mapped(home: Home, cache: Path) -> bool:
     return str(cache) in {region.path for region in process.memory_maps()}
 
 
+def _kill_while_it_writes(home: Home) -> None:
+    process = processes.running(home, "kafka")
+    assert process is not None
+    process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + 60
+    while not list((home.data / "aot").glob("*.aot")):
+        assert process.is_running()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    processes.kill_session(process)
+
+
 @pytest.fixture
 def kafka(home: Home, make_stack: MakeStack) -> tuple[Stack, Path]:
-    """A broker that ran once, and the cache it wrote when it was stopped."""
+    """A broker that was killed while it wrote its cache, as by a slow `down`, then ran and was stopped in peace."""
     stack = make_stack("kafka")
     stack.fetch()
+    stack.up()
+    _kill_while_it_writes(home)
     stack.up()
     stack.down()
     (cache,) = (home.data / "aot").glob("kafka-*.aot")

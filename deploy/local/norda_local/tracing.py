@@ -45,7 +45,7 @@ def zipkin_part(home: Home, *, port: int, artifact: Artifact, cache: Path, ahead
         link=f"http://127.0.0.1:{port}/zipkin/",
         prepare=lambda: (home.path / "tmp").mkdir(exist_ok=True),
         # It has nothing to save but its cache, once, and waits four seconds for requests that may still come.
-        stop_seconds=aot.DUMP_SECONDS if ahead and not aot.cache_file(home, "zipkin", java).exists() else 1,
+        stop_seconds=aot.DUMP_SECONDS if ahead and not aot.ready(aot.cache_file(home, "zipkin", java)) else 1,
     )
 
 
