@@ -248,14 +248,15 @@ class Installation:
         """All records of the topic so far, or those of one key, in partition order; waits until there are `minimum`."""
         name = topic.name(state, prefix=self.prefix)
 
-        async def enough() -> list[Received]:
+        async def enough() -> tuple[list[Received]]:
             records = await self.read_raw(name, minimum=0 if key else minimum, within=within)
             read = [decode(topic, key=record.key, value=record.value, headers=record.headers) for record in records]
             mine = [record for record in read if key is None or str(record.key) == key]
             assert len(mine) >= minimum, f"{name}: {len(mine)} records of {key or 'all keys'}, expected {minimum}"
-            return mine
+            return (mine,)
 
-        return await eventually(enough, within=within)
+        (found,) = await eventually(enough, within=within)
+        return found
 
     async def read_raw(self, name: str, *, minimum: int = 1, within: float = 15.0) -> list[Any]:
         """Raw records of a topic, from the beginning to its present end (and at least `minimum`)."""

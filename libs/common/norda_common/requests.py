@@ -62,13 +62,14 @@ def read_cursor(cursor: str, *kinds: type) -> tuple[str | int | UUID | datetime,
         if not isinstance(parts, list) or len(parts) != len(kinds):
             raise ValueError("another list's cursor")
         return tuple(_part(part, kind) for part, kind in zip(parts, kinds, strict=True))
-    except (binascii.Error, ValueError, OverflowError) as error:
+    except (binascii.Error, ValueError, OverflowError, RecursionError) as error:
         raise refused("cursor", "ist kein Zeiger dieser Liste", "is no cursor of this list") from error
 
 
 def _part(text: object, kind: type) -> str | int | UUID | datetime:
     if not isinstance(text, str) or "\x00" in text:
         raise ValueError("not text")
+    text.encode()  # A lone surrogate is a ValueError here rather than the database's.
     if kind is str:
         return text
     if kind is UUID:
