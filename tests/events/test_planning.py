@@ -18,7 +18,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"starts": "2027-03-28T02:30", "ends": "2027-03-28T05:00"}, "starts", "time_does_not_exist"),
     ({"starts": "2027-10-31T02:30", "ends": "2027-10-31T05:00"}, "starts", "ambiguous_time"),
     ({"starts": "2027-02-30T10:00"}, "starts", "impossible_date"),
-    ({"starts": "2300-02-10T10:00", "ends": "2300-02-10T16:00"}, "starts", "year_out_of_range"),
+    ({"starts": "2300-02-10T10:00"}, "starts", "year_out_of_range"),
     ({"starts": "2027-02-10T16:00", "ends": "2027-02-10T16:00"}, "ends", "ends_before_start"),
     ({"starts": "2021-02-10T10:00", "ends": "2021-02-10T16:00"}, "starts", "in_the_past"),
     ({"ends": "2029-02-10T16:00"}, "ends", "too_long_event"),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Response
 from norda_common.database import Connection
+from norda_common.requests import Cursor, ExpectedVersion, Limit, QueryText, etag, write_cursor
 from norda_common.states import State
 from norda_common.web import RuntimeDep
 
@@ -18,17 +19,7 @@ from ..usecases.changing import change_event
 from ..usecases.commands import ChangeEvent, DraftEvent
 from ..usecases.drafting import discard_draft, draft_event
 from ..usecases.loading import visible_event
-from .edge import (
-    REFUSALS,
-    CursorQuery,
-    LimitQuery,
-    NowDep,
-    OfficeDep,
-    VersionDep,
-    etag,
-    read_event_cursor,
-    write_cursor,
-)
+from .edge import REFUSALS, Day, NowDep, OfficeDep, event_place
 from .views import EventPage, EventView, event_view
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"], responses=REFUSALS)
@@ -54,14 +45,14 @@ async def list_events(
     office: OfficeDep,
     state: Annotated[State | None, Query(description="Leads or hosts")] = None,
     status: EventStatus | None = None,
-    competence: Annotated[str | None, Query(max_length=20, description="`BAT` finds `BAT-02` too")] = None,
-    cluster: Annotated[str | None, Query(max_length=20)] = None,
-    from_: Annotated[date | None, Query(alias="from", description="First day (Europe/Berlin)")] = None,
-    to: Annotated[date | None, Query(description="Last day (Europe/Berlin)")] = None,
-    q: Annotated[str | None, Query(max_length=200, description="Words of title, text, venue or own id")] = None,
-    own_id: Annotated[str | None, Query(max_length=64)] = None,
-    limit: LimitQuery = 50,
-    cursor: CursorQuery = None,
+    competence: Annotated[QueryText | None, Query(description="`BAT` finds `BAT-02` too")] = None,
+    cluster: QueryText | None = None,
+    from_: Annotated[Day | None, Query(alias="from", description="First day (Europe/Berlin)")] = None,
+    to: Annotated[Day | None, Query(description="Last day (Europe/Berlin)")] = None,
+    q: Annotated[QueryText | None, Query(description="Words of title, text, venue or own id")] = None,
+    own_id: QueryText | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> EventPage:
     """Events in order of their start. Drafts are listed for their lead and hosting states only."""
     wanted = events.EventFilter(
@@ -71,12 +62,12 @@ async def list_events(
         competence=competence,
         cluster=cluster,
         ends_after=_start_of(from_) if from_ else None,
-        starts_before=_start_of(to + timedelta(days=1)) if to and to < date.max else None,
+        starts_before=_start_of(to + timedelta(days=1)) if to else None,
         words=q,
         own_id=own_id,
     )
     async with runtime.database.read() as connection:
-        found = await events.page(connection, wanted, after=read_event_cursor(cursor), limit=limit + 1)
+        found = await events.page(connection, wanted, after=event_place(cursor), limit=limit + 1)
         shown = found[:limit]
         counts = await registrations.counts(connection, [event.id for event in shown])
     more = len(found) > limit
@@ -100,7 +91,7 @@ async def change(
     response: Response,
     runtime: RuntimeDep,
     office: OfficeDep,
-    expected_version: VersionDep,
+    expected_version: ExpectedVersion,
     now: NowDep,
 ) -> EventView:
     """Only the fields given change, by the lead's office. A published event's times are changed by rescheduling. More

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from norda_common.errors import NotFound
+from norda_common.requests import Cursor, Limit, write_cursor
 from norda_common.states import State
 from norda_common.web import CallerDep, RuntimeDep
 
 from ..store import organisations
-from .edge import REFUSALS, CursorQuery, LimitQuery, cursor_fault, read_cursor, write_cursor
+from .edge import REFUSALS, organisation_place
 from .views import OrganisationPage, OrganisationView, organisation_view
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"], responses=REFUSALS)
@@ -21,11 +22,11 @@ async def list_organisations(
     runtime: RuntimeDep,
     _: CallerDep,
     state: State | None = None,
-    limit: LimitQuery = 50,
-    cursor: CursorQuery = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> OrganisationPage:
     """All states' organisations as the registry's topics tell them, in id order."""
-    after = _after(cursor)
+    after = organisation_place(cursor)
     async with runtime.database.read() as connection:
         found = await organisations.page(connection, state=state.value if state else None, after=after, limit=limit + 1)
     shown = found[:limit]
@@ -43,12 +44,3 @@ async def get_organisation(organisation_id: UUID, runtime: RuntimeDep, _: Caller
     if organisation is None:
         raise NotFound("Diese Organisation ist hier nicht bekannt.", "This organisation is not known here.")
     return organisation_view(organisation)
-
-
-def _after(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(read_cursor(cursor, parts=1)[0])
-    except ValueError as error:
-        raise cursor_fault() from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter, Response
+from norda_common.requests import ExpectedVersion
 from norda_common.states import State
 from norda_common.web import RuntimeDep
 
@@ -12,7 +13,7 @@ from ..usecases.changing import cancel_event, publish_event, reschedule_event
 from ..usecases.commands import CancelEvent, RescheduleEvent
 from ..usecases.drafting import agree_to_host
 from ..usecases.quotas import release_quota, release_quotas
-from .edge import REFUSALS, NowDep, OfficeDep, VersionDep
+from .edge import REFUSALS, NowDep, OfficeDep
 from .events import show
 from .views import EventView
 
@@ -37,7 +38,7 @@ async def publish(
     response: Response,
     runtime: RuntimeDep,
     office: OfficeDep,
-    expected_version: VersionDep,
+    expected_version: ExpectedVersion,
     now: NowDep,
 ) -> EventView:
     """By the lead's office; no body. 409 `agreement_missing` names the states that have not agreed (`missing`)."""
@@ -53,7 +54,7 @@ async def reschedule(
     response: Response,
     runtime: RuntimeDep,
     office: OfficeDep,
-    expected_version: VersionDep,
+    expected_version: ExpectedVersion,
     now: NowDep,
 ) -> EventView:
     """By the lead's office. Every confirmed and waiting participant is told."""
@@ -71,7 +72,7 @@ async def cancel(
     response: Response,
     runtime: RuntimeDep,
     office: OfficeDep,
-    expected_version: VersionDep,
+    expected_version: ExpectedVersion,
     now: NowDep,
 ) -> EventView:
     """By the lead's office. Every confirmed and waiting participant is told once, nobody is promoted."""

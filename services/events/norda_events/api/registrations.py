@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from norda_common.requests import Cursor, Limit, write_cursor
 from norda_common.states import State
 from norda_common.web import RuntimeDep
 
@@ -19,17 +20,7 @@ from ..usecases.registering import (
     registration_of,
     withdraw_registration,
 )
-from .edge import (
-    REFUSALS,
-    CursorQuery,
-    IdempotencyDep,
-    LimitQuery,
-    NowDep,
-    OfficeDep,
-    cursor_fault,
-    read_cursor,
-    write_cursor,
-)
+from .edge import REFUSALS, IdempotencyDep, NowDep, OfficeDep, registration_place
 from .views import RegisteredView, RegistrationPage, RegistrationView, registration_view
 
 router = APIRouter(prefix="/api/v1/events/{event_id}/registrations", tags=["registrations"], responses=REFUSALS)
@@ -72,13 +63,13 @@ async def list_registrations(
     office: OfficeDep,
     status: RegistrationStatus | None = None,
     state: Annotated[State | None, Query(description="The participants' state")] = None,
-    limit: LimitQuery = 50,
-    cursor: CursorQuery = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> RegistrationPage:
     """For the offices of the lead and the hosting states, in the event's order. Persons are shown to the lead's office,
     and to the others for participants of their own state.
     """
-    after = _position(cursor)
+    after = registration_place(cursor)
     async with runtime.database.read() as connection:
         event = await visible_event(connection, event_id, office=office)
         office.require_host(event)
@@ -119,12 +110,3 @@ async def erase(event_id: UUID, registration_id: UUID, runtime: RuntimeDep, offi
     """Name and address are removed for good, and both topics get tombstones; a seat held is given up."""
     async with runtime.database.transaction() as connection:
         await erase_person(connection, event_id, registration_id, office=office, now=now)
-
-
-def _position(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    (text,) = read_cursor(cursor, parts=1)
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise cursor_fault()
-    return int(text)

@@ -7,9 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic_core import PydanticCustomError
-
 
 class RegistrationStatus(StrEnum):
     """Where a registration stands."""
@@ -57,20 +54,3 @@ class Participant:
     def __repr__(self) -> str:
         """The pseudonym alone, so that no traceback or log shows the person."""
         return f"Participant({self.person_id})"
-
-
-def clean_email(value: str) -> str:
-    """The address normalised (NFC, domain in lower case), not asking the DNS. A refusal does not repeat the address."""
-    try:
-        return validate_email(value.strip(), check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise PydanticCustomError(
-            "email",
-            "is not a valid e-mail address",
-            {"de": "ist keine gültige E-Mail-Adresse", "en": "is not a valid e-mail address"},
-        ) from error
-
-
-def email_key(email: str) -> str:
-    """What makes two addresses one person: the normalised address without regard to case."""
-    return email.casefold()

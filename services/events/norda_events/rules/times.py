@@ -13,6 +13,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from norda_common.errors import FieldError, Text
+from norda_common.requests import FIRST_YEAR, LAST_YEAR
 
 _FORM = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 
@@ -55,9 +56,8 @@ def read_time(text: str, *, zone: str, field: str) -> datetime:
         )
     try:
         written = datetime.fromisoformat(text)
-        if written.tzinfo is None:
-            return _local(written, zone=ZoneInfo(zone), field=field)
-        return _with_offset(written, zone=ZoneInfo(zone), field=field)
+        read = _local if written.tzinfo is None else _with_offset
+        instant = read(written, zone=ZoneInfo(zone), field=field)
     except (ValueError, OverflowError) as error:
         raise _refused(
             field,
@@ -65,6 +65,14 @@ def read_time(text: str, *, zone: str, field: str) -> datetime:
             "ist kein Zeitpunkt, den es gibt",
             "is not a date and time that exists",
         ) from error
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise _refused(
+            field,
+            "year_out_of_range",
+            f"liegt nicht in den Jahren {FIRST_YEAR} bis {LAST_YEAR}",
+            f"is not in the years {FIRST_YEAR} to {LAST_YEAR}",
+        )
+    return instant
 
 
 def local_text(instant: datetime, *, zone: str) -> str:

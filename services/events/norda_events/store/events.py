@@ -136,14 +136,18 @@ async def page(
     return await _events(connection, await connection.fetch(query, *values))
 
 
-async def due_quota_releases(connection: Connection, *, now: datetime, limit: int) -> list[UUID]:
-    """Published events whose quotas should be released by now and are not."""
+async def due_quota_releases(
+    connection: Connection, *, now: datetime, apart_from: Sequence[UUID] = (), limit: int
+) -> list[UUID]:
+    """Published events whose quotas should be released by now and are not, longest due first."""
     rows = await connection.fetch(
         """select e.id from event as e
            where e.status = 'published' and e.quota_release_at <= $1
+             and e.id <> all($2)
              and exists (select from quota as q where q.event_id = e.id and q.released_at is null)
-           order by e.quota_release_at limit $2""",
+           order by e.quota_release_at limit $3""",
         now,
+        apart_from,
         limit,
     )
     return [row["id"] for row in rows]
@@ -164,7 +168,10 @@ def _conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
     simple: Sequence[tuple[object, str]] = (
         (wanted.state, f"(e.responsible_state = {{0}} or {hosted})"),
         (wanted.status, "e.status = {0}"),
-        (wanted.competence, "exists (select from unnest(e.competences) as c where c = {0} or c like {0} || '-%')"),
+        (
+            wanted.competence,
+            "exists (select from unnest(e.competences) as c where c = {0} or starts_with(c, {0} || '-'))",
+        ),
         (wanted.cluster, "{0} = any(e.clusters)"),
         (wanted.starts_before, "e.starts_at < {0}"),
         (wanted.ends_after, "e.ends_at > {0}"),

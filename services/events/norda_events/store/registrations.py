@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from ..rules.seats import Waiting
 _COLUMNS = """r.id, r.event_id, r.organisation_id, r.participant_state, r.status, r.position, r.version,
        r.registered_at, r.changed_at, r.erased_at"""
 _PERSON = "p.person_id, p.name, p.email, p.language"
+_ROWS_AT_ONCE = 1_000
 _LIVE = [status.value for status in LIVE]
 
 _ADVANCE = f"""
@@ -144,7 +146,12 @@ async def advance(
     rows = await connection.fetch(
         _ADVANCE, event_id, [status.value for status in of], to.value if to else None, now, only
     )
-    return [(_registration(row), _participant(row)) for row in rows if row["name"] is not None]
+    found: list[tuple[Registration, Participant]] = []
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        found += [(_registration(r), _participant(r)) for r in rows[start : start + _ROWS_AT_ONCE] if r["name"]]
+        # A cancellation can return 10,000 rows; between the pieces other requests have their turn.
+        await asyncio.sleep(0)
+    return found
 
 
 async def erase_person(connection: Connection, registration: Registration) -> None:
@@ -223,17 +230,14 @@ async def waiting(connection: Connection, event_id: UUID, *, per_state: int) -> 
     return [Waiting(row["id"], row["participant_state"], row["position"]) for row in rows]
 
 
-async def person_of(connection: Connection, email_key: str) -> UUID | None:
-    """The pseudonym of the person with this address, if known.
+async def person_of(connection: Connection, email_key: str, *, otherwise: UUID) -> UUID:
+    """The pseudonym of the person with this address; `otherwise` for an address that is not known yet.
 
-    Holds an advisory lock on the address until the transaction ends, so that two events registering the same new person
-    at once do not draw two pseudonyms.
+    Holds a lock on the address until the transaction ends, so that two events registering the same new person at once
+    do not draw two pseudonyms. Taken after the event's lock, one address per transaction: nobody waits in a circle.
     """
-    await connection.execute("select pg_advisory_xact_lock(hashtextextended('norda.person.' || $1, 0))", email_key)
-    found: UUID | None = await connection.fetchval(
-        "select person_id from participant where email_key = $1 limit 1", email_key
-    )
-    return found
+    person: UUID = await connection.fetchval("select person_of($1, $2)", email_key, otherwise)
+    return person
 
 
 def _row(row: asyncpg.Record | None) -> RegistrationRow | None:

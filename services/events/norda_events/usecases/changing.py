@@ -40,7 +40,7 @@ async def publish_event(
 
     Raises Conflict while a hosting state's agreement is missing, InvalidInput when the draft's times have passed.
     """
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     office.require_lead(event)
     require_version(event, expected_version)
     if event.status is EventStatus.PUBLISHED:
@@ -68,7 +68,7 @@ async def change_event(
     More seats promote those who wait; fewer than are taken are refused (Conflict). In a draft, agreements fall when
     what was agreed to changes.
     """
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     office.require_lead(event)
     require_version(event, expected_version)
     require_changeable(event, now=now)
@@ -104,7 +104,7 @@ async def reschedule_event(
 
     The same time again changes nothing. Raises Conflict and InvalidInput.
     """
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     office.require_lead(event)
     require_version(event, expected_version)
     require_published(event, now=now)
@@ -144,7 +144,7 @@ async def cancel_event(
     A handful of statements however many there are. Idempotent: a cancelled event is returned as it is, with its first
     reason.
     """
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     office.require_lead(event)
     require_version(event, expected_version)
     if event.status is EventStatus.CANCELLED:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
+from norda_common.addresses import EmailAddress
 from norda_common.input import Command, Paragraph, clean_line
 from norda_common.states import State
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
-
-from ..rules.registration import clean_email
 
 MOST_SEATS = 1_000_000
 
@@ -197,5 +196,5 @@ class RegisterParticipant(Command):
     organisation_id: UUID | None = None
     participant_state: State | None = None
     name: PersonName
-    email: Annotated[str, Field(max_length=320), AfterValidator(clean_email)]
+    email: EmailAddress
     language: Literal["de", "en"] = "de"

@@ -66,7 +66,7 @@ async def draft_event(connection: Connection, command: DraftEvent, *, office: Of
 
 async def discard_draft(connection: Connection, event_id: UUID, *, office: Office) -> None:
     """Remove a draft for good. Raises Conflict once it was published."""
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     office.require_lead(event)
     require_draft(event)
     await events.delete(connection, event.id)
@@ -79,7 +79,7 @@ async def agree_to_host(
 
     Raises Forbidden for any other office and for states that are no hosts, Conflict when it is no draft any more.
     """
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     office.caller.require_state(state)
     office.require_host(event)
     host = next((host for host in event.hosts if host.state is state), None)

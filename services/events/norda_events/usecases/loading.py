@@ -16,13 +16,13 @@ def _not_found() -> NotFound:
     return NotFound("Diese Veranstaltung gibt es nicht.", "There is no such event.")
 
 
-async def locked_event(connection: Connection, event_id: UUID) -> Event:
-    """The event, locked until the transaction ends. Raises NotFound.
+async def locked_event(connection: Connection, event_id: UUID, *, office: Office) -> Event:
+    """The event, locked until the transaction ends. Raises NotFound, also for other states' drafts, as reading does.
 
-    Other states' drafts too: whoever may not write to them is refused (403) by the use case.
+    Whoever sees the event and may not write to it is refused (403) by the use case.
     """
     event = await events.lock(connection, event_id)
-    if event is None:
+    if event is None or not office.may_see(event):
         raise _not_found()
     return event
 

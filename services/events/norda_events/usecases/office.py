@@ -20,9 +20,7 @@ class Office:
 
     def drafting_state(self) -> State:
         """The state an event is drafted for: the caller's own. Raises Forbidden, or Conflict where it is not served."""
-        state = self.caller.require_own_state()
-        self._require_served(state)
-        return state
+        return self.caller.require_served(self.served)
 
     def require_lead(self, event: Event) -> None:
         """Raises Forbidden unless the caller is the office of the lead state."""

@@ -22,7 +22,7 @@ from .promoting import promote_waiting
 
 async def release_quotas(connection: Connection, event_id: UUID, *, office: Office, now: datetime) -> Event:
     """Release all quotas early, by the lead's office. Idempotent."""
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     office.require_lead(event)
     require_open(event, now=now)
     return await _release(connection, event, {quota.state for quota in event.quotas_held}, now=now)
@@ -32,7 +32,7 @@ async def release_quota(
     connection: Connection, event_id: UUID, state: State, *, office: Office, now: datetime
 ) -> Event:
     """Release one state's quota early, by the lead's or that state's own office. Idempotent."""
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     quota = next((quota for quota in event.quotas if quota.state is state), None)
     office.require_lead_or(event, state)
     if quota is None:

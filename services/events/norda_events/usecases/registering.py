@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from norda_common import outbox
+from norda_common.addresses import address_key
 from norda_common.database import Connection
 from norda_common.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound, Text
 from norda_common.identifiers import new_id
@@ -15,7 +16,7 @@ from norda_common.identifiers import new_id
 from ..rules.announcements import registration_erased, registrations_announced
 from ..rules.event import Event
 from ..rules.lifecycle import require_open
-from ..rules.registration import Participant, Registration, RegistrationStatus, email_key
+from ..rules.registration import Participant, Registration, RegistrationStatus
 from ..rules.seats import SeatPlan
 from ..store import events, organisations, registrations
 from ..store.organisations import KnownOrganisation
@@ -50,13 +51,13 @@ async def register_participant(
     One registration per person and event: the same person, or the same idempotency key, gets the existing one. Somebody
     who withdrew is registered anew, at the end of the order. Raises InvalidInput, Forbidden, Conflict.
     """
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     office.require_host(event)
     require_open(event, now=now)
     organisation = await _organisation(connection, command)
     state = _participant_state(command, organisation)
     _require_desk(event, state, organisation, office=office)
-    key, hashed = email_key(command.email), _hashed(idempotency_key, office=office)
+    key, hashed = address_key(command.email), _hashed(idempotency_key, office=office)
     earlier = await _earlier(connection, event, key=key, hashed=hashed)
     if earlier is not None and (earlier.registration.live or earlier.by_key):
         return Registered(event=event, row=earlier.row, already=True)
@@ -75,7 +76,7 @@ async def register_participant(
         changed_at=now,
     )
     participant = Participant(
-        person_id=await registrations.person_of(connection, key) or new_id(),
+        person_id=await registrations.person_of(connection, key, otherwise=new_id()),
         name=command.name,
         email=command.email,
         language=command.language,
@@ -98,7 +99,7 @@ async def withdraw_registration(
 
     Raises Forbidden, NotFound, and Conflict when the event was cancelled or has begun.
     """
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     row = await registration_of(connection, event, registration_id)
     office.require_desk_for(event, row.registration.participant_state)
     if row.registration.status is RegistrationStatus.WITHDRAWN:
@@ -124,7 +125,7 @@ async def erase_person(
 
     Possible at any time. A seat or a place in the waiting list is given up, and the next is promoted.
     """
-    event = await locked_event(connection, event_id)
+    event = await locked_event(connection, event_id, office=office)
     row = await registration_of(connection, event, registration_id)
     office.require_desk_for(event, row.registration.participant_state)
     registration = row.registration
@@ -164,7 +165,7 @@ async def _earlier(connection: Connection, event: Event, *, key: str, hashed: by
     """What this request or person registered before. Raises Conflict when the key was another person's."""
     by_key = await registrations.of_idempotency_key(connection, event.id, hashed) if hashed else None
     if by_key is not None:
-        if by_key.participant is None or email_key(by_key.participant.email) != key:
+        if by_key.participant is None or address_key(by_key.participant.email) != key:
             raise Conflict(
                 "Dieser Idempotency-Key gehört zu einer anderen Anmeldung.",
                 "This Idempotency-Key belongs to another registration.",
