@@ -15,7 +15,7 @@ from ..rules.seats import SeatPlan, promotions
 from ..store import registrations
 
 CHUNK = 100
-"""Registrations announced per statement: their records take some 20 ms to build, then other requests have their turn."""
+"""Registrations announced per statement: their records take some 20 ms to build, then other requests get a turn."""
 
 
 async def promote_waiting(connection: Connection, event: Event, *, now: datetime) -> int:
