@@ -50,22 +50,14 @@ Day = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31
 
 def event_place(cursor: str | None) -> tuple[datetime, UUID] | None:
     """The place in the order of events a cursor stands for. Raises InvalidInput."""
-    return None if cursor is None else cast("tuple[datetime, UUID]", _parts(cursor, datetime, UUID))
+    return None if cursor is None else cast("tuple[datetime, UUID]", read_cursor(cursor, datetime, UUID))
 
 
 def organisation_place(cursor: str | None) -> UUID | None:
     """The organisation after which a page begins. Raises InvalidInput."""
-    return None if cursor is None else cast("UUID", _parts(cursor, UUID)[0])
+    return None if cursor is None else cast("UUID", read_cursor(cursor, UUID)[0])
 
 
 def registration_place(cursor: str | None) -> int:
     """The position after which a page begins; 0 for the first page. Raises InvalidInput."""
-    return 0 if cursor is None else cast("int", _parts(cursor, int)[0])
-
-
-def _parts(cursor: str, *kinds: type) -> tuple[object, ...]:
-    try:
-        return read_cursor(cursor, *kinds)
-    except RecursionError as error:
-        # JSON nested a thousand deep fits into a cursor's length, and no list has such a cursor either.
-        raise refused("cursor", "ist kein Zeiger dieser Liste", "is no cursor of this list") from error
+    return 0 if cursor is None else cast("int", read_cursor(cursor, int)[0])
