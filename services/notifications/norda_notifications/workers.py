@@ -1,4 +1,4 @@
-"""The postman: takes due mails under a lease, sends several at once, and settles each in a transaction of its own.
+"""The postman: takes due mails under a lease, sends several at once, and settles each when the server has spoken.
 
 Invariants: a mail is settled only after the server's verdict, so it is never lost; a worker that dies leaves its mails
 to the next one when the lease ends. Between the server's acceptance and the commit lies the only window for a
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 from asyncpg import Record
@@ -19,7 +18,7 @@ from norda_common.database import is_transient
 from norda_common.identifiers import new_id
 from norda_common.runtime import Runtime
 from norda_common.telemetry import context_of, meter, tracer
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanKind, StatusCode, use_span
 
 from .mail.letters import compose
 from .mail.message import UnusableAddressError, build
@@ -36,7 +35,18 @@ PAUSE_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """While no server takes mail, one mail at a time asks again."""
 FINISH_SECONDS = 4.0
 """What mails under way get when the process stops; the whole stop may take ten seconds."""
+GATHER_SECONDS = 0.005
+"""Mails settled by one commit end within this time, and their places are filled by one claim."""
 FAULT = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A claimed mail and what the server said of it; its delivery's event continues the span's trace."""
+
+    claimed: Record
+    verdict: Verdict
+    span: Span
 
 
 async def deliver_mail(runtime: Runtime) -> None:
@@ -56,6 +66,8 @@ class Postman:
         self._server = server
         self._lease = timedelta(seconds=2 * settings.mail_timeout_seconds)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._attempts: list[Attempt] = []
+        self._committing = asyncio.Lock()
         self._unreachable_in_a_row = 0
         self._sent = meter().create_counter("norda.mail.attempts", unit="{mail}")
 
@@ -81,6 +93,7 @@ class Postman:
             self._under_way.add(asyncio.create_task(self._deliver(row)))
         if len(claimed) == free:
             await self._wait_for(asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(GATHER_SECONDS)
         else:
             await asyncio.sleep(POLL_SECONDS)
             await self._wait_for(asyncio.FIRST_COMPLETED, timeout=0)
@@ -130,9 +143,7 @@ class Postman:
                 span.set_attribute("error.type", verdict.error)
                 span.set_status(StatusCode.ERROR)
             self._show(verdict)
-            await self._commit(
-                partial(settle, claimed=claimed, owner=self.owner, outcome=verdict.outcome, error=verdict.error)
-            )
+            await self._commit(Attempt(claimed, verdict, span))
 
     async def _send(self, claimed: Record, span: Span) -> Verdict:
         try:
@@ -174,15 +185,33 @@ class Postman:
             self._unreachable_in_a_row = 0
             self._runtime.faults.pop(FAULT, None)
 
-    async def _commit(self, action: Callable[..., Awaitable[None]]) -> None:
-        """Commit what became of a mail, however long the database is away: forgetting it would send the mail twice."""
-        while True:
-            try:
-                async with self._runtime.database.transaction() as connection:
-                    await action(connection, now=datetime.now(UTC))
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                await asyncio.sleep(0.5)
-            else:
-                return
+    async def _commit(self, attempt: Attempt) -> None:
+        """Commit what became of a mail, however long the database is away: forgetting it would send the mail twice.
+
+        Attempts that end while a commit is under way share the next one, so a commit settles no more than those.
+        """
+        self._attempts.append(attempt)
+        async with self._committing:
+            together, self._attempts = self._attempts, []
+            while together:
+                try:
+                    await self._settle(together)
+                except Exception as error:
+                    if not is_transient(error):
+                        raise
+                    await asyncio.sleep(0.5)
+                else:
+                    return
+
+    async def _settle(self, attempts: list[Attempt]) -> None:
+        async with self._runtime.database.transaction() as connection:
+            for attempt in attempts:
+                with use_span(attempt.span):
+                    await settle(
+                        connection,
+                        attempt.claimed,
+                        owner=self.owner,
+                        outcome=attempt.verdict.outcome,
+                        error=attempt.verdict.error,
+                        now=datetime.now(UTC),
+                    )

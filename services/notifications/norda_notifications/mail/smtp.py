@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from ..rules.retries import Outcome
 
 DEFAULT_PORTS = {"smtp": 25, "smtps": 465}
 SHUTTING_DOWN = 421
+FRESH_SECONDS = 2.0
+"""A connection that answered so lately is used without asking first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class MailServer:
         self._username = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
         self._timeout = timeout_seconds
-        self._idle: list[SMTP] = []
+        self._idle: list[tuple[SMTP, float]] = []
 
     async def send(self, message: EmailMessage) -> Verdict:
         """Send one mail to its only recipient within the timeout; never raises for what a server or a network does."""
@@ -66,7 +69,7 @@ class MailServer:
     async def close(self) -> None:
         """Say goodbye on the idle connections."""
         while self._idle:
-            connection = self._idle.pop()
+            connection, _ = self._idle.pop()
             with suppress(SMTPException, OSError, TimeoutError):
                 await asyncio.wait_for(connection.quit(), 1)
             connection.close()
@@ -87,7 +90,9 @@ class MailServer:
 
     async def _alive(self) -> SMTP | None:
         while self._idle:
-            connection = self._idle.pop()
+            connection, used_at = self._idle.pop()
+            if connection.is_connected and time.monotonic() - used_at < FRESH_SECONDS:
+                return connection
             try:
                 # A server may have closed it meanwhile; asking first keeps the mail out of the doubt.
                 await connection.noop()
@@ -118,7 +123,7 @@ class MailServer:
 
     def _keep(self, connection: SMTP) -> None:
         if connection.is_connected:
-            self._idle.append(connection)
+            self._idle.append((connection, time.monotonic()))
 
 
 def verdict_of(error: Exception) -> Verdict:
