@@ -43,9 +43,10 @@ class MailStore:
         scratch.write_bytes(content)
         scratch.rename(self.folder / f"{key}.eml")
         self.mails[key] = summary(key, _parse(content))
-        for path in self._files()[:-MAX_KEPT_MAILS]:
-            path.unlink()
-            self.mails.pop(path.stem, None)
+        while len(self.mails) > MAX_KEPT_MAILS:
+            oldest = next(iter(self.mails))
+            del self.mails[oldest]
+            (self.folder / f"{oldest}.eml").unlink(missing_ok=True)
 
     def contents(self) -> list[bytes]:
         """Every mail, oldest first."""
