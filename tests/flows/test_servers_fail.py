@@ -22,12 +22,15 @@ from support.waiting import eventually
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Servers of this module's own, which may be killed (the machine stays, so nothing needs to be forced to disk)."""
+    """Servers of this module's own, which may be killed. PostgreSQL is durable: one that forgets what it has confirmed
+    lets the relay send what then never was, and the version is given twice.
+    """
     made = Stack(
         Home(tmp_path_factory.mktemp("stack")),
         StackSettings(ports=free_ports()),
         only=("postgres", "kafka"),
-        durable=False,
+        durable=True,
+        ahead=False,
     )
     try:
         made.fetch(progress=lambda *_: None)

@@ -64,11 +64,13 @@ class Stack:
         *,
         only: Iterable[str] | None = None,
         durable: bool = True,
+        ahead: bool | None = None,
         cache: Path | None = None,
     ) -> None:
         self.home = home
         self.settings = settings
         self.durable = durable
+        self.ahead = durable if ahead is None else ahead
         self.jars = (cache or cache_folder()) / "jars"
         self.only = set(only) if only is not None else None
 
@@ -187,13 +189,13 @@ class Stack:
                     controller_port=ports["controller"],
                     artifacts=lock["kafka"],
                     cache=self.jars,
-                    ahead=self.durable,
+                    ahead=self.ahead,
                 )
             )
         if "tracing" not in own:
             (jar,) = lock["zipkin"]
             parts.append(
-                tracing.zipkin_part(self.home, port=ports["tracing"], artifact=jar, cache=self.jars, ahead=self.durable)
+                tracing.zipkin_part(self.home, port=ports["tracing"], artifact=jar, cache=self.jars, ahead=self.ahead)
             )
             parts.append(tracing.bridge_part(self.home, port=ports["otlp"], zipkin_port=ports["tracing"]))
         if "mail" not in own:
