@@ -167,5 +167,8 @@ def _parts(stack: Stack) -> Iterator[Finding]:
             yield Finding(row.name, False, row.problem, f"./norda logs {row.name}, then ./norda up")
     running = sum(row.healthy for row in rows)
     yield Finding(
-        "parts", True, f"{running} of {len(rows)} healthy" if running else "the stack is down; ./norda up starts it"
+        "parts",
+        running in {0, len(rows)},
+        f"{running} of {len(rows)} healthy" if running else "the stack is down; ./norda up starts it",
+        "./norda up starts what is down",
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
+from rich.markup import escape
 
 from norda_local.errors import StackError
 
@@ -242,8 +243,8 @@ def doctor() -> None:
     findings = list(doctor.examine(_stack(starting=True)))
     for finding in findings:
         mark = "[green]ok  [/]" if finding.fine else "[red]look[/]"
-        remedy = "" if finding.fine else f" [dim]->[/] {finding.remedy}"
-        display.output.print(f"{mark} {finding.subject:<12} {finding.text}{remedy}", soft_wrap=True)
+        remedy = "" if finding.fine else f" [dim]->[/] {escape(finding.remedy)}"
+        display.output.print(f"{mark} {finding.subject:<12} {escape(finding.text)}{remedy}", soft_wrap=True)
     raise typer.Exit(0 if all(finding.fine for finding in findings) else 1)
 
 

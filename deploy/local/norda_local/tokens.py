@@ -28,6 +28,7 @@ def signing_key(home: Home) -> ECKey:
 
 def public_keys_file(home: Home) -> Path:
     """The JWK set with which services check tokens. Idempotent."""
+    home.create()
     path = home.run / "jwks.json"
     write_public_keys(signing_key(home), path)
     return path
