@@ -121,11 +121,11 @@ def down(parts: PartNames = None) -> None:
     [dim]./norda down           all parts[/]
     [dim]./norda down registry  one part, to see the others live without it[/]
     """
-    from norda_local import display, testing  # noqa: PLC0415
+    from norda_local import display, throwaway  # noqa: PLC0415
 
     _stack(only=parts).down(report=display.PartLines())
     if not parts:
-        testing.sweep()
+        throwaway.sweep()
     display.console.print("everything is down" if not parts else f"{' '.join(parts)} down")
 
 
@@ -171,6 +171,27 @@ def run_suite(
     if servers_only:
         raise typer.Exit(testing.hold_servers())
     raise typer.Exit(testing.run_tests(context.args, lint=lint))
+
+
+@app.command(rich_help_panel="Prove")
+@_one_line_errors
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="relay, write, consume, journey, scale, or all", show_default="all")
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="Shorter rounds and smaller numbers; the targets are the same")] = False,
+) -> None:
+    """Measure how fast the backbone is, beside its alternatives, on servers of its own.
+
+    All contestants of a question take turns in one run, so that a noisy machine is noisy for each of them; read the
+    ratios. Writes [cyan].norda/bench/<name>.json[/]. Exit code 0 also when a target is missed: the table says so.
+
+    [dim]./norda bench relay        our relay, Debezium and a bare producer[/]
+    [dim]./norda bench all --quick  every question in some minutes[/]
+    """
+    from norda_local.bench.command import run_benches  # noqa: PLC0415
+
+    raise typer.Exit(run_benches(names or ["all"], quick=quick))
 
 
 @app.command(rich_help_panel="Look")

@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import asyncpg
@@ -48,12 +49,20 @@ FAST_SETTINGS = {
 }
 
 
-def postgres_part(home: Home, *, port: int, artifact: Artifact, cache: Path, durable: bool = True) -> Part:
+def postgres_part(
+    home: Home,
+    *,
+    port: int,
+    artifact: Artifact,
+    cache: Path,
+    durable: bool = True,
+    further_settings: Mapping[str, str] | None = None,
+) -> Part:
     """Describe the server; its database `norda` is created once it runs."""
     data = home.data / "postgres"
     binaries = binaries_folder(artifact, cache)
     account = server_account(data, home.data, cache)
-    settings = COMMON_SETTINGS | ({} if durable else FAST_SETTINGS) | {"port": str(port)}
+    settings = COMMON_SETTINGS | ({} if durable else FAST_SETTINGS) | dict(further_settings or {}) | {"port": str(port)}
     options = [item for name, value in settings.items() for item in ("-c", f"{name}={value}")]
     # The probe must succeed before `settle` has created our own database.
     maintenance = database_url(home, port=port, database="postgres")

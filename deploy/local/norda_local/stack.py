@@ -7,7 +7,7 @@ side by side; a failure names its part and leaves the others and all data as the
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Stack:
     """One set of servers and services below one home.
 
     `only` restricts it to some parts (what they need is not added); `durable=False` makes PostgreSQL fast and
-    forgetful, for tests.
+    forgetful, for tests; `postgres_settings` are further settings of that server.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Stack:
         durable: bool = True,
         ahead: bool | None = None,
         cache: Path | None = None,
+        postgres_settings: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
         self.settings = settings
@@ -73,6 +74,7 @@ class Stack:
         self.ahead = durable if ahead is None else ahead
         self.jars = (cache or cache_folder()) / "jars"
         self.only = set(only) if only is not None else None
+        self.postgres_settings = dict(postgres_settings or {})
 
     def fetch(self, *, progress: artifacts.Progress = artifacts.silent) -> None:
         """Download the archives that are not in the cache yet; `progress(file, bytes)` is called by several threads.
@@ -179,6 +181,7 @@ class Stack:
                     artifact=self.postgres_artifact(),
                     cache=self.jars,
                     durable=self.durable,
+                    further_settings=self.postgres_settings,
                 )
             )
         if "kafka" not in own:

@@ -1,30 +1,22 @@
-"""`norda test`: servers of its own, the lints beside their start, then pytest, whose line closes the output.
-
-Invariants: every run has a home of its own under `.norda/test/` with free ports and fresh data, so it disturbs no
-running stack and no other run; its servers are stopped when it ends, also by failure, Ctrl-C or SIGTERM; what a
-killed run left behind is taken down by the next one and by `norda down`. The logs of the last run are kept.
+"""`norda test`: servers of its own (see `throwaway`), the lints beside their start, then pytest, whose line closes the
+output.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from norda_local import display, processes
-from norda_local.folders import PROJECT_ROOT, Home
-from norda_local.settings import StackSettings, free_ports
-from norda_local.stack import SERVER_NAMES, Stack
+from norda_local.folders import PROJECT_ROOT
+from norda_local.stack import Stack
+from norda_local.throwaway import servers_of_its_own
 
 WORKERS = 2
-OWNER = "owner"
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,7 @@ class LintResult:
 
 def run_tests(arguments: list[str], *, lint: bool) -> int:
     """Run lints and tests; returns pytest's exit code, or 1 when only a lint failed."""
-    with _test_servers() as stack, ThreadPoolExecutor(1) as beside:
+    with servers_of_its_own("test", durable=False) as stack, ThreadPoolExecutor(1) as beside:
         linting = beside.submit(_lints) if lint else None
         stack.up()
         passed = _print_lints(linting)
@@ -49,7 +41,7 @@ def run_tests(arguments: list[str], *, lint: bool) -> int:
 
 def hold_servers() -> int:
     """Start test servers, print their variables for a shell, and wait until the process is asked to end."""
-    with _test_servers() as stack:
+    with servers_of_its_own("test", durable=False) as stack:
         stack.up()
         for name, value in variables(stack).items():
             print(f"export {name}='{value}'", flush=True)
@@ -72,41 +64,6 @@ def variables(stack: Stack) -> dict[str, str]:
         "NORDA_TEST_OTLP": endpoints["otlp"],
         "NORDA_TEST_TRACING": endpoints["tracing"],
     }
-
-
-def sweep() -> None:
-    """Take down and delete test runs whose process is gone. Idempotent."""
-    for path in sorted((PROJECT_ROOT / ".norda" / "test").glob("*")):
-        home = Home(path)
-        if processes.running(home, OWNER) is None:
-            for process in processes.orphans(home):
-                processes.stop(process, stop_signal=signal.SIGTERM, seconds=5)
-            shutil.rmtree(path, ignore_errors=True)
-
-
-@contextmanager
-def _test_servers() -> Iterator[Stack]:
-    sweep()
-    home = Home(PROJECT_ROOT / ".norda" / "test" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
-    home.create()
-    processes.record_self(home, OWNER)
-    stack = Stack(home, StackSettings(ports=free_ports()), only=SERVER_NAMES, durable=False)
-    previous = signal.signal(signal.SIGTERM, _end)
-    try:
-        with display.downloads(stack) as bar:
-            stack.fetch(progress=bar)
-        yield stack
-    finally:
-        # A second Ctrl-C must not leave servers behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        Stack(home, stack.settings, durable=False).down()
-        home.delete_data()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _end(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(143)
 
 
 def _pytest(stack: Stack, arguments: list[str]) -> int:

@@ -1,0 +1,1 @@
+"""`norda bench`: how fast the backbone is, measured beside its alternatives in the same run on the same servers."""

@@ -1,0 +1,1 @@
+"""`norda chaos`: load through the HTTP APIs under faults, then invariants checked from the outside."""
