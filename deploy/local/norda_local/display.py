@@ -6,8 +6,8 @@ bars move; elsewhere one plain line is printed per change.
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from norda_local.artifacts import Artifact
 from norda_local.stack import PartStatus, Stack
 
 console = Console(stderr=True, highlight=False, emoji=False)
@@ -59,10 +60,15 @@ class DownloadBar:
             self._bar.update(self._task, completed=sum(self._received.values()))
 
 
-@contextmanager
-def downloads(stack: Stack) -> Iterator[DownloadBar]:
+def downloads(stack: Stack) -> AbstractContextManager[DownloadBar]:
     """A progress bar in bytes over everything the stack still has to fetch; invisible when there is nothing."""
-    sizes = {item.filename: item.bytes for item in stack.missing_artifacts()}
+    return downloads_of(stack.missing_artifacts())
+
+
+@contextmanager
+def downloads_of(missing: Iterable[Artifact]) -> Iterator[DownloadBar]:
+    """The same over these archives."""
+    sizes = {item.filename: item.bytes for item in missing}
     columns = (TextColumn("  downloading {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not sizes, transient=True) as bar:
         if sizes and not console.is_terminal:

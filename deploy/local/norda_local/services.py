@@ -40,7 +40,7 @@ class Servers:
 
 def service_part(home: Home, name: str, *, port: int, states: str, servers: Servers, needs: tuple[str, ...]) -> Part:
     """Describe one service, listening on 127.0.0.1:port; its setup runs before the start when it is due."""
-    environment = _environment(home, name, port=port, states=states, servers=servers)
+    environment = service_environment(home, name, port=port, states=states, servers=servers)
     module = f"norda_{name}"
 
     return Part(
@@ -95,7 +95,8 @@ def run_setup_if_due(home: Home, name: str, environment: dict[str, str], servers
     stamp.write_text(digest)
 
 
-def _environment(home: Home, name: str, *, port: int, states: str, servers: Servers) -> dict[str, str]:
+def service_environment(home: Home, name: str, *, port: int, states: str, servers: Servers) -> dict[str, str]:
+    """The variables a service's process is told everything by."""
     return {
         "NORDA_STATES": states,
         "NORDA_DATABASE_URL": service_database_url(home, name, admin_url=servers.database),

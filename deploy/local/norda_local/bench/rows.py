@@ -1,0 +1,68 @@
+"""The outbox tables of the contestants, and the rows that are put into them: the same events for each.
+
+Ours is the registry's own `outbox`. Debezium's has the columns its outbox router wants beside those that become the
+same CloudEvents headers as ours. Values are 600 bytes, keys come from a thousand aggregates.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+
+VALUE_BYTES = 600
+KEYS = 1_000
+ROWS_PER_TRANSACTION = 1_000
+
+CREATE_DEBEZIUM = """
+create schema debezium;
+create table debezium.outbox (
+    id bigint generated always as identity primary key,
+    aggregatetype text not null, key text not null, value bytea,
+    event_id uuid not null, source text not null, type text not null, time text not null, data_schema text not null,
+    sequence text not null, traceparent text
+);
+create publication debezium for table debezium.outbox
+"""
+
+_INSERTS = {
+    "norda": """
+insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence, value, traceparent)
+select $1, key::uuid, uuidv7(), source, type, time, data_schema, sequence, value, traceparent from events
+""",
+    "debezium": """
+insert into debezium.outbox (aggregatetype, key, event_id, source, type, time, data_schema, sequence, value,
+                             traceparent)
+select $1, key, uuidv7(), source, type, to_char(time at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       data_schema, sequence::text, value, traceparent
+from events
+""",
+}
+_MANY = """
+with events as (
+    select md5('key ' || n % $4::bigint)::uuid::text as key, '/hb/registry' as source,
+           'norda.registry.organisation.changed.v1' as type, clock_timestamp() as time,
+           'urn:norda:schema:registry.organisation.v1' as data_schema, n / $4 + 1 as sequence,
+           convert_to(rpad('{"number":' || n || ',"text":"', $5::int - 2, 'lorem ipsum ') || '"}', 'UTF8') as value,
+           '00-' || md5(n::text) || '-' || left(md5('span ' || n), 16) || '-01' as traceparent
+    from generate_series($2::bigint, $3::bigint) as n
+    order by n
+)
+"""
+_ONE = """
+with events as (
+    select $2::text as key, '/hb/registry' as source, 'norda.registry.organisation.changed.v1' as type,
+           clock_timestamp() as time, 'urn:norda:schema:registry.organisation.v1' as data_schema, 1 as sequence,
+           $3::bytea as value, $4::text as traceparent
+)
+"""
+
+
+def insert_one(kind: str) -> str:
+    """The statement that stores one event: `$1` topic, `$2` key, `$3` value, `$4` traceparent."""
+    return _ONE + _INSERTS[kind]
+
+
+async def insert_many(connection: asyncpg.Connection[asyncpg.Record], kind: str, topic: str, count: int) -> None:
+    """Store `count` events in transactions of a thousand, as a busy service would leave them behind."""
+    statement = await connection.prepare(_MANY + _INSERTS[kind])
+    for first in range(1, count + 1, ROWS_PER_TRANSACTION):
+        await statement.fetch(topic, first, min(count, first + ROWS_PER_TRANSACTION - 1), KEYS, VALUE_BYTES)
