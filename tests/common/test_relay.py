@@ -134,7 +134,7 @@ async def test_a_row_too_large_blocks_its_own_key_only(probe: Probe) -> None:
         await eventually(visible)
         # The operator mends the row: the key goes on where it stopped.
         await connection.execute(
-            "update outbox set value = '{}'::bytea, blocked_at = null where blocked_at is not null"
+            "update outbox set value = '{}'::bytea, blocked_at = '-infinity' where blocked_at is not null"
         )
         records = await read(probe, 6)
         await eventually(lambda: is_empty(probe))

@@ -1,4 +1,4 @@
-"""The producer the relay sends through, and which partition a key belongs to."""
+"""The producer the relay sends through, and what it knows of topics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
-from aiokafka.partitioner import murmur2
 
 RECORD_FAULTS = (
     MessageSizeTooLargeError,
@@ -62,23 +61,23 @@ async def new_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaPro
 
 
 class Partitions:
-    """Key to partition as Kafka's clients choose it (murmur2), remembering each topic's partition count."""
+    """How many partitions topics have, remembered."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._client = producer.client
         self._counts: dict[str, int] = {}
         self._unknown_since: dict[str, float] = {}
 
-    async def of(self, topic: str, key: bytes) -> int:
-        """The partition for this key. Raises UnknownTopic, or KafkaConnectionError when the cluster does not answer."""
+    async def count(self, topic: str) -> int:
+        """The topic's partitions. Raises UnknownTopic, or KafkaConnectionError when the cluster does not answer."""
         count = self._counts.get(topic)
         if count is None:
             if time.monotonic() - self._unknown_since.get(topic, -UNKNOWN_SECONDS) < UNKNOWN_SECONDS:
                 raise UnknownTopic(topic)
-            count = self._counts[topic] = await self._count(topic)
-        return int((murmur2(key) & 0x7FFFFFFF) % count)
+            count = self._counts[topic] = await self._ask(topic)
+        return count
 
-    async def _count(self, topic: str) -> int:
+    async def _ask(self, topic: str) -> int:
         self._client.add_topic(topic)
         for attempt in range(4):
             known = self._client.cluster.partitions_for_topic(topic)

@@ -32,7 +32,7 @@ def records(count: int) -> list[tuple[bytes, bytes, Headers]]:
             event_id=new_id(),
             source="/hb/registry",
             type_="norda.registry.organisation.changed.v1",
-            subject=key,
+            subject=str(key).encode(),
             time=now,
             data_schema="urn:norda:schema:registry.organisation.v1",
             sequence=number // KEYS + 1,

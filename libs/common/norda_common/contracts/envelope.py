@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -23,6 +24,16 @@ CONTENT_TYPE = "application/json"
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context, the form all versions begin with."""
 Headers = list[tuple[str, bytes]]
+
+
+_SPECVERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
+
+
+@lru_cache(1024)
+def _constant(name: str, text: str) -> tuple[str, bytes]:
+    """A header whose few values come again and again."""
+    return (name, text.encode())
 
 
 class UnreadableRecord(Exception):  # noqa: N818 - it is a verdict on a record, not a fault of the program
@@ -58,24 +69,26 @@ def write_headers(
     event_id: UUID,
     source: str,
     type_: str,
-    subject: UUID,
+    subject: bytes,
     time: datetime,
     data_schema: str,
     sequence: int,
     cause: str | None,
     hop: str | None = None,
 ) -> Headers:
-    """A record's headers. `cause` is the trace that caused the event (`ce_traceparent`), `hop` the sending span."""
+    """A record's headers. `subject` is the record's key, `cause` the trace that caused the event (`ce_traceparent`),
+    `hop` the sending span.
+    """
     headers: Headers = [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", str(event_id).encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", type_.encode()),
-        ("ce_subject", str(subject).encode()),
+        _constant("ce_source", source),
+        _constant("ce_type", type_),
+        ("ce_subject", subject),
         ("ce_time", rfc3339(time).encode()),
-        ("ce_dataschema", data_schema.encode()),
-        ("ce_sequence", str(sequence).encode()),
-        ("content-type", CONTENT_TYPE.encode()),
+        _constant("ce_dataschema", data_schema),
+        ("ce_sequence", b"%d" % sequence),
+        _CONTENT_TYPE,
     ]
     if cause:
         headers.append(("ce_traceparent", cause.encode()))
@@ -90,7 +103,7 @@ def encode_headers(event: Event, *, traceparent: str | None) -> Headers:
         event_id=event.event_id,
         source=event.source,
         type_=event.type,
-        subject=event.key,
+        subject=str(event.key).encode(),
         time=event.time,
         data_schema=event.topic.data_schema,
         sequence=event.sequence,

@@ -1,0 +1,154 @@
+"""From outbox rows to Kafka's record batches: partition, headers, and the spans that tell of the sending.
+
+A few rows get a PRODUCER span each, in the trace that stored the row. A page of many, as after an outage, gets one span
+a batch, linked to what it sends: a span a row would cost more than everything else the relay does with it
+(docs/decisions/0060-relay-speed.md). The record's `traceparent` is then the one the row was stored with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
+from opentelemetry import trace
+from opentelemetry.trace import Link, SpanKind, StatusCode
+
+from .contracts.envelope import write_headers
+from .outbox_reader import Row
+from .publisher import MAX_RECORD_BYTES, Partitions, UnknownTopic
+from .telemetry import context_of, link_to, traceparent_of, tracer
+
+ROWS_WITH_SPANS = 64
+"""Up to so many rows in a page each has a span of its own."""
+LINKS = 64
+"""Of a batch's span: enough to find it from a trace nearby; each costs memory and time."""
+KEYS_REMEMBERED = 65_536
+
+
+@dataclass(slots=True)
+class RowBatch:
+    """Rows of one partition, encoded, and the spans that end with their acknowledgement."""
+
+    topic: str
+    partition: int
+    builder: BatchBuilder
+    ids: list[int] = field(default_factory=list)
+    traces: list[str] = field(default_factory=list)
+    spans: list[trace.Span] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Close the batch, and start its span when its rows have none."""
+        self.builder.close()
+        if self.spans or not self.traces:
+            return
+        links: list[Link] = [link for text in self.traces[:LINKS] for link in link_to(text)]
+        attributes = _attributes(self.topic) | {"messaging.batch.message_count": len(self.ids)}
+        name = f"send {self.topic}"
+        self.spans.append(tracer().start_span(name, kind=SpanKind.PRODUCER, links=links, attributes=attributes))
+
+    def end(self, outcome: RecordMetadata | BaseException | None) -> None:
+        """End the spans with what Kafka said."""
+        for span in self.spans:
+            if isinstance(outcome, BaseException):
+                span.set_attribute("error.type", type(outcome).__name__)
+                span.set_status(StatusCode.ERROR)
+            elif outcome is not None:
+                span.set_attribute("messaging.destination.partition.id", str(outcome.partition))
+            span.end()
+
+
+class BatchWriter:
+    """Encodes rows for one producer; remembers partitions of topics and keys."""
+
+    def __init__(self, producer: AIOKafkaProducer, *, prefix: str) -> None:
+        self._producer = producer
+        self._partitions = Partitions(producer)
+        self._prefix = prefix
+
+    async def write(self, rows: Sequence[Row]) -> tuple[list[RowBatch], dict[int, str]]:
+        """The rows as batches in the order of their first row, and which row ids cannot be sent, with the reason.
+
+        What follows a row that cannot be sent, for the same topic and key, is left out.
+        """
+        counts = {topic: await self._count(topic) for topic in {row["topic"] for row in rows}}
+        batches: list[RowBatch] = []
+        open_batches: dict[tuple[str, int], RowBatch] = {}
+        unsendable: dict[int, str] = {}
+        held_back: set[tuple[str, object]] = set()
+        with_spans = len(rows) <= ROWS_WITH_SPANS
+        for row in rows:
+            row_id, topic, key, event_id, source, type_, time, data_schema, sequence, traceparent, value = row
+            if held_back and (topic, key) in held_back:
+                continue
+            count = counts[topic]
+            if count is None or (value is not None and len(value) > MAX_RECORD_BYTES):
+                unsendable[row_id] = "unknown_topic" if count is None else "too_large"
+                held_back.add((topic, key))
+                continue
+            name, raw_key = self._prefix + topic, str(key).encode()
+            span = _start_span(name, raw_key, row) if with_spans and traceparent else None
+            headers = write_headers(
+                event_id=event_id,
+                source=source,
+                type_=type_,
+                subject=raw_key,
+                time=time,
+                data_schema=data_schema,
+                sequence=sequence,
+                cause=traceparent,
+                hop=traceparent_of(span) if span else traceparent,
+            )
+            place = (topic, _hash(raw_key) % count)
+            batch = open_batches.get(place)
+            if batch is None or not _fits(batch, raw_key, value, headers):
+                batch = open_batches[place] = RowBatch(name, place[1], self._producer.create_batch())
+                batches.append(batch)
+                # An empty batch takes any record, also one above its nominal size.
+                batch.builder.append(timestamp=None, key=raw_key, value=value, headers=headers)
+            batch.ids.append(row_id)
+            if span:
+                batch.spans.append(span)
+            elif traceparent and not with_spans:
+                batch.traces.append(traceparent)
+        return batches, unsendable
+
+    async def _count(self, topic: str) -> int | None:
+        """How many partitions the topic has; None when the cluster does not know it."""
+        try:
+            return await self._partitions.count(self._prefix + topic)
+        except UnknownTopic:
+            return None
+
+
+def _fits(batch: RowBatch, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]) -> bool:
+    return batch.builder.append(timestamp=None, key=key, value=value, headers=headers) is not None
+
+
+@lru_cache(KEYS_REMEMBERED)
+def _hash(key: bytes) -> int:
+    """As Kafka's clients place a key; aiokafka's is plain Python and takes longer than the rest of a record."""
+    return int(murmur2(key)) & 0x7FFFFFFF
+
+
+def _attributes(topic: str) -> dict[str, str | int]:
+    return {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "send",
+        "messaging.operation.name": "send",
+        "messaging.destination.name": topic,
+    }
+
+
+def _start_span(topic: str, key: bytes, row: Row) -> trace.Span:
+    """A PRODUCER span in the trace that stored the row."""
+    attributes = _attributes(topic) | {
+        "messaging.message.id": str(row["event_id"]),
+        "messaging.kafka.message.key": key.decode(),
+    }
+    context = context_of(row["traceparent"])
+    return tracer().start_span(f"send {topic}", context=context, kind=SpanKind.PRODUCER, attributes=attributes)
