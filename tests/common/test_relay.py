@@ -6,11 +6,13 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
+import asyncpg
+import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
-from norda_common import outbox
+from norda_common import outbox, relay_lease
 from norda_common.contracts.envelope import decode
 from norda_common.database import Database
 from norda_common.identifiers import new_id
@@ -228,6 +230,39 @@ async def test_two_replicas_have_one_active_relay_and_the_other_takes_over(probe
     await append(probe, thing(key, 2))
     assert len(await read(probe, 2)) == 2
     await second.stop()
+
+
+async def test_a_holder_that_is_silent_for_long_loses_the_lease(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process that is frozen: its connection stays, but nobody uses it any more."""
+    monkeypatch.setattr(relay_lease, "FROZEN_SECONDS", 1.5)
+    frozen = await probe.connect("norda_probe")
+    assert await relay_lease.take(frozen)
+    key = new_id()
+    await append(probe, thing(key, 1))
+    async with probe.running() as runtime:
+
+        async def seen_by_the_standby() -> None:
+            assert runtime.relay.status.backlog == 1
+            assert not runtime.relay.status.active
+
+        await eventually(seen_by_the_standby, within=5)
+        assert len(await read(probe, 1, within=10)) == 1
+        await eventually(_active(runtime))
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await frozen.execute("select 1")
+
+
+async def test_a_holder_in_use_keeps_the_lease(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_lease, "FROZEN_SECONDS", 1.5)
+    first, second = probe.runtime(), probe.runtime()
+    await first.start()
+    await eventually(_active(first))
+    await second.start()
+    await asyncio.sleep(4)
+    assert first.relay.status.active
+    assert not second.relay.status.active
+    await second.stop()
+    await first.stop()
 
 
 def _active(runtime: Any) -> Any:

@@ -15,8 +15,8 @@ import asyncpg
 from .migrate import Migration, pending
 from .runtime import Runtime
 
-STALLED_SECONDS = 10.0
-"""An outbox row older than this means the relay is stalled or the broker away."""
+STALLED_SECONDS = 8.0
+"""An outbox row older than this means the relay is stalled or the broker away; operators see it within ten seconds."""
 
 
 async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[int, dict[str, Any]]:
@@ -27,6 +27,8 @@ async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[
         checks["relay"] = relay.error
     elif relay.oldest_age_seconds > STALLED_SECONDS:
         checks["relay"] = f"oldest event waits for {relay.oldest_age_seconds:.0f} s"
+    elif relay.silent_seconds > STALLED_SECONDS:
+        checks["relay"] = f"has not looked at the outbox for {relay.silent_seconds:.0f} s"
     else:
         checks["relay"] = "ok"
     if relay.blocked:

@@ -9,8 +9,9 @@ transaction has ended, the floor goes back once to where it can have begun. See 
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,6 +28,10 @@ PAGE_BYTES = 8 * 1024 * 1024
 SETTLE_SECONDS = 0.1
 COUNTED = 100_000
 """Up to here the backlog is counted exactly."""
+
+ALWAYS_BY_INDEX = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off"
+"""A table that is empty whenever it is analysed looks small to the planner, whatever has passed through it; its reads
+would then go through all of it."""
 
 _COLUMNS = "id, topic, key, event_id, source, type, time, data_schema, sequence, traceparent, value"
 # The running total of bytes bounds a read; `rows` spares the sorting out of peers. A blocked row holds back what
@@ -82,6 +87,9 @@ class OutboxReader:
 
     def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         self._connection = connection
+        # A page read ahead and a heartbeat may want the connection at once.
+        self._turn = asyncio.Lock()
+        self._ahead: asyncio.Task[list[Row]] | None = None
         self._page: PreparedStatement[Row]
         self._page_beside_blocked: PreparedStatement[Row]
         self._delete: PreparedStatement[Row]
@@ -95,6 +103,7 @@ class OutboxReader:
 
     async def start(self) -> None:
         """Prepare the statements and learn what is blocked."""
+        await self._connection.execute(ALWAYS_BY_INDEX)
         self._page = await self._connection.prepare(_PAGE.format(condition=""))
         self._page_beside_blocked = await self._connection.prepare(_PAGE.format(condition=_BEHIND_BLOCKED))
         self._delete = await self._connection.prepare(_DELETE)
@@ -110,23 +119,37 @@ class OutboxReader:
         return self._floor if self._read_up_to is None else min(self._floor, self._read_up_to)
 
     async def page(self, after: int, limit: int) -> list[Row]:
-        """The next rows above `after`, at most `limit` of them and PAGE_BYTES; the sweep is at its end without any."""
-        statement = self._page_beside_blocked if self._blocked else self._page
-        rows = await statement.fetch(after, limit)
+        """The next rows above `after`, at most `limit` of them and PAGE_BYTES."""
+        async with self._turn:
+            statement = self._page_beside_blocked if self._blocked else self._page
+            rows = await statement.fetch(after, limit)
         self._read_up_to = rows[-1]["id"] if rows else None
         if rows:
             self._highest = max(self._highest, rows[-1]["id"])
         return rows
 
+    def read_ahead(self, after: int | None, limit: int) -> Awaitable[list[Row]]:
+        """Begin to read the page above `after` at once, to be awaited later; without `after` an empty one."""
+        self._ahead = asyncio.create_task(self.page(after, limit) if after is not None else _nothing())
+        return self._ahead
+
+    async def stop(self) -> None:
+        """Give up what is being read ahead, so that the connection can be closed."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.wait([self._ahead])
+
     async def delete(self, ids: Sequence[int]) -> None:
         """Forget what Kafka has acknowledged."""
         if ids:
-            await self._delete.fetch(ids)
+            async with self._turn:
+                await self._delete.fetch(ids)
 
     async def block(self, ids: Sequence[int], reason: str) -> None:
         """Hold rows back, and with them what follows for their topic and key."""
-        self._blocked += len(ids)
-        await self._connection.execute(_BLOCK, ids, reason)
+        async with self._turn:
+            self._blocked += len(ids)
+            await self._connection.execute(_BLOCK, ids, reason)
 
     async def unblock(self, *, after_seconds: float) -> None:
         """Let blocked rows go on: those an operator has mended, and those whose cause may have passed by itself.
@@ -134,14 +157,18 @@ class OutboxReader:
         To be called between two sweeps: the next one begins at the very start, so that each key goes on where it
         stopped, before anything newer.
         """
-        released = affected(await self._connection.execute(_UNBLOCK, after_seconds)) if self._blocked else 0
+        if not self._blocked:
+            return
+        async with self._turn:
+            released = affected(await self._connection.execute(_UNBLOCK, after_seconds))
         if released:
             self._blocked -= released
             self._floor = self._settled = 0
 
     async def measure(self) -> Backlog:
         """Count what waits."""
-        backlog = await measure(self._connection, start=self._floor)
+        async with self._turn:
+            backlog = await measure(self._connection, start=self._floor)
         if backlog.blocked < self._blocked:
             # Somebody has changed blocked rows by hand: begin anew, so that they are met at all.
             self._floor = self._settled = 0
@@ -152,10 +179,15 @@ class OutboxReader:
         """Move the floor: up to what was settled before, or down to where a transaction now ended can have begun."""
         # Read before the question: whoever draws an id after the answer draws a higher one.
         highest = self._highest
-        writers = {row["virtualtransaction"] for row in await self._connection.fetch(_WRITERS)}
+        async with self._turn:
+            writers = {row["virtualtransaction"] for row in await self._connection.fetch(_WRITERS)}
         ended = [began for writer, began in self._writers.items() if writer not in writers]
         # Who was not there the last time has drawn nothing below what had been read then.
         self._writers = {writer: self._writers.get(writer, self._settled) for writer in writers}
         self._floor = min([self._settled, *ended])
         self._settled = highest
         self._settled_at = time.monotonic()
+
+
+async def _nothing() -> list[Row]:
+    return []

@@ -25,8 +25,8 @@ from .telemetry import context_of, link_to, traceparent_of, tracer
 
 ROWS_WITH_SPANS = 64
 """Up to so many rows in a page each has a span of its own."""
-LINKS = 64
-"""Of a batch's span: enough to find it from a trace nearby; each costs memory and time."""
+LINKS = 16
+"""Of a batch's span: enough to find it from a trace nearby; reading one takes as long as encoding a row."""
 KEYS_REMEMBERED = 65_536
 
 

@@ -59,6 +59,11 @@ class RelayStatus:
     sent: int = 0
     measured_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the outbox was measured; active or standing by, a relay that lives does so every second."""
+        return time.monotonic() - self.measured_at
+
     def take(self, backlog: Backlog) -> None:
         """Show what was just measured."""
         self.backlog, self.blocked = backlog.rows, backlog.blocked
@@ -163,6 +168,8 @@ class Relay:
             writer = BatchWriter(producer, prefix=self._prefix)
             while not self._stopping:
                 self._database.committed.clear()
+                if self.careful:
+                    await self._sweep_carefully(reader, producer, writer)
                 progressed = await self._sweep(reader, producer, writer)
                 if time.monotonic() - self.status.measured_at > HEARTBEAT_SECONDS:
                     await reader.unblock(after_seconds=RETRY_BLOCKED_SECONDS)
@@ -170,48 +177,58 @@ class Relay:
                 if not progressed:
                     await self._wait_for_commit()
         finally:
+            await reader.stop()
             await _close(producer)
 
     async def _sweep(self, reader: OutboxReader, producer: AIOKafkaProducer, writer: BatchWriter) -> bool:
-        """Send page after page; the next one is read and encoded while the last one's acknowledgements are pending.
+        """Send page after page until there is none; returns whether there was any.
 
-        A page is sent only when all before is acknowledged, so that a fault leaves nothing newer of a key in the
-        producer. Returns whether there was anything to send.
+        While Kafka works on one page, the next is encoded and PostgreSQL reads the one after that. A page is sent only
+        when all before is acknowledged, so that a fault leaves nothing newer of a key in the producer. What was read is
+        sent: the floor follows what was read.
         """
-        cursor, pending, progressed = await reader.begin(), list[_Flight](), False
-        for _ in range(PAGES_BEFORE_SWEEP):
-            careful = cursor < self._careful_until
-            limit = 1 if careful else PAGE_ROWS
-            rows = await reader.page(cursor, limit)
-            if careful and (not rows or rows[-1]["id"] > self._careful_until):
-                self._careful_until = 0
-            batches = await self._encode(reader, writer, rows)
-            acknowledged = await self._settle(reader, pending, careful=careful)
+        rows, pending = await reader.page(await reader.begin(), PAGE_ROWS), list[_Flight]()
+        progressed = bool(rows)
+        for remaining in reversed(range(PAGES_BEFORE_SWEEP)):
+            after = rows[-1]["id"] if remaining and len(rows) == PAGE_ROWS else None
+            ahead = reader.read_ahead(after, PAGE_ROWS)
+            batches, blocked = await self._encode(reader, writer, rows)
+            if blocked:
+                # What was read ahead may hold more of a key that is blocked from now on.
+                await ahead
+                ahead = reader.read_ahead(after, PAGE_ROWS)
+            acknowledged = await self._settle(reader, pending)
             pending = await self._heartbeating(reader, _send(producer, batches))
             await reader.delete(acknowledged)
-            if careful:
-                await reader.delete(await self._settle(reader, pending, careful=True))
-                pending = []
-            progressed = progressed or bool(rows)
-            if len(rows) < limit:
+            rows = await ahead
+            if not rows:
                 break
-            cursor = rows[-1]["id"]
-        await reader.delete(await self._settle(reader, pending, careful=False))
+        await reader.delete(await self._settle(reader, pending))
         if progressed:
             self._busy_until = time.monotonic() + BUSY_SECONDS
         return progressed
 
+    async def _sweep_carefully(self, reader: OutboxReader, producer: AIOKafkaProducer, writer: BatchWriter) -> None:
+        """Send row by row up to where a batch was refused, so that only the row it was refused for is blocked."""
+        cursor = await reader.begin()
+        while cursor < self._careful_until and (rows := await reader.page(cursor, 1)):
+            batches, _ = await self._encode(reader, writer, rows)
+            flights = await self._heartbeating(reader, _send(producer, batches))
+            await reader.delete(await self._settle(reader, flights, careful=True))
+            cursor = rows[-1]["id"]
+        self._careful_until = 0
+
     async def _encode(
         self, reader: OutboxReader, writer: BatchWriter, rows: Sequence[asyncpg.Record]
-    ) -> list[RowBatch]:
-        """The rows as batches; those that cannot be sent are blocked, and with them what follows of their key."""
+    ) -> tuple[list[RowBatch], bool]:
+        """The rows as batches, and whether some were blocked, and with them what follows of their keys."""
         if not rows:
-            return []
+            return [], False
         batches, unsendable = await self._heartbeating(reader, writer.write(rows))
         await self._block(reader, unsendable)
-        return batches
+        return batches, bool(unsendable)
 
-    async def _settle(self, reader: OutboxReader, flights: Sequence[_Flight], *, careful: bool) -> list[int]:
+    async def _settle(self, reader: OutboxReader, flights: Sequence[_Flight], *, careful: bool = False) -> list[int]:
         """Await acknowledgements and return the ids of the rows that have one.
 
         Raises the first fault, if there was one, after what was acknowledged is deleted.

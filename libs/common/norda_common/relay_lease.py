@@ -29,9 +29,7 @@ async def take(connection: asyncpg.Connection[asyncpg.Record]) -> bool:
     return bool(await connection.fetchval(_TAKE))
 
 
-async def end_frozen_holder(
-    connection: asyncpg.Connection[asyncpg.Record], *, after_seconds: float = FROZEN_SECONDS
-) -> int | None:
-    """End the holder's connection if it was silent for so long; returns its server process, or None."""
-    pid: int | None = await connection.fetchval(_END_FROZEN, after_seconds)
+async def end_frozen_holder(connection: asyncpg.Connection[asyncpg.Record]) -> int | None:
+    """End the holder's connection if it was silent for FROZEN_SECONDS; returns its server process, or None."""
+    pid: int | None = await connection.fetchval(_END_FROZEN, FROZEN_SECONDS)
     return pid
