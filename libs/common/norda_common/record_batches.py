@@ -2,7 +2,7 @@
 
 A few rows get a PRODUCER span each, in the trace that stored the row. A page of many, as after an outage, gets one span
 a batch, linked to what it sends: a span a row would cost more than everything else the relay does with it
-(docs/decisions/0060-relay-speed.md). The record's `traceparent` is then the one the row was stored with.
+(docs/decisions/0061-relay-speed.md). The record's `traceparent` is then the one the row was stored with.
 """
 
 from __future__ import annotations

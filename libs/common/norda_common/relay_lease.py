@@ -13,14 +13,17 @@ FROZEN_SECONDS = 10.0
 
 _KEY = "hashtextextended('norda.relay.' || current_schema(), 0)"
 _TAKE = f"select pg_try_advisory_lock({_KEY})"
-# An advisory lock of 64 bits is shown as two halves. Who holds it and sits idle for long does not live.
+# An advisory lock of 64 bits is shown as two halves. Who holds it and sits idle for long does not live. Materialized:
+# the planner may ask conditions in any order, and the last one ends connections.
 _END_FROZEN = f"""
-select l.pid from pg_locks l join pg_stat_activity a on a.pid = l.pid
-where l.locktype = 'advisory' and l.granted and l.objsubid = 1
-  and l.database = (select oid from pg_database where datname = current_database())
-  and (l.classid::bigint << 32 | l.objid::bigint) = {_KEY}
-  and a.state like 'idle%' and a.state_change < clock_timestamp() - make_interval(secs => $1)
-  and pg_terminate_backend(l.pid)
+with frozen as materialized (
+    select l.pid from pg_locks l join pg_stat_activity a on a.pid = l.pid
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+      and l.database = (select oid from pg_database where datname = current_database())
+      and (l.classid::bigint << 32 | l.objid::bigint) = {_KEY}
+      and a.state like 'idle%' and a.state_change < clock_timestamp() - make_interval(secs => $1)
+)
+select pid from frozen where pg_terminate_backend(pid)
 """  # noqa: S608 - no parameter is spliced
 
 
