@@ -60,6 +60,12 @@ class Figures:
             table.add_row(*(cell if isinstance(cell, str) else readable(cell) for cell in row))
         return table
 
+    def as_markdown(self) -> str:
+        """For the documentation."""
+        lines = [" | ".join(self.columns), " | ".join(["---", *("---:" for _ in self.columns[1:])])]
+        lines += [" | ".join(cell if isinstance(cell, str) else readable(cell) for cell in row) for row in self.rows]
+        return f"{self.title}:\n\n" + "\n".join(f"| {line} |" for line in lines)
+
 
 @dataclass(slots=True)
 class Report:
@@ -86,8 +92,21 @@ class Report:
             bound = ">=" if target.at_least else "<="
             console.print(f"{mark} {target.name}: {readable(target.value)} ({bound} {readable(target.target)})")
 
+    def as_markdown(self) -> str:
+        """Tables, targets and notes, for the documentation."""
+        targets = Figures(
+            "Targets",
+            ("target", "reached", "asked", "met"),
+            [
+                (item.name, item.value, f"{'>=' if item.at_least else '<='} {readable(item.target)}", _said(item.met))
+                for item in self.targets
+            ],
+        )
+        figures = [*self.tables, *([targets] if self.targets else [])]
+        return "\n\n".join([*(item.as_markdown() for item in figures), *self.notes]) + "\n"
+
     def write(self, folder: Path) -> Path:
-        """Write `<name>.json` into the folder and return where it is."""
+        """Write `<name>.json`, and the same as `<name>.md`, into the folder; returns where the first is."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.json"
         document = {
@@ -107,7 +126,12 @@ class Report:
             "notes": self.notes,
         }
         path.write_text(json.dumps(document, indent=1) + "\n")
+        path.with_suffix(".md").write_text(self.as_markdown())
         return path
+
+
+def _said(met: bool) -> str:
+    return "yes" if met else "**no**"
 
 
 def readable(value: float) -> str:
