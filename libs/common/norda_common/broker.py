@@ -16,10 +16,21 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.kafka.parser import AioKafkaBatchParser
 
-from .consumer import BATCH_TIMEOUT_MS, MAX_RECORDS, ConsumerRuntime, Record
+from .consumer import ConsumerRuntime, Record
 
 log = structlog.get_logger(__name__)
 
+FETCHING: dict[str, Any] = {
+    "auto_offset_reset": "earliest",
+    "max_records": 2_000,
+    "batch_timeout_ms": 100,
+    "max_partition_fetch_bytes": 512 * 1024,
+    "fetch_max_bytes": 4 * 1024 * 1024,
+    # A member that was killed hands its partitions on after this time; one that stops leaves at once.
+    "session_timeout_ms": 6_000,
+    "heartbeat_interval_ms": 2_000,
+}
+"""How every consumer reads. What is fetched and not handled yet stays below 4 MB, however far behind it is."""
 GRACEFUL_SECONDS = 3.0
 """How long a batch in progress may still take when the service stops; what takes longer is delivered again."""
 
@@ -55,11 +66,9 @@ def _subscribe(broker: KafkaBroker, runtime: ConsumerRuntime, topics: Sequence[s
         *topics,
         group_id=runtime.group,
         batch=True,
-        max_records=MAX_RECORDS,
-        batch_timeout_ms=BATCH_TIMEOUT_MS,
-        auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
         no_reply=True,
+        **FETCHING,
         parser=cast(Any, _parse),
         decoder=cast(Any, _decode),
     )

@@ -34,8 +34,10 @@ Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 BatchHandler = Callable[[Connection, Sequence[Received], datetime], Awaitable[None]]
 RecordHandler = Callable[[Connection, Received, datetime], Awaitable[None]]
 
-MAX_RECORDS = 500
-BATCH_TIMEOUT_MS = 100
+MOST_TRACED = 50
+"""A larger batch that copies state is somebody catching up: 500 spans cost ten times what copying 500 records does."""
+MOST_LINKS = 128
+"""What OpenTelemetry keeps of a span's links by default."""
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits before a batch is taken again; far below `max.poll.interval.ms`, so the group keeps its member."""
 
@@ -78,7 +80,10 @@ class ConsumerStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Incoming:
-    """A record with what was read from it: either `received` or the reason why not."""
+    """A record with what was read from it: either `received` or the reason why not.
+
+    `span` is the invalid one where a record is not traced by itself (see MOST_TRACED).
+    """
 
     record: Record
     received: Received | None
@@ -106,8 +111,9 @@ class ConsumerRuntime:
         """Handle a batch. True: acknowledge it. False: the surroundings failed; take it again (the wait is over)."""
         now = datetime.now(UTC)
         self.status.last_batch_at = now
+        traced = self.consumer.each is not None or len(records) <= MOST_TRACED
         with self._poll_span(records):
-            incoming = [self._read(record) for record in records]
+            incoming = [self._read(record, traced=traced) for record in records]
             try:
                 await self._handle(incoming, now)
             except Exception as error:  # noqa: BLE001 - whatever it is, the batch is taken again and health says why
@@ -116,12 +122,18 @@ class ConsumerRuntime:
         return True
 
     async def _handle(self, incoming: Sequence[_Incoming], now: datetime) -> None:
+        """Let the records have their effects, in order; one that cannot be handled is found by halving and buried."""
         try:
             await self._handle_together(incoming, now)
         except Exception as error:
             if is_transient(error):
                 raise
-            await self._handle_one_by_one(incoming, now)
+            if len(incoming) == 1:
+                await self._give_up(incoming[0], error)
+                return
+            middle = len(incoming) // 2
+            await self._handle(incoming[:middle], now)
+            await self._handle(incoming[middle:], now)
 
     async def _wait(self, error: Exception, incoming: Sequence[_Incoming]) -> bool:
         """End the batch's spans with the fault, wait, and let the batch be taken again."""
@@ -149,19 +161,16 @@ class ConsumerRuntime:
                 await self._apply(connection, readable, now)
         self._count_dead(unreadable)
 
-    async def _handle_one_by_one(self, incoming: Sequence[_Incoming], now: datetime) -> None:
-        """The batch held a record that cannot be handled: find it, bury it, and let the others have their effects."""
-        for item in incoming:
-            try:
-                await self._handle_together([item], now)
-            except Exception as error:
-                if is_transient(error):
-                    raise
-                _fail(item.span, error)
-                buried = _Incoming(item.record, None, UnreadableRecord(type(error).__name__, _reason(error)), item.span)
-                async with self._database.transaction() as connection:
-                    await self._bury(connection, [buried])
-                self._count_dead([buried])
+    async def _give_up(self, item: _Incoming, error: Exception) -> None:
+        """Bury a record whose handler failed for a reason that does not pass by itself."""
+        span = item.span if item.span.is_recording() else self._span(item.record)
+        _fail(span, error)
+        buried = _Incoming(item.record, None, UnreadableRecord(type(error).__name__, _reason(error)), span)
+        async with self._database.transaction() as connection:
+            await self._bury(connection, [buried])
+        self._count_dead([buried])
+        if span is not item.span:
+            span.end()
 
     async def _apply(self, connection: Connection, readable: Sequence[_Incoming], now: datetime) -> None:
         received = [item.received for item in readable if item.received is not None]
@@ -214,14 +223,26 @@ class ConsumerRuntime:
         self._duration.record((ended - started).total_seconds(), attributes)
         for item in incoming:
             item.span.end()
-            if item.received is not None:
-                self._age.record((ended - item.received.time).total_seconds(), attributes)
+        # What catches up says only how old its oldest event is: single ages would cost a tenth of the time.
+        times = [item.received.time for item in incoming if item.received is not None]
+        for time in times if len(incoming) <= MOST_TRACED else [min(times)] if times else []:
+            self._age.record((ended - time).total_seconds(), attributes)
         self.status.handled += len(incoming)
         self.status.error, self.status.failures_in_a_row = None, 0
 
-    def _read(self, record: Record) -> _Incoming:
-        """Read defensively; the span continues the record's trace, or starts one where there is none."""
-        span = tracer().start_span(
+    def _read(self, record: Record, *, traced: bool = True) -> _Incoming:
+        """Read defensively. What cannot be read always has a span, which its dead letter's log line belongs to."""
+        span = self._span(record) if traced else trace.INVALID_SPAN
+        try:
+            topic = self._topic_of(record.topic)
+            received = decode(topic, key=record.key, value=record.value, headers=record.headers)
+        except UnreadableRecord as fault:
+            return _Incoming(record, None, fault, span if traced else self._span(record))
+        return _Incoming(record, received, None, span)
+
+    def _span(self, record: Record) -> trace.Span:
+        """A span of this record's own; it continues the record's trace, or starts one where there is none."""
+        return tracer().start_span(
             f"process {record.topic}",
             context=context_of(trace_of(record.headers)),
             kind=SpanKind.CONSUMER,
@@ -236,12 +257,6 @@ class ConsumerRuntime:
                 "messaging.message.id": header_text(record.headers, "ce_id") or "",
             },
         )
-        try:
-            topic = self._topic_of(record.topic)
-            received = decode(topic, key=record.key, value=record.value, headers=record.headers)
-        except UnreadableRecord as fault:
-            return _Incoming(record, None, fault, span)
-        return _Incoming(record, received, None, span)
 
     def _topic_of(self, name: str) -> Topic:
         for topic in self.consumer.topics:
@@ -251,7 +266,7 @@ class ConsumerRuntime:
 
     def _poll_span(self, records: Sequence[Record]) -> AbstractContextManager[trace.Span]:
         topics = sorted({record.topic for record in records})
-        links = [link for record in records for link in link_to(trace_of(record.headers))]
+        links = [link for record in records[:MOST_LINKS] for link in link_to(trace_of(record.headers))]
         return tracer().start_as_current_span(
             f"poll {topics[0]}" if len(topics) == 1 else "poll",
             kind=SpanKind.CLIENT,

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from traceback import extract_tb
 from typing import Any
 
@@ -216,8 +216,9 @@ def configure_logging(settings: ServiceSettings, *, provider: LoggerProvider | N
     logging.getLogger("opentelemetry").setLevel("ERROR")
 
 
+@cache
 def tracer() -> trace.Tracer:
-    """The platform's tracer."""
+    """The platform's tracer; kept, since asking for it costs more than starting a span."""
     return trace.get_tracer("norda")
 
 
