@@ -99,7 +99,9 @@ class ConsumerRuntime:
         self.group = group
         self.status = ConsumerStatus()
         self._database = database
-        self._prefix = topic_prefix
+        self._topics = {
+            topic.name(state, prefix=topic_prefix): topic for topic in consumer.topics for state in ALL_STATES
+        }
         self._consumed = meter().create_counter("messaging.client.consumed.messages", unit="{message}")
         self._duration = meter().create_histogram("messaging.process.duration", unit="s")
         self._age = meter().create_histogram(
@@ -259,10 +261,10 @@ class ConsumerRuntime:
         )
 
     def _topic_of(self, name: str) -> Topic:
-        for topic in self.consumer.topics:
-            if name.endswith(f".{topic.identity}"):
-                return topic
-        raise UnreadableRecord("unexpected_topic", name)
+        found = self._topics.get(name)
+        if found is None:
+            raise UnreadableRecord("unexpected_topic", name)
+        return found
 
     def _poll_span(self, records: Sequence[Record]) -> AbstractContextManager[trace.Span]:
         topics = sorted({record.topic for record in records})

@@ -32,7 +32,7 @@ from norda_local.bench.organisations import topic_names
 from norda_local.errors import StackError
 from norda_local.stack import Stack
 
-SAMPLE_SECONDS = 0.1
+SAMPLE_SECONDS = 0.2
 PATIENCE_SECONDS = 120.0
 """How long nothing may move before a round is given up."""
 
