@@ -90,18 +90,19 @@ async def _decode(message: KafkaAckableMessage) -> KafkaAckableMessage:
 def _handler(runtime: ConsumerRuntime) -> Callable[[KafkaAckableMessage], Awaitable[None]]:
     async def handle(message: KafkaAckableMessage) -> None:
         records = cast(tuple[Record, ...], message.raw_message)
+        runtime.status.in_hand = len(records)
         done = False
         try:
             done = await runtime.handle(records)
+            if done:
+                await message.ack()
+        except KafkaError as error:
+            # The partitions moved on to another member, which takes the batch again; effects happen once.
+            runtime.status.error = f"acknowledgement: {type(error).__name__}"
         finally:
             # Whatever went wrong, also a cancellation: rewind, or the next acknowledgement would pass the batch over.
             if not done:
                 await message.nack()
-        if done:
-            try:
-                await message.ack()
-            except KafkaError as error:
-                # The partitions moved on to another member, which takes the batch again; effects happen once.
-                runtime.status.error = f"acknowledgement: {type(error).__name__}"
+            runtime.status.in_hand = 0
 
     return handle

@@ -69,11 +69,13 @@ class Consumer:
 
 @dataclass(slots=True)
 class ConsumerStatus:
-    """What health shows of one consumer."""
+    """What health shows of one consumer; `in_hand` counts the batch that is being handled or acknowledged."""
 
     handled: int = 0
     dead: int = 0
+    in_hand: int = 0
     error: str | None = None
+    stuck: str | None = None
     failures_in_a_row: int = 0
     last_batch_at: datetime | None = None
 

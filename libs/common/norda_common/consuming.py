@@ -2,7 +2,7 @@
 
 Topics are listed, not matched by a pattern (docs/decisions/0005-consumers.md). A consumer starts with those that exist,
 since aiokafka waits for ever for one that does not; when a missing one comes, for example of a state that is set up
-later, the broker is made anew. A cluster that is away is waited for.
+later, the broker is made anew. A cluster that is away is waited for. What stands still is said by `progress`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from itertools import count
+from typing import Any, cast
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -18,11 +19,12 @@ from faststream.kafka import KafkaBroker
 
 from .broker import new_broker
 from .consumer import ConsumerRuntime
+from .progress import LOOK_SECONDS, Progress
 from .tolerant_consumer import start_tolerant
 
 START_SECONDS = 30
 STOP_SECONDS = 4.0
-TOPIC_WATCH_SECONDS = 5.0
+TOPIC_WATCH_TURNS = 3
 AWAY = (KafkaError, OSError, TimeoutError)
 
 
@@ -37,6 +39,7 @@ class Consuming:
         self._client_id = client_id
         self._prefix = topic_prefix
         self._broker: KafkaBroker | None = None
+        self._progress: list[Progress] = []
         self.missing_topics: list[str] = []
         self.error: str | None = "not connected"
 
@@ -59,6 +62,7 @@ class Consuming:
     async def stop(self) -> None:
         """Let the batch in progress finish, within bounds, and leave the groups. Idempotent."""
         broker, self._broker = self._broker, None
+        self._progress = []
         if broker is not None:
             with suppress(*AWAY):
                 await asyncio.wait_for(broker.stop(), STOP_SECONDS)
@@ -70,38 +74,28 @@ class Consuming:
         await asyncio.wait_for(start_tolerant(self._broker), START_SECONDS)
 
     async def _watch(self) -> None:
-        """Say which partitions do not move; return when a topic that was missing exists."""
-        before: dict[Any, int] = {}
-        while True:
-            await asyncio.sleep(TOPIC_WATCH_SECONDS)
-            waiting = {partition: position for partition, position, lag in self._positions() if lag}
-            stuck = sorted(f"{tp.topic}/{tp.partition}" for tp, at in waiting.items() if before.get(tp) == at)
-            self.error = f"no progress on {', '.join(stuck[:5])}" if stuck else None
-            before = waiting
-            if self.missing_topics:
+        """Keep looking at what stands still; return when a topic that was missing exists."""
+        self._progress = list(self._pairs())
+        for turn in count(1):
+            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.gather(*(item.look() for item in self._progress))
+            if self.missing_topics and turn % TOPIC_WATCH_TURNS == 0:
                 # A cluster that is away meanwhile is the consumers' own affair: they wait for it.
                 with suppress(*AWAY):
                     if await existing_topics(self._bootstrap, self.missing_topics):
                         return
 
-    def lag(self) -> int:
-        """Records not fetched yet, over all assigned partitions."""
-        return sum(lag for _, _, lag in self._positions())
+    def lag(self) -> dict[str, int]:
+        """Records not handled yet, over the partitions assigned to this process, by the consumer's name."""
+        lags = {item.runtime.consumer.name: item.lag() for item in self._progress}
+        return {item.consumer.name: lags.get(item.consumer.name, 0) for item in self._runtimes}
 
-    def _positions(self) -> Iterator[tuple[Any, int, int]]:
-        """Partition, position and records still to be fetched, where all are known."""
-        for consumer in self._consumers():
-            for partition in consumer.assignment():
-                highwater = consumer.highwater(partition)
-                state = consumer._subscription.subscription.assignment.state_value(partition)
-                if highwater and state is not None and state.has_valid_position:
-                    yield partition, state.position, max(0, highwater - state.position)
-
-    def _consumers(self) -> Iterator[Any]:
+    def _pairs(self) -> Iterator[Progress]:
+        runtimes = {item.group: item for item in self._runtimes}
         for subscriber in self._broker.subscribers if self._broker else ():
             consumer = getattr(subscriber, "consumer", None)
             if consumer is not None:
-                yield consumer
+                yield Progress(runtimes[cast(Any, subscriber).group_id], consumer)
 
 
 async def existing_topics(bootstrap_servers: str, names: Collection[str]) -> set[str]:

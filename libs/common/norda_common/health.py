@@ -34,11 +34,12 @@ async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[
     if relay.blocked:
         checks["outbox"] = f"{relay.blocked} blocked rows"
     for item in runtime.consumer_runtimes:
-        fault = item.status.error or runtime.consuming.error
+        fault = item.status.error or item.status.stuck or runtime.consuming.error
         checks[f"consumer.{item.consumer.name}"] = fault or "ok"
     checks |= runtime.faults
     ready = checks["database"] == "ok"
     status = "ready" if all(value == "ok" for value in checks.values()) else "degraded" if ready else "unavailable"
+    lag = runtime.consuming.lag()
     document = {
         "status": status,
         "service": runtime.service,
@@ -52,10 +53,14 @@ async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[
             "sent": relay.sent,
         },
         "consumers": {
-            item.consumer.name: {"handled": item.status.handled, "dead": item.status.dead}
+            item.consumer.name: {
+                "handled": item.status.handled,
+                "dead": item.status.dead,
+                "lag": lag[item.consumer.name],
+            }
             for item in runtime.consumer_runtimes
         },
-        "consumer_lag": runtime.consuming.lag(),
+        "consumer_lag": sum(lag.values()),
         "missing_topics": runtime.consuming.missing_topics,
         "dead_letters_open": runtime.open_dead_letters,
     }

@@ -161,10 +161,14 @@ class Runtime:
             "norda.outbox.blocked": lambda: status.blocked,
             "norda.relay.active": lambda: float(status.active),
             "norda.dead_letters.open": lambda: self.open_dead_letters,
-            "norda.consumer.lag": self.consuming.lag,
         }
         for name, read in gauges.items():
             meter().create_observable_gauge(name, callbacks=[_observation(read, self.service)])
+        meter().create_observable_gauge("norda.consumer.lag", callbacks=[self._lags])
+
+    def _lags(self, _: CallbackOptions) -> Sequence[Observation]:
+        service = {"norda.service": self.service}
+        return [Observation(lag, service | {"norda.consumer": name}) for name, lag in self.consuming.lag().items()]
 
 
 def _bound(worker: Worker, runtime: Runtime) -> Callable[[], Awaitable[None]]:

@@ -1,9 +1,9 @@
 """How fast a service's consumer brings a topic into its read model, beside a subscriber that does nothing.
 
-Two read models: organisations in events (one small row each) and the directory of the registry (texts to search, several
-indexes, numbers in a table of their own). All contestants read the same topics with the same fetch settings, each in a
-process of its own, in turns; telemetry is on and goes to a real server. Then the same changes meet a read model of some
-rows and one of ten times as many.
+Two read models: organisations in events (one small row each) and the directory of the registry (texts to search,
+several indexes, numbers in a table of their own). All contestants read the same topics with the same fetch settings,
+each in a process of its own, in turns; telemetry is on and goes to a real server. Then the same changes meet a read
+model of some rows and one of ten times as many.
 """
 
 from __future__ import annotations

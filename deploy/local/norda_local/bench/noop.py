@@ -1,7 +1,8 @@
 """The subscriber that does nothing: what FastStream and aiokafka cost before anybody does anything with a record.
 
-Its own process (`python -m norda_local.bench.noop`). It reads as our consumers do, with the same fetch settings and the
-same acknowledgement after every batch, takes FastStream's own parser and leaves the bodies as they are. Prints one JSON document when all records were there.
+Its own process (`python -m norda_local.bench.noop`). It reads as our consumers do, with the same fetch settings and an
+acknowledgement after every batch, takes FastStream's own parser and leaves the bodies as they are. Prints one JSON
+document when all records were there.
 """
 
 from __future__ import annotations
@@ -23,15 +24,17 @@ from norda_common.broker import FETCHING
 async def consume(bootstrap_servers: str, group: str, expected: int, topics: Sequence[str]) -> dict[str, float]:
     """Read `expected` records; seconds and CPU seconds count from the end of the first batch, as for our services."""
     broker = KafkaBroker(bootstrap_servers, allow_auto_create_topics=False, apply_types=False, logger=None)
-    counted, first, samples = 0, 0, []
+    counted, first = 0, 0
+    samples: list[tuple[float, float]] = []
     done = asyncio.Event()
 
     async def as_it_is(message: KafkaMessage) -> Any:
         return message.body
 
-    @broker.subscriber(
+    subscriber = broker.subscriber(
         *topics, group_id=group, ack_policy=AckPolicy.ACK, no_reply=True, batch=True, decoder=as_it_is, **FETCHING
     )
+
     async def nothing(bodies: list[bytes]) -> None:
         nonlocal counted, first
         counted += len(bodies)
@@ -42,6 +45,7 @@ async def consume(bootstrap_servers: str, group: str, expected: int, topics: Seq
             samples.append((time.monotonic(), time.process_time()))
             done.set()
 
+    subscriber(nothing)
     await broker.start()
     await done.wait()
     await broker.stop()

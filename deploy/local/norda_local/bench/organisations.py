@@ -23,8 +23,9 @@ from norda_common.topic_admin import ensure_topics
 NUMBERS_IN_FLIGHT = 5_000
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 STEMS = (
-    "Getriebe", "Karosserie", "Batterie", "Sensor", "Leichtbau", "Gießerei", "Werkzeug", "Lack", "Antrieb", "Elektronik",
-    "Kabel", "Fahrwerk", "Brems", "Kunststoff", "Prüf", "Logistik", "Software", "Hydraulik", "Dicht", "Zerspanungs",
+    "Getriebe", "Karosserie", "Batterie", "Sensor", "Leichtbau", "Gießerei", "Werkzeug", "Lack", "Antrieb",
+    "Elektronik", "Kabel", "Fahrwerk", "Brems", "Kunststoff", "Prüf", "Logistik", "Software", "Hydraulik", "Dicht",
+    "Zerspanungs",
 )  # fmt: skip
 ENDINGS = ("technik", "systeme", "werke", "bau", "dienste", "lösungen", "komponenten", "fertigung", "labor", "montage")
 PLACES = (

@@ -1,0 +1,88 @@
+"""Progress of one consumer's group: how far behind it is, and which of its partitions do not move.
+
+Looks at the group from outside, at what is committed and at the topics' ends, of every partition of the consumer's
+topics: so it sees a handler that hangs, a fetch that fails and a partition that no member has. Whatever it is shows in
+`ConsumerStatus.stuck` within ten seconds (STUCK_SECONDS and two looks).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from .consumer import ConsumerRuntime
+
+LOOK_SECONDS = 2.0
+ANSWER_SECONDS = 2.0
+STUCK_SECONDS = 5.0
+"""How long a partition with records to handle may stand still: no batch takes so long in health."""
+
+
+class Progress:
+    """What was seen of one runtime's group; `look` runs every LOOK_SECONDS, `lag` can be asked at any time."""
+
+    def __init__(self, runtime: ConsumerRuntime, consumer: AIOKafkaConsumer) -> None:
+        self.runtime = runtime
+        self._consumer = consumer
+        self._ends: dict[TopicPartition, int] = {}
+        self._still: dict[TopicPartition, tuple[int, float]] = {}
+        self._answered_at = time.monotonic()
+
+    async def look(self) -> None:
+        """Compare with the looks before, and write what stands still into the runtime's status."""
+        now = time.monotonic()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                behind = await self._behind()
+        except (KafkaError, OSError, TimeoutError) as error:
+            if now - self._answered_at > STUCK_SECONDS:
+                self.runtime.status.stuck = f"Kafka does not answer: {type(error).__name__}"
+            return
+        self._answered_at = now
+        before = self._still
+        self._still = {
+            partition: before[partition] if before.get(partition, (None,))[0] == place else (place, now)
+            for partition, place in behind.items()
+        }
+        stuck = sorted(f"{tp.topic}/{tp.partition}" for tp, (_, at) in self._still.items() if now - at > STUCK_SECONDS)
+        self.runtime.status.stuck = f"no progress on {', '.join(stuck[:5])}" if stuck else None
+
+    async def _behind(self) -> dict[TopicPartition, int]:
+        """Partitions with records to handle, and the place up to which they are handled."""
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in self._consumer.subscription()
+            for number in self._consumer.partitions_for_topic(topic) or ()
+        ]
+        self._ends = await self._consumer.end_offsets(partitions)
+        begins = await self._consumer.beginning_offsets(partitions)
+        committed = await self._consumer._coordinator.fetch_committed_offsets(partitions)
+        places = {
+            partition: max(begins[partition], committed[partition].offset if partition in committed else 0)
+            for partition in partitions
+        }
+        if not self.runtime.status.in_hand:
+            # What was read and held nothing, a transaction's end for example, is never acknowledged by itself.
+            places |= {tp: max(places.get(tp, 0), position) for tp, position in self._positions().items()}
+        return {partition: place for partition, place in places.items() if place < self._ends.get(partition, 0)}
+
+    def lag(self) -> int:
+        """Records of the assigned partitions that are not handled yet, the batch in hand included."""
+        waiting = sum(
+            max(0, max(self._consumer.highwater(partition) or 0, self._ends.get(partition, 0)) - position)
+            for partition, position in self._positions().items()
+        )
+        return waiting + self.runtime.status.in_hand
+
+    def _positions(self) -> dict[TopicPartition, int]:
+        """The next record to read of each assigned partition, where it is known."""
+        subscription = self._consumer._subscription.subscription
+        assignment: Any = subscription.assignment if subscription is not None else None
+        if assignment is None:
+            return {}
+        states = {partition: assignment.state_value(partition) for partition in assignment.tps}
+        return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}
