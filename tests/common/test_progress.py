@@ -33,13 +33,15 @@ async def shows(runtime: Runtime, text: str, since: float) -> None:
 
 
 async def test_a_handler_that_hangs_shows_and_its_batch_counts_as_lag(probe: Probe) -> None:
-    released = asyncio.Event()
+    hanging, released = asyncio.Event(), asyncio.Event()
 
     async def hang(*_: object) -> None:
+        hanging.set()
         await released.wait()
 
     async with probe.running(consumers=[Consumer(name="hanging", topics=(THING,), each=hang)]) as runtime:
         await send(probe, thing(new_id(), 1))
+        await asyncio.wait_for(hanging.wait(), 20)
         await shows(runtime, f"no progress on {probe.topic()}/0", time.monotonic())
         assert runtime.consuming.lag() == {"hanging": 1}
         released.set()

@@ -2,7 +2,7 @@
 
 Looks at the group from outside, at what is committed and at the topics' ends, of every partition of the consumer's
 topics: so it sees a handler that hangs, a fetch that fails and a partition that no member has. Whatever it is shows in
-`ConsumerStatus.stuck` within ten seconds (STUCK_SECONDS and two looks).
+`ConsumerStatus.stuck` within ten seconds (STUCK_SECONDS and the looks before and after).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from aiokafka.errors import KafkaError
 
 from .consumer import ConsumerRuntime
 
-LOOK_SECONDS = 2.0
-ANSWER_SECONDS = 2.0
-STUCK_SECONDS = 5.0
+LOOK_SECONDS = 1.5
+ANSWER_SECONDS = 3.0
+STUCK_SECONDS = 3.5
 """How long a partition with records to handle may stand still: no batch takes so long in health."""
 
 
@@ -58,17 +58,19 @@ class Progress:
             for topic in self._consumer.subscription()
             for number in self._consumer.partitions_for_topic(topic) or ()
         ]
-        self._ends = await self._consumer.end_offsets(partitions)
-        begins = await self._consumer.beginning_offsets(partitions)
-        committed = await self._consumer._coordinator.fetch_committed_offsets(partitions)
-        places = {
-            partition: max(begins[partition], committed[partition].offset if partition in committed else 0)
-            for partition in partitions
-        }
+        self._ends, committed = await asyncio.gather(
+            self._consumer.end_offsets(partitions),
+            self._consumer._coordinator.fetch_committed_offsets(partitions),
+        )
+        # Of what was never committed the offset is -1.
+        places = {tp: max(0, committed[tp].offset) if tp in committed else 0 for tp in partitions}
         if not self.runtime.status.in_hand:
             # What was read and held nothing, a transaction's end for example, is never acknowledged by itself.
             places |= {tp: max(places.get(tp, 0), position) for tp, position in self._positions().items()}
-        return {partition: place for partition, place in places.items() if place < self._ends.get(partition, 0)}
+        behind = [partition for partition, place in places.items() if place < self._ends.get(partition, 0)]
+        # What a topic has forgotten need not be handled. A request waits for the fetch before it, so it is made if needed.
+        begins = await self._consumer.beginning_offsets(behind) if behind else {}
+        return {tp: max(places[tp], begins[tp]) for tp in behind if begins[tp] < self._ends[tp]}
 
     def lag(self) -> int:
         """Records of the assigned partitions that are not handled yet, the batch in hand included."""
