@@ -118,12 +118,12 @@ def test_halving_gives_every_good_record_its_effect_once_in_order_and_buries_eve
         def __init__(self) -> None:
             """Only the search is tried; what it would apply and bury is noted."""
 
-        async def _handle_together(self, incoming: Sequence[Any], now: datetime) -> None:
+        async def _handle_together(self, incoming: Sequence[Any], _: datetime) -> None:
             if any(bad[number] for number in incoming):
                 raise ValueError("one of them")
             kept.extend(incoming)
 
-        async def _give_up(self, item: Any, error: Exception) -> None:
+        async def _give_up(self, item: Any, _: Exception) -> None:
             buried.append(item)
 
     asyncio.run(Halving()._handle(range(len(bad)), datetime.now().astimezone()))  # type: ignore[arg-type]

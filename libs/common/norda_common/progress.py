@@ -58,17 +58,18 @@ class Progress:
             for topic in self._consumer.subscription()
             for number in self._consumer.partitions_for_topic(topic) or ()
         ]
-        self._ends, committed = await asyncio.gather(
+        found: tuple[dict[TopicPartition, int], dict[TopicPartition, Any]] = await asyncio.gather(
             self._consumer.end_offsets(partitions),
             self._consumer._coordinator.fetch_committed_offsets(partitions),
         )
+        self._ends, committed = found
         # Of what was never committed the offset is -1.
         places = {tp: max(0, committed[tp].offset) if tp in committed else 0 for tp in partitions}
         if not self.runtime.status.in_hand:
             # What was read and held nothing, a transaction's end for example, is never acknowledged by itself.
             places |= {tp: max(places.get(tp, 0), position) for tp, position in self._positions().items()}
         behind = [partition for partition, place in places.items() if place < self._ends.get(partition, 0)]
-        # What a topic has forgotten need not be handled. A request waits for the fetch before it, so it is made if needed.
+        # What a topic has forgotten need not be handled; asked only if needed: a request waits for the fetch before.
         begins = await self._consumer.beginning_offsets(behind) if behind else {}
         return {tp: max(places[tp], begins[tp]) for tp in behind if begins[tp] < self._ends[tp]}
 
