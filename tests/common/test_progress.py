@@ -10,6 +10,7 @@ from datetime import datetime
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from norda_common.broker import FETCHING
 from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received
 from norda_common.database import Connection
@@ -118,3 +119,23 @@ async def test_who_has_nothing_to_do_does_not_stand_still(probe: Probe, count: i
             assert runtime.consumer_runtimes[0].status.stuck is None
         assert len(await seen(runtime)) == count
         assert runtime.consuming.lag() == {"each": 0}
+
+
+async def test_who_stops_hands_its_partitions_on_at_once(probe: Probe) -> None:
+    async with probe.running(consumers=[EACH]) as staying:
+        async with probe.running(consumers=[EACH]) as leaving:
+
+            async def shared() -> None:
+                assert all(item.consuming._progress[0]._positions() for item in (staying, leaving))
+
+            await eventually(shared, within=20)
+        left_at = time.monotonic()
+        for partition in range(THING.partitions):
+            await send(probe, thing(new_id(), 1), partition=partition)
+
+        async def all_handled() -> None:
+            assert len(await seen(staying)) == THING.partitions
+
+        await eventually(all_handled, within=15)
+        # A member that vanished is missed only when its session ends.
+        assert time.monotonic() - left_at < FETCHING["session_timeout_ms"] / 1000

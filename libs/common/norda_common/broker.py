@@ -31,6 +31,8 @@ FETCHING: dict[str, Any] = {
     "heartbeat_interval_ms": 2_000,
 }
 """How every consumer reads. What is fetched and not handled yet stays below 4 MB, however far behind it is."""
+MOST_EFFECTS = 500
+"""Records with effects of their own that share a transaction: each takes milliseconds, and the locks are held for all."""
 GRACEFUL_SECONDS = 3.0
 """How long a batch in progress may still take when the service stops; what takes longer is delivered again."""
 
@@ -62,13 +64,14 @@ def new_broker(
 
 
 def _subscribe(broker: KafkaBroker, runtime: ConsumerRuntime, topics: Sequence[str]) -> None:
+    fetching = FETCHING if runtime.consumer.each is None else FETCHING | {"max_records": MOST_EFFECTS}
     subscriber = broker.subscriber(
         *topics,
         group_id=runtime.group,
         batch=True,
         ack_policy=AckPolicy.MANUAL,
         no_reply=True,
-        **FETCHING,
+        **fetching,
         parser=cast(Any, _parse),
         decoder=cast(Any, _decode),
     )
