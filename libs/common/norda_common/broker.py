@@ -32,7 +32,7 @@ FETCHING: dict[str, Any] = {
 }
 """How every consumer reads. What is fetched and not handled yet stays below 4 MB, however far behind it is."""
 MOST_EFFECTS = 500
-"""Records with effects of their own that share a transaction: each takes milliseconds, and the locks are held for all."""
+"""Records with effects of their own that share a transaction: each takes milliseconds, and locks are held for all."""
 GRACEFUL_SECONDS = 3.0
 """How long a batch in progress may still take when the service stops; what takes longer is delivered again."""
 
