@@ -190,6 +190,26 @@ class ConsumerRuntime:
             with trace.use_span(item.span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
                 await self.consumer.each(connection, item.received, now)
 
+    async def apply_again(self, connection: Connection, record: Record, now: datetime) -> None:
+        """Read and handle one record anew in the caller's transaction, as if it were delivered: a dead letter's replay.
+
+        The inbox and the comparison of sequences hold as ever. Raises UnreadableRecord with the reason for which the
+        record would be buried, and a fault of the surroundings as it is; the caller rolls back.
+        """
+        item = self._read(record)
+        item.span.add_link(trace.get_current_span().get_span_context())
+        try:
+            if item.fault is not None:
+                raise item.fault
+            await self._apply(connection, [item], now)
+        except Exception as error:
+            _fail(item.span, error)
+            if isinstance(error, UnreadableRecord) or is_transient(error):
+                raise
+            raise UnreadableRecord(type(error).__name__, _reason(error)) from error
+        finally:
+            item.span.end()
+
     async def _bury(self, connection: Connection, unreadable: Sequence[_Incoming]) -> None:
         for item in unreadable:
             assert item.fault is not None  # noqa: S101 - chosen by the caller

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import structlog
 from opentelemetry.metrics import CallbackOptions, Observation
@@ -142,11 +143,12 @@ class Runtime:
             backoff = min(backoff * 2, 10.0)
 
     async def _keep_house(self) -> None:
-        """Count open dead letters, and forget inbox entries older than any topic's redelivery could be."""
+        """Count open dead letters; forget closed ones, and inbox entries older than any topic's redelivery could be."""
         while True:
             try:
                 async with self.database.read() as connection:
                     self.open_dead_letters = await deadletters.open_count(connection)
+                    await deadletters.forget_closed(connection, now=datetime.now(UTC))
                     await connection.execute("delete from inbox where handled_at < now() - interval '60 days'")
                 self.faults.pop("housekeeping", None)
             except (OSError, TimeoutError) as error:

@@ -19,19 +19,18 @@ from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 from starlette.types import Scope
 
-from . import __version__, deadletters
+from . import __version__, operations
 from .consumer import Consumer
 from .contracts.catalogue import asyncapi, data_schema, public
 from .contracts.topics import Topic
 from .errors import NotFound
 from .health import readiness
 from .migrate import SetupError, read_migrations, set_up_schema
-from .requests import QueryText
 from .runtime import Runtime, Worker
 from .settings import ServiceSettings, load
 from .telemetry import Telemetry
 from .topic_admin import ensure_topics
-from .web import CallerDep, RuntimeDep, SecurityHeaders, TooLargeAsProblem, install_errors, json_document
+from .web import RuntimeDep, SecurityHeaders, TooLargeAsProblem, install_errors, json_document
 
 REQUEST_GRACE_SECONDS = 3
 """How long open requests may take when the process stops; parts and telemetry take what is left of ten seconds."""
@@ -96,6 +95,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     app.state.runtime = runtime
     install_errors(app)
     app.include_router(_platform_routes(service, settings))
+    app.include_router(operations.router, max_body_size=settings.body_limit_bytes)
     for router in service.routers:
         app.include_router(router, max_body_size=settings.body_limit_bytes)
     app.add_middleware(TooLargeAsProblem)
@@ -139,14 +139,6 @@ def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
         if identity not in schemas:
             raise NotFound("Dieses Schema gibt es nicht.", "There is no such schema.")
         return JSONResponse(schemas[identity], media_type="application/schema+json")
-
-    @router.get("/api/v1/dead-letters", summary="Open dead letters, newest first (operators)")
-    async def dead_letters(
-        runtime: RuntimeDep, caller: CallerDep, reason: QueryText | None = None
-    ) -> list[dict[str, Any]]:
-        caller.require_operator()
-        async with runtime.database.read() as connection:
-            return await deadletters.newest(connection, reason=reason)
 
     return router
 

@@ -31,6 +31,8 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(ge=1, le=65535)
     public_url: str = ""
     """Base of links handed out; empty means the address the service listens on."""
+    trace_page: str = Field(default="", pattern=r"^(https?://\S*\{trace_id\}\S*)?$")
+    """Where a person sees a trace, with `{trace_id}` in it; empty means that operators get no links."""
     token_jwks_file: Path
     token_issuer: str = "norda-local"  # noqa: S105 - a name, not a secret
     token_audience: str = "norda"  # noqa: S105
@@ -63,6 +65,10 @@ class ServiceSettings(BaseSettings):
     def base_url(self) -> str:
         """Base of links, without a trailing slash."""
         return (self.public_url or f"http://{self.http_host}:{self.http_port}").rstrip("/")
+
+    def trace_link(self, trace_id: str | None) -> str | None:
+        """The address of a trace's page; None without a trace or a page."""
+        return self.trace_page.replace("{trace_id}", trace_id) if trace_id and self.trace_page else None
 
 
 S = TypeVar("S", bound=ServiceSettings)
