@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import APIRouter
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
+from norda_common.consumer import Consumer
 from norda_common.errors import Conflict
 from norda_common.input import Command, Line
 from norda_common.service import Service, create_app
@@ -62,10 +63,18 @@ def token(key: ECKey = KEY, **claims: Any) -> str:
 
 
 @asynccontextmanager
-async def served(settings: ServiceSettings, jwks: Path) -> AsyncIterator[httpx2.AsyncClient]:
+async def served(
+    settings: ServiceSettings, jwks: Path, *, consumers: Sequence[Consumer] = ()
+) -> AsyncIterator[httpx2.AsyncClient]:
     jwks.write_text(json.dumps(KeySet([KEY]).as_dict(private=False)))
     service = Service(
-        name="probe", title="Probe", description="-", topics=[THING], migrations=jwks.parent, routers=[router]
+        name="probe",
+        title="Probe",
+        description="-",
+        topics=[THING],
+        migrations=jwks.parent,
+        routers=[router],
+        consumers=consumers,
     )
     port = free_port()
     app = create_app(service, settings.model_copy(update={"body_limit_bytes": 5000}))

@@ -98,6 +98,6 @@ async def test_dead_letters_show_in_health_and_to_operators_alone(notifications:
             assert health["dead_letters_open"] == 1
 
         await eventually(shown, within=20)
-        listed = (await operator.get("/api/v1/dead-letters")).json()
+        listed = (await operator.get("/api/v1/dead-letters")).json()["items"]
         assert [item["reason"] for item in listed] == ["missing_header"]
         assert (await office.get("/api/v1/dead-letters")).status_code == 403
