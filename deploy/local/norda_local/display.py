@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 
 from norda_local.artifacts import Artifact
-from norda_local.stack import PartStatus, Stack
+from norda_local.stack import NOT_STARTED, PartStatus, Stack
 
 console = Console(stderr=True, highlight=False, emoji=False)
 output = Console(highlight=False, emoji=False)
@@ -91,17 +91,46 @@ def imports() -> Iterator[Callable[[str, int, int], None]]:
         yield move
 
 
-def status_table(rows: list[PartStatus]) -> Table:
-    """Parts with state, memory and what to open."""
+def status_report(rows: list[PartStatus]) -> list[RenderableType]:
+    """The parts in a table, and below it a line for each that has a problem or in which something waits."""
+    notes = [note for row in rows for note in (_problem_note(row), _figures_note(row)) if note]
+    return [_status_table(rows), *([""] if notes else []), *notes]
+
+
+def _status_table(rows: list[PartStatus]) -> Table:
+    """Parts with state, memory and what to open; fits 80 columns."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("part", "state", "pid", "memory", "open"):
         table.add_column(heading, justify="right" if heading in {"pid", "memory"} else "left", no_wrap=True)
     for row in rows:
         memory = f"{row.rss_bytes >> 20} MB" if row.rss_bytes else ""
-        where = row.link if row.healthy else f"[dim]{_escape(row.problem)}[/]"
-        style = STATE_STYLES[row.state]
-        table.add_row(row.title, f"[{style}]{row.state}[/]", str(row.pid or ""), memory, where)
+        where = row.link if row.healthy else f"[dim]{NOT_STARTED if row.problem == NOT_STARTED else 'see below'}[/]"
+        table.add_row(row.title, f"[{STATE_STYLES[row.state]}]{row.state}[/]", str(row.pid or ""), memory, where)
     return table
+
+
+def _problem_note(row: PartStatus) -> str:
+    if row.healthy or row.problem == NOT_STARTED:
+        return ""
+    return f"[red]{row.title}:[/] {_escape(row.problem)} [dim]-> ./norda logs {row.name}, then ./norda up[/]"
+
+
+def _figures_note(row: PartStatus) -> str:
+    """What waits in a service, where anything does, with the command that shows it."""
+    figures = row.figures
+    parts = []
+    if figures.get("backlog"):
+        age = float(figures["oldest_age_seconds"])
+        parts.append(f"backlog {figures['backlog']}, the oldest event {age:.0f} s")
+    if figures.get("blocked"):
+        parts.append(f"[red]blocked {figures['blocked']}[/] [dim](./norda outbox list)[/]")
+    if figures.get("consumer_lag"):
+        parts.append(f"lag {figures['consumer_lag']}")
+    if figures.get("dead_letters_open"):
+        parts.append(f"[red]dead letters {figures['dead_letters_open']}[/] [dim](./norda deadletters list)[/]")
+    if figures.get("attention"):
+        parts.append(f"[red]{_escape(str(figures['attention']))}[/]")
+    return f"[yellow]{row.title}:[/] {'; '.join(parts)}" if parts else ""
 
 
 def fail(problem: str, remedy: str) -> None:

@@ -4,6 +4,7 @@ Invariants: a part starts when what it needs is healthy; a part that is healthy 
 fails is stopped again, its data stays, and the others go on.
 """
 
+import json
 import subprocess
 import threading
 import time
@@ -20,6 +21,8 @@ from norda_local.parts import Part, UnhealthyError
 PROBE_INTERVAL_SECONDS = 0.1
 # A part that lives but does not answer is given this long before it is started anew.
 GRACE_SECONDS = 5.0
+# Older lines of a part that ran for long speak of something else.
+LAST_LINES = 20
 TELLING_WORDS = ("No space left", "FATAL", "PANIC", "ERROR", "Exception", "Error:", "error:", "could not")
 
 Report = Callable[[str, str], None]
@@ -102,12 +105,28 @@ def problem_of(probe: Callable[[], None]) -> str:
 
 
 def telling_line(home: Home, part: str) -> str:
-    """The line of the part's log that most likely says why it ended."""
+    """The line of the part's log that most likely says why it ended at its start."""
     lines = processes.log_tail(home, part)
-    for line in reversed(lines):
-        if any(word in line for word in TELLING_WORDS):
-            return line.strip()
-    return lines[-1].strip() if lines else "its log is empty"
+    return _last_telling(lines) or (_in_words(lines[-1]) if lines else "its log is empty")
+
+
+def last_words(home: Home, part: str) -> str:
+    """What the log of a part that ran and is gone says about why; a process that was killed says nothing."""
+    said = _last_telling(processes.log_tail(home, part)[-LAST_LINES:])
+    return f"the last fault in its log: {said}" if said else "its log gives no reason, so it was probably killed"
+
+
+def _last_telling(lines: list[str]) -> str:
+    return next((_in_words(line) for line in reversed(lines) if any(word in line for word in TELLING_WORDS)), "")
+
+
+def _in_words(line: str) -> str:
+    """A service's JSON line as its event and error; other lines as they are."""
+    try:
+        entry = json.loads(line)
+        return " ".join(str(entry[name]) for name in ("event", "error", "reason") if name in entry) or line.strip()
+    except (ValueError, TypeError):
+        return line.strip()
 
 
 def _left_alone(home: Home, part: Part, report: Report, cancelled: threading.Event) -> bool:

@@ -6,17 +6,18 @@ most commands should answer at once. Exit codes: 0 done, 1 a foreseen problem (o
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
+from norda_local import operate
 from norda_local.errors import StackError
+from norda_local.invocation import local_stack as _stack
+from norda_local.invocation import one_line_errors as _one_line_errors
 
 if TYPE_CHECKING:
     from norda_local.stack import Stack
@@ -35,51 +36,14 @@ app = typer.Typer(
     State, data and logs are under [cyan].norda/[/]; everything listens on 127.0.0.1 only.""",
 )
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+app.add_typer(operate.deadletters, name="deadletters", rich_help_panel="Operate")
+app.add_typer(operate.outbox, name="outbox", rich_help_panel="Operate")
 
 PartNames = Annotated[
     list[str] | None,
     typer.Argument(help="Only these parts: postgres kafka tracing otlp mail registry events notifications"),
 ]
 States = Annotated[str, typer.Option(help="Office state: hb (Bremen), hh (Hamburg) or ni (Niedersachsen)")]
-
-
-def _one_line_errors(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Turn what the stack foresees into one line and exit code 1."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        from norda_local import display  # noqa: PLC0415
-
-        try:
-            return command(*args, **kwargs)
-        except StackError as error:
-            display.fail(error.problem, error.remedy)
-        except PermissionError as error:
-            display.fail(f"{error.filename} belongs to another user", "run as that user, or chown .norda to yourself")
-        except OSError as error:
-            if error.errno not in {28, 122}:
-                raise
-            display.fail("the disk is full", "free some space and run the command again; no data was lost")
-        except KeyboardInterrupt:
-            display.console.print("norda: interrupted")
-            raise typer.Exit(130) from None
-        raise typer.Exit(1)
-
-    return wrapped
-
-
-def _stack(*, starting: bool = False, only: list[str] | None = None) -> Stack:
-    from norda_local.folders import default_home  # noqa: PLC0415
-    from norda_local.settings import settings_for_start, settings_in_use  # noqa: PLC0415
-    from norda_local.stack import PART_NAMES, Stack  # noqa: PLC0415
-
-    unknown = set(only or []) - set(PART_NAMES)
-    if unknown:
-        raise StackError(f"there is no part {', '.join(sorted(unknown))}", f"the parts are {' '.join(PART_NAMES)}")
-    home = default_home()
-    return Stack(home, (settings_for_start if starting else settings_in_use)(home), only=only or None)
 
 
 def _start(stack: Stack) -> None:
@@ -92,7 +56,12 @@ def _start(stack: Stack) -> None:
 
 @app.command(rich_help_panel="Run")
 @_one_line_errors
-def up(parts: PartNames = None) -> None:
+def up(
+    parts: PartNames = None,
+    replicas: Annotated[
+        int | None, typer.Option(help="Processes of every service, 1 to 3; stays so until another number is given")
+    ] = None,
+) -> None:
     """Start what is not running, and wait until all of it is healthy.
 
     Harmless when it runs already. The first start downloads some 140 MB of Java archives, checked against their lock;
@@ -100,15 +69,21 @@ def up(parts: PartNames = None) -> None:
     started anew. Own servers: set [cyan]NORDA_DATABASE_URL[/], [cyan]NORDA_KAFKA_BOOTSTRAP_SERVERS[/],
     [cyan]OTEL_EXPORTER_OTLP_ENDPOINT[/] or [cyan]NORDA_SMTP_URL[/]. Other ports: [cyan]NORDA_PORT_BASE=9101[/].
 
+    Further replicas are parts of their own, [cyan]registry-2[/] and so on: one of a service's relays is active, the
+    partitions are shared. [cyan]--replicas 1[/] stops them.
+
     [dim]./norda up                 everything[/]
+    [dim]./norda up registry        one service and the servers it needs[/]
     [dim]./norda up postgres kafka  two servers, for working on something else[/]
+    [dim]./norda up --replicas 2    every service twice[/]
     """
     from norda_local import display  # noqa: PLC0415
+    from norda_local.services import with_needs  # noqa: PLC0415
 
-    stack = _stack(starting=True, only=parts)
+    stack = _stack(starting=True, only=with_needs(parts) if parts else None, replicas=replicas)
     _start(stack)
     rows = stack.status()
-    display.console.print(display.status_table(rows))
+    display.console.print(*display.status_report(rows), sep="\n")
     if not all(row.healthy for row in rows):
         raise typer.Exit(1)
 
@@ -201,7 +176,11 @@ def status(
 ) -> None:
     """Say how every part is and where to open it; exit code 0 only if all are healthy.
 
+    Below a service stands what waits in it, where anything does: events not sent yet and the oldest one's age, blocked
+    ones, records not read yet, dead letters, and which of its parts are not well.
+
     [dim]./norda status --json | jq -r .endpoints.registry[/]
+    [dim]./norda status --json | jq '.parts[] | {name, figures}'[/]
     """
     from norda_local import display  # noqa: PLC0415
 
@@ -212,7 +191,7 @@ def status(
         document = {"healthy": healthy, "parts": [row.as_json() for row in rows], "endpoints": stack.endpoints()}
         print(json.dumps(document, indent=2))
     else:
-        display.output.print(display.status_table(rows))
+        display.output.print(*display.status_report(rows), sep="\n")
     raise typer.Exit(0 if healthy else 1)
 
 

@@ -23,18 +23,28 @@ def nothing() -> None:
     """The hook of parts that need no preparation."""
 
 
+Figures = Mapping[str, float | str]
+
+
+def no_figures() -> Figures:
+    """What waits in parts that do not say."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Part:
     """One process of the stack.
 
     `prepare` runs before each start and `settle` once after the part became healthy; both are idempotent.
     `probe` raises UnhealthyError or OSError unless the part can do its work; it takes at most a few seconds.
+    `figures` says by name what waits in it, for operators, and nothing when it cannot be asked.
     """
 
     name: str
     title: str
     command: tuple[str, ...]
     probe: Callable[[], None]
+    figures: Callable[[], Figures] = no_figures
     ports: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()

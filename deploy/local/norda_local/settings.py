@@ -6,7 +6,8 @@ runs, also from a shell with other variables.
 
     # .norda/config.toml
     [ports]
-    base = 8101        # registry, events, notifications, mail, tracing, otlp, postgres, kafka, controller, smtp follow
+    base = 8101        # registry, events, notifications, mail, tracing, otlp, postgres, kafka, controller, smtp follow,
+                       # then registry-2, events-2, notifications-2, registry-3, ... where there are replicas
     kafka = 19092      # or one by one
 """
 
@@ -24,6 +25,7 @@ from norda_local.folders import Home
 
 DEFAULT_PORT_BASE = 8101
 FREE_PORT_BASES = range(20_000, 32_000, 20)
+MAX_REPLICAS = 3
 PORT_NAMES = (
     "registry",
     "events",
@@ -35,6 +37,7 @@ PORT_NAMES = (
     "kafka",
     "controller",
     "smtp",
+    *(f"{name}-{number}" for number in range(2, MAX_REPLICAS + 1) for name in ("registry", "events", "notifications")),
 )
 OWN_SERVER_VARIABLES = {
     "postgres": "NORDA_DATABASE_URL",
@@ -46,34 +49,52 @@ OWN_SERVER_VARIABLES = {
 
 @dataclass(frozen=True)
 class StackSettings:
-    """What tells one stack from another. `own_servers` maps a part's name to the address of the user's server."""
+    """What tells one stack from another. `own_servers` maps a part's name to the address of the user's server.
+
+    `replicas` is how many processes each service has.
+    """
 
     ports: Mapping[str, int]
     states: str = "hb,hh,ni"
     own_servers: Mapping[str, str] = field(default_factory=dict)
+    replicas: int = 1
 
 
-def settings_for_start(home: Home, environment: Mapping[str, str] = os.environ) -> StackSettings:
-    """What the next `up` is to use.
+def settings_for_start(
+    home: Home, environment: Mapping[str, str] = os.environ, *, replicas: int | None = None
+) -> StackSettings:
+    """What the next `up` is to use; `replicas` None means as many as the last `up`, or one.
 
     Raises:
-        StackError: a port or `.norda/config.toml` cannot be read.
+        StackError: a port, the replicas or `.norda/config.toml` cannot be read.
     """
+    if replicas is not None and not 1 <= replicas <= MAX_REPLICAS:
+        raise StackError(f"{replicas} replicas cannot be", f"give a number from 1 to {MAX_REPLICAS}")
     return StackSettings(
         ports=_ports(home, environment),
         states=environment.get("NORDA_STATES", "hb,hh,ni"),
         own_servers={
             part: environment[variable] for part, variable in OWN_SERVER_VARIABLES.items() if environment.get(variable)
         },
+        replicas=replicas or _last_replicas(home),
     )
 
 
 def settings_in_use(home: Home, environment: Mapping[str, str] = os.environ) -> StackSettings:
     """What the last `up` used, or what the next one would use when the stack was never started."""
+    return _remembered(home) or settings_for_start(home, environment)
+
+
+def _remembered(home: Home) -> StackSettings | None:
     try:
         return StackSettings(**json.loads((home.run / "stack.json").read_text()))
     except FileNotFoundError:
-        return settings_for_start(home, environment)
+        return None
+
+
+def _last_replicas(home: Home) -> int:
+    last = _remembered(home)
+    return last.replicas if last else 1
 
 
 def remember(home: Home, settings: StackSettings) -> None:

@@ -9,8 +9,9 @@ import signal
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -18,19 +19,28 @@ import psutil
 from norda_local import artifacts, kafka, mail, postgres, processes, tracing
 from norda_local.errors import DiskFullError
 from norda_local.folders import Home, cache_folder
-from norda_local.lifecycle import Report, problem_of, silent, start_all, stop_part, telling_line
-from norda_local.parts import OwnServer, Part, UnhealthyError
-from norda_local.services import SERVICES, Servers, service_part
-from norda_local.settings import StackSettings, remember
+from norda_local.lifecycle import Report, last_words, problem_of, silent, start_all, stop_part
+from norda_local.parts import Figures, OwnServer, Part, UnhealthyError
+from norda_local.services import SERVICES, Servers, replica_names, service_part
+from norda_local.settings import MAX_REPLICAS, StackSettings, remember
 
 SERVER_NAMES = ("postgres", "kafka", "tracing", "otlp", "mail")
 PART_NAMES = (*SERVER_NAMES, *SERVICES)
 MIN_FREE_BYTES = 300 << 20
+NOT_STARTED = "not started"
+
+
+def part_names(replicas: int) -> list[str]:
+    """All parts of a stack with so many replicas of each service."""
+    return [*SERVER_NAMES, *(part for name in SERVICES for part in replica_names(name, replicas))]
 
 
 @dataclass(frozen=True)
 class PartStatus:
-    """How one part is: `state` is healthy, unhealthy, down or own (a healthy server of the user's)."""
+    """How one part is: `state` is healthy, unhealthy, down or own (a healthy server of the user's).
+
+    `figures` say what waits in a service, `problem` what is wrong with a part.
+    """
 
     name: str
     title: str
@@ -39,13 +49,14 @@ class PartStatus:
     pid: int | None = None
     rss_bytes: int = 0
     problem: str = ""
+    figures: Figures = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
         """Whether the part does its work."""
         return self.state in {"healthy", "own"}
 
-    def as_json(self) -> dict[str, str | int | bool | None]:
+    def as_json(self) -> dict[str, Any]:
         """For `norda status --json`."""
         return {**asdict(self), "healthy": self.healthy}
 
@@ -98,6 +109,7 @@ class Stack:
         self._check_room()
         with self.home.exclusively(lambda: report("norda", "another command starts or stops parts, waiting for it")):
             remember(self.home, self.settings)
+            self._stop(self._surplus(), report)
             start_all(self.home, self.parts(), report)
 
     def down(self, *, report: Report = silent) -> None:
@@ -105,8 +117,9 @@ class Stack:
         self.home.create()
         with self.home.exclusively(lambda: report("norda", "another command starts or stops parts, waiting for it")):
             # Services first: they end properly while their servers are there.
-            for group in (SERVICES, SERVER_NAMES):
-                self._stop([part for part in self.parts() if part.name in group], report)
+            servers = [part for part in self.parts() if part.name in SERVER_NAMES]
+            self._stop([part for part in self.parts() if part.name not in SERVER_NAMES], report)
+            self._stop(servers, report)
             if self.only is None:
                 for process in processes.orphans(self.home):
                     report("orphan", f"stopped pid {process.pid}")
@@ -122,7 +135,11 @@ class Stack:
         """Addresses by name; `kafka` is host:port, `database` a privileged DSN, the others are http addresses."""
         ports, own = self.settings.ports, self.settings.own_servers
         return {
-            **{name: f"http://127.0.0.1:{ports[name]}" for name in SERVICES},
+            **{
+                part: f"http://127.0.0.1:{ports[part]}"
+                for name in SERVICES
+                for part in replica_names(name, self.settings.replicas)
+            },
             "kafka": own.get("kafka", f"127.0.0.1:{ports['kafka']}"),
             "database": own.get("postgres") or postgres.database_url(self.home, port=ports["postgres"]),
             "tracing": own.get("tracing", f"http://127.0.0.1:{ports['tracing']}"),
@@ -168,7 +185,16 @@ class Stack:
         return archive
 
     def _embedded_parts(self) -> list[Part]:
-        return [*self._server_parts(), *self._service_parts()]
+        return [*self._server_parts(), *self._service_parts(self.settings.replicas)]
+
+    def _surplus(self) -> list[Part]:
+        """Replicas of an earlier start that this one is not to have."""
+        wanted = part_names(self.settings.replicas)
+        return [
+            part
+            for part in self._service_parts(MAX_REPLICAS)
+            if part.name not in wanted and processes.record_of(self.home, part.name) is not None
+        ]
 
     def _server_parts(self) -> list[Part]:
         lock, ports, own = artifacts.read_lock(), self.settings.ports, self.settings.own_servers
@@ -205,29 +231,31 @@ class Stack:
             parts.append(mail.mail_part(self.home, smtp_port=ports["smtp"], http_port=ports["mail"]))
         return parts
 
-    def _service_parts(self) -> list[Part]:
+    def _service_parts(self, replicas: int) -> list[Part]:
         endpoints, own = self.endpoints(), self.settings.own_servers
-        embedded = not {"postgres", "kafka"} & set(own)
         servers = Servers(
             database=endpoints["database"],
             kafka=endpoints["kafka"],
             otlp=endpoints["otlp"],
             smtp=endpoints["smtp"],
-            embedded=embedded,
+            trace_page="" if "tracing" in own else tracing.trace_page(endpoints["tracing"], "{trace_id}"),
+            embedded=not {"postgres", "kafka"} & set(own),
         )
-        needs = tuple(name for name in ("postgres", "kafka") if name not in own and self._selected(name))
-        return [
-            service_part(
-                self.home,
-                name,
-                port=self.settings.ports[name],
-                states=self.settings.states,
-                servers=servers,
-                needs=needs,
-            )
-            for name in SERVICES
-            if self._selected(name)
-        ]
+        return [self._service_part(name, part, servers) for name in SERVICES for part in replica_names(name, replicas)]
+
+    def _service_part(self, service: str, name: str, servers: Servers) -> Part:
+        own, ports = self.settings.own_servers, self.settings.ports
+        needs = tuple(need for need in ("postgres", "kafka") if need not in own and self._selected(need))
+        return service_part(
+            self.home,
+            name,
+            port=ports[name],
+            public_port=ports[service],
+            states=self.settings.states,
+            servers=servers,
+            # A replica starts when the first has run the setup.
+            needs=needs if name == service else (*needs, service),
+        )
 
     def _stop(self, parts: list[Part], report: Report) -> None:
         with ThreadPoolExecutor(max(1, len(parts))) as pool:
@@ -244,11 +272,12 @@ class Stack:
         process = processes.running(self.home, part.name)
         if process is None:
             stale = processes.record_of(self.home, part.name) is not None
-            problem = f"ended by itself: {telling_line(self.home, part.name)}" if stale else "not started"
+            problem = f"ended by itself; {last_words(self.home, part.name)}" if stale else NOT_STARTED
             return PartStatus(part.name, part.title, "down", part.link, problem=problem)
         problem = problem_of(part.probe)
         state = "unhealthy" if problem else "healthy"
-        return PartStatus(part.name, part.title, state, part.link, process.pid, _memory(process), problem)
+        memory, figures = _memory(process), part.figures()
+        return PartStatus(part.name, part.title, state, part.link, process.pid, memory, problem, figures)
 
     def _check_room(self) -> None:
         free = shutil.disk_usage(self.home.path).free
