@@ -125,11 +125,9 @@ def _print_outcomes(outcomes: Sequence[dict[str, Any]]) -> None:
     if not outcomes:
         output.print("no blocked event matches")
     for row in outcomes:
-        style = "green" if row["result"] == "sent" else "red"
-        text = (
-            "is on its way" if row["result"] == "sent" else f"is blocked again ({row['reason']}); mend the cause first"
-        )
+        fate = ("is on its way", "green")
+        if row["result"] == "blocked":
+            fate = (f"is blocked again ({visible(row['reason'])}); mend the cause first", "red")
         output.print(
-            Text.assemble((str(row["id"]), "bold cyan"), f"  {row['service']}  {row['topic']}  ", (text, style)),
-            soft_wrap=True,
+            Text.assemble((str(row["id"]), "bold cyan"), f"  {row['service']}  {row['topic']}  ", fate), soft_wrap=True
         )

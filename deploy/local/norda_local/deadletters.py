@@ -85,6 +85,8 @@ def show_one(services: Services, letter_id: str, *, as_json: bool) -> None:
         print(json.dumps({"service": service, **letter}, indent=2))
         return
     _print_head({"service": service, **letter})
+    if "internal." in letter["topic"]:
+        output.print("  [yellow]a private topic: this is personal data; keep it here[/]")
     _print_content("key", letter["key"])
     for header in letter["headers"]:
         _print_content(header["name"], header["value"])
@@ -208,7 +210,7 @@ def _print_head(letter: dict[str, Any]) -> None:
 def _history(letter: dict[str, Any]) -> str:
     history = ""
     if letter["tries"]:
-        history += f", replayed in vain {letter['tries']} times, last by {letter['tried_by']} {ago(letter['tried_at'])}"
+        history += f", replayed {letter['tries']}x in vain, last by {letter['tried_by']} {ago(letter['tried_at'])}"
     if letter["closed_at"]:
         history += f", {letter['status']} by {letter['closed_by']} {ago(letter['closed_at'])}"
     return history

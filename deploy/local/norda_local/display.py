@@ -23,6 +23,8 @@ from rich.progress import (
 from rich.table import Table
 
 from norda_local.artifacts import Artifact
+from norda_local.parts import Figures
+from norda_local.services import service_of
 from norda_local.stack import NOT_STARTED, PartStatus, Stack
 
 console = Console(stderr=True, highlight=False, emoji=False)
@@ -41,7 +43,7 @@ class PartLines:
         """Print what happened to the part."""
         style = "green" if "healthy" in text or "already" in text else "dim"
         with self._lock:
-            console.print(f"  [bold]{part:<14}[/] [{style}]{text}[/]")
+            console.print(f"  [bold]{part:<15}[/] [{style}]{text}[/]")
 
 
 class DownloadBar:
@@ -91,9 +93,14 @@ def imports() -> Iterator[Callable[[str, int, int], None]]:
         yield move
 
 
-def status_report(rows: list[PartStatus]) -> list[RenderableType]:
-    """The parts in a table, and below it a line for each that has a problem or in which something waits."""
-    notes = [note for row in rows for note in (_problem_note(row), _figures_note(row)) if note]
+def status_report(rows: list[PartStatus], *, just_started: bool = False) -> list[RenderableType]:
+    """The parts in a table, and below it a line for each that has a problem or in which something waits.
+
+    What waits in parts that have just started says nothing yet.
+    """
+    notes = [_problem_note(row) for row in rows]
+    notes += [] if just_started else _figures_notes(rows)
+    notes = [note for note in notes if note]
     return [_status_table(rows), *([""] if notes else []), *notes]
 
 
@@ -115,9 +122,23 @@ def _problem_note(row: PartStatus) -> str:
     return f"[red]{row.title}:[/] {_escape(row.problem)} [dim]-> ./norda logs {row.name}, then ./norda up[/]"
 
 
-def _figures_note(row: PartStatus) -> str:
+def _figures_notes(rows: list[PartStatus]) -> list[str]:
+    """A service's replicas share outbox and dead letters, which are said once."""
+    said: set[str] = set()
+    notes = []
+    for row in rows:
+        service = service_of(row.name)
+        notes.append(_figures_note(row.title, row.figures if service not in said else _own(row.figures)))
+        said |= {service} if row.figures else set()
+    return notes
+
+
+def _own(figures: Figures) -> Figures:
+    return {name: value for name, value in figures.items() if name in {"consumer_lag", "attention"}}
+
+
+def _figures_note(title: str, figures: Figures) -> str:
     """What waits in a service, where anything does, with the command that shows it."""
-    figures = row.figures
     parts = []
     if figures.get("backlog"):
         age = float(figures["oldest_age_seconds"])
@@ -130,7 +151,7 @@ def _figures_note(row: PartStatus) -> str:
         parts.append(f"[red]dead letters {figures['dead_letters_open']}[/] [dim](./norda deadletters list)[/]")
     if figures.get("attention"):
         parts.append(f"[red]{_escape(str(figures['attention']))}[/]")
-    return f"[yellow]{row.title}:[/] {'; '.join(parts)}" if parts else ""
+    return f"[yellow]{title}:[/] {'; '.join(parts)}" if parts else ""
 
 
 def fail(problem: str, remedy: str) -> None:

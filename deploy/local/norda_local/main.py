@@ -83,7 +83,7 @@ def up(
     stack = _stack(starting=True, only=with_needs(parts) if parts else None, replicas=replicas)
     _start(stack)
     rows = stack.status()
-    display.console.print(*display.status_report(rows), sep="\n")
+    display.console.print(*display.status_report(rows, just_started=True), sep="\n")
     if not all(row.healthy for row in rows):
         raise typer.Exit(1)
 

@@ -107,15 +107,18 @@ def figures(url: str) -> Figures:
 
 def _figures(document: dict[str, Any]) -> Figures:
     relay = document["relay"]
-    # Blocked rows have a figure of their own.
-    faults = [f"{name}: {text}" for name, text in document["checks"].items() if text != "ok" and name != "outbox"]
+    faults: dict[str, list[str]] = {}
+    for name, text in document["checks"].items():
+        # Blocked rows have a figure of their own.
+        if text != "ok" and name != "outbox":
+            faults.setdefault(text, []).append(name)
     return {
         "backlog": relay["backlog"],
         "oldest_age_seconds": relay["oldest_age_seconds"],
         "blocked": relay["blocked"],
         "consumer_lag": document["consumer_lag"],
         "dead_letters_open": document["dead_letters_open"],
-        "attention": "; ".join(faults),
+        "attention": "; ".join(f"{', '.join(names)}: {text}" for text, names in faults.items()),
     }
 
 
