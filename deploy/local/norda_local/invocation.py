@@ -59,5 +59,8 @@ def local_stack(*, starting: bool = False, only: list[str] | None = None, replic
     settings = settings_for_start(home, replicas=replicas) if starting else settings_in_use(home)
     unknown = set(only or []) - set(part_names(settings.replicas))
     if unknown:
-        raise StackError(f"there is no part {', '.join(sorted(unknown))}", f"the parts are {' '.join(PART_NAMES)}")
+        raise StackError(
+            f"there is no part {', '.join(sorted(unknown))}",
+            f"the parts are {' '.join(PART_NAMES)}, and replicas after ./norda up --replicas 2",
+        )
     return Stack(home, settings, only=only or None)
