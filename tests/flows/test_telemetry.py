@@ -101,3 +101,34 @@ async def test_dead_letters_show_in_health_and_to_operators_alone(notifications:
         listed = (await operator.get("/api/v1/dead-letters")).json()["items"]
         assert [item["reason"] for item in listed] == ["missing_header"]
         assert (await office.get("/api/v1/dead-letters")).status_code == 403
+
+
+async def test_a_private_record_that_is_dead_is_shown_to_operators_and_written_nowhere(notifications: Running) -> None:
+    installation, trace_id = notifications.installation, secrets.token_hex(16)
+    topic = "internal.hb.events.participation.v1"
+    headers = [("ce_specversion", b"1.0"), ("traceparent", f"00-{trace_id}-{secrets.token_hex(8)}-01".encode())]
+    await installation.produce(topic, key=b"k", value=json.dumps({"email": SECRET}).encode(), headers=headers)
+    async with notifications.client(state=None, role="operator") as operator:
+
+        async def buried() -> str:
+            params = {"topic": installation.prefix + topic}
+            (letter,) = (await operator.get("/api/v1/dead-letters", params=params)).json()["items"]
+            assert letter["trace_id"] == trace_id
+            assert SECRET not in json.dumps(letter)
+            return str(letter["id"])
+
+        letter_id = await eventually(buried, within=20)
+        shown = (await operator.get(f"/api/v1/dead-letters/{letter_id}")).json()
+        assert SECRET in shown["value"]["data"]
+        again = await operator.post(f"/api/v1/dead-letters/{letter_id}/replay")
+        assert again.json()["result"] == "failed"
+        assert SECRET not in again.text
+
+    async def traced() -> str:
+        spans = fetch_trace(installation.servers.tracing, trace_id)
+        # Once when it was delivered, and once when it was replayed.
+        assert len([span for span in spans if span["name"].endswith(topic)]) >= 2
+        return json.dumps(spans)
+
+    assert SECRET not in await eventually(traced, within=20)
+    assert SECRET not in notifications.log.read_text()

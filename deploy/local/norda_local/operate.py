@@ -34,7 +34,7 @@ outbox = typer.Typer(
 
     An event that Kafka refuses (its topic is missing or forbidden, the record too large for it) is [bold]blocked[/] and
     holds back its own topic and key, nothing else. Mend the cause, then [cyan]retry[/]. There is no discarding: readers
-    of that key would meet a hole in its sequence and keep an older state for good.
+    of that key would meet a hole in its sequence, and keep an older state until its next event.
 
     [dim]./norda outbox list                       what is blocked, why, and what waits behind it[/]
     [dim]./norda outbox retry --service registry   everything of one service[/]""",

@@ -1,8 +1,8 @@
 """Blocked outbox rows: events the relay could not publish, each holding back its own topic and key until it can.
 
-A row is never dropped: readers of its key would meet a hole in the sequence and keep an older state for good. So the
-cause is mended (the topic made, its limits or rights changed) and the row is sent again. The relay marks rows
-(`relay.py`); this module shows them, and takes the mark away.
+A row is never dropped: readers of its key would meet a hole in the sequence, and keep an older state until its next
+event. So the cause is mended (the topic made, its limits or rights changed) and the row is sent again. The relay marks
+rows (`relay.py`); this module shows them, and takes the mark away.
 """
 
 from __future__ import annotations

@@ -95,8 +95,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     app.state.runtime = runtime
     install_errors(app)
     app.include_router(_platform_routes(service, settings))
-    app.include_router(operations.router, max_body_size=settings.body_limit_bytes)
-    for router in service.routers:
+    for router in (*service.routers, operations.router):
         app.include_router(router, max_body_size=settings.body_limit_bytes)
     app.add_middleware(TooLargeAsProblem)
     app.add_middleware(SecurityHeaders)
