@@ -6,6 +6,7 @@ import io
 
 import pytest
 from norda_local import display
+from norda_local.stack import NOT_STARTED, PartStatus
 from rich.console import Console
 
 
@@ -31,3 +32,51 @@ def test_an_import_moves_a_bar_of_its_own_on_a_terminal(monkeypatch: pytest.Monk
 
 def test_elsewhere_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch, terminal=False) == ""
+
+
+FIGURES = {"backlog": 0, "oldest_age_seconds": 0.0, "blocked": 0, "consumer_lag": 0, "dead_letters_open": 0}
+
+
+def reported(*rows: PartStatus, **options: bool) -> str:
+    written = io.StringIO()
+    console = Console(file=written, width=80, color_system=None)
+    console.print(*display.status_report(list(rows), **options), sep="\n")
+    return written.getvalue()
+
+
+def service(name: str, **figures: float | str) -> PartStatus:
+    title, port = name.capitalize(), "http://127.0.0.1:8101/"
+    return PartStatus(name, title, "healthy", port, 4_000_000, 200 << 20, figures={**FIGURES, **figures})
+
+
+def test_what_waits_stands_below_the_table_where_anything_does() -> None:
+    text = reported(service("registry", backlog=12, oldest_age_seconds=3.4, blocked=1), service("events"))
+    assert "Registry: backlog 12, the oldest event 3 s; blocked 1 (./norda outbox list)" in text
+    assert "Events:" not in text
+    text = reported(service("events", consumer_lag=7, dead_letters_open=2, attention="relay: KafkaConnectionError"))
+    assert "Events: lag 7; dead letters 2 (./norda deadletters list); relay:" in text
+    assert "Events:" not in reported(service("events", consumer_lag=7), just_started=True)
+
+
+def test_what_replicas_share_is_said_once() -> None:
+    text = reported(
+        service("registry", dead_letters_open=2), service("registry-2", dead_letters_open=2, consumer_lag=3)
+    )
+    assert text.count("dead letters") == 1
+    assert "Registry-2: lag 3" in text
+
+
+def test_a_long_problem_leaves_the_table_in_shape() -> None:
+    problem = "ended by itself; the last fault in its log: " + "a very long line [with] brackets " * 5
+    text = reported(
+        PartStatus("postgres", "PostgreSQL 18", "down", "127.0.0.1:8107, database norda", problem=problem),
+        PartStatus("kafka", "Apache Kafka 4.4", "down", "127.0.0.1:8108", problem=NOT_STARTED),
+        service("registry"),
+    )
+    lines = text.splitlines()
+    assert len(lines) > 4
+    assert lines[1].split() == ["PostgreSQL", "18", "down", "see", "below"]
+    assert lines[2].split()[-2:] == ["not", "started"]
+    assert lines[3].endswith("http://127.0.0.1:8101/")
+    assert "[with]" in text
+    assert "./norda logs postgres" in " ".join(text.split())

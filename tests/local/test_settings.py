@@ -8,7 +8,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from norda_local.errors import StackError
 from norda_local.folders import Home, cache_folder
-from norda_local.services import service_database_url
+from norda_local.services import service_database_url, with_needs
 from norda_local.settings import remember, settings_for_start, settings_in_use
 from norda_local.stack import Stack
 from norda_local.tokens import issue_token, public_keys_file
@@ -84,3 +84,46 @@ def test_the_cache_follows_the_xdg_rules(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert cache_folder() == tmp_path / "cache" / "norda"
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/nowhere")
     assert cache_folder().parts[-2:] == (".norda", "cache")
+
+
+def test_replicas_stay_until_another_number_is_given(home: Home) -> None:
+    assert settings_for_start(home, {}).replicas == 1
+    remember(home, settings_for_start(home, {}, replicas=3))
+    assert settings_in_use(home, {}).replicas == 3
+    assert settings_for_start(home, {}).replicas == 3
+    assert settings_for_start(home, {}, replicas=1).replicas == 1
+    for number in (0, 4, -1):
+        with pytest.raises(StackError, match="1 to 3"):
+            settings_for_start(home, {}, replicas=number)
+
+
+def test_a_replica_differs_from_the_first_process_by_its_port_alone(home: Home) -> None:
+    stack = Stack(home, settings_for_start(home, {}, replicas=3))
+    parts = {part.name: part for part in stack.parts()}
+    names = {"registry", "events", "notifications"}
+    assert {name for name in parts if name.partition("-")[0] in names} == {
+        f"{name}{suffix}" for name in names for suffix in ("", "-2", "-3")
+    }
+    ports = [port for part in parts.values() for port in part.ports]
+    assert len(set(ports)) == len(ports)
+    for name in names:
+        first, second = dict(parts[name].environment), dict(parts[f"{name}-2"].environment)
+        assert first.pop("NORDA_HTTP_PORT") != second.pop("NORDA_HTTP_PORT")
+        assert first == second, "links lead to the same place, whichever process made them"
+        assert name in parts[f"{name}-2"].needs, "the first one runs the setup"
+        assert stack.endpoints()[f"{name}-3"].endswith(str(parts[f"{name}-3"].ports[0]))
+
+
+def test_a_stack_of_before_replicas_is_read(home: Home) -> None:
+    remember(home, settings_for_start(home, {}))
+    path = home.run / "stack.json"
+    document = json.loads(path.read_text())
+    del document["replicas"]
+    path.write_text(json.dumps(document))
+    assert settings_in_use(home, {}).replicas == 1
+
+
+def test_a_service_brings_the_servers_it_needs() -> None:
+    assert with_needs(["registry-2"]) == ["postgres", "kafka", "registry-2"]
+    assert with_needs(["notifications", "kafka"]) == ["postgres", "kafka", "mail", "notifications"]
+    assert with_needs(["otlp"]) == ["otlp"]
