@@ -8,18 +8,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from norda_local.operators import ago, visible
-from norda_local.settings import free_ports
+from norda_local.folders import Home
+from norda_local.operators import Services, ago, visible
+from norda_local.settings import free_ports, settings_in_use
+from norda_local.stack import Stack as LocalStack
 from support.waiting import eventually
 
 SECRET = "geheim@ex-099.example"
@@ -30,6 +31,7 @@ class Stack:
 
     def __init__(self, home: str) -> None:
         base = free_ports()["registry"]
+        self._home = Home(Path(home))
         self._environment = {**os.environ, "NORDA_HOME": home, "NORDA_PORT_BASE": str(base), "COLUMNS": "80"}
 
     def __call__(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -46,12 +48,14 @@ class Stack:
     def json(self, *arguments: str) -> Any:
         return json.loads(self(*arguments, "--json").stdout)
 
+    def local(self) -> LocalStack:
+        return LocalStack(self._home, settings_in_use(self._home, {}))
+
     def status(self) -> dict[str, dict[str, Any]]:
-        return {part["name"]: part for part in self.json("status")["parts"]}
+        return {row.name: row.as_json() for row in self.local().status()}
 
     def endpoints(self) -> dict[str, str]:
-        found: dict[str, str] = self.json("status")["endpoints"]
-        return found
+        return self.local().endpoints()
 
     def sql(self, statement: str, *arguments: Any) -> None:
         async def run() -> None:
@@ -89,6 +93,8 @@ def norda(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         assert up.returncode == 0, up.stderr
         yield stack
     finally:
+        # A Kafka that is stopped for the first time writes a cache for its next start, which there will not be.
+        os.kill(stack.status()["kafka"]["pid"], signal.SIGKILL)
         stack("down")
 
 
@@ -100,9 +106,11 @@ def soon(check: Callable[[], Any], within: float = 20) -> Any:
     return asyncio.run(waiting)  # type: ignore[arg-type]
 
 
-def letters(norda: Stack, count: int, *options: str) -> list[dict[str, Any]]:
+def letters(norda: Stack, count: int, *, status: str = "open") -> list[dict[str, Any]]:
+    services = Services.of(norda.local(), only="registry")
+
     def there() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = norda.json("deadletters", "list", "--service", "registry", *options)["letters"]
+        found: list[dict[str, Any]] = services.get("registry", "/dead-letters", status=status)["items"]
         assert len(found) == count, found
         return found or [{}]
 
@@ -117,6 +125,7 @@ def test_a_service_is_started_with_the_servers_it_needs_and_its_replica(norda: S
     assert parts["registry"]["link"] != parts["registry-2"]["link"]
     assert norda.endpoints()["registry-2"] == parts["registry-2"]["link"].rstrip("/")
     assert norda("logs", "registry-2").returncode == 0
+    assert {part["name"] for part in norda.json("status")["parts"]} == set(parts)
     figures = {"backlog", "oldest_age_seconds", "blocked", "consumer_lag", "dead_letters_open", "attention"}
     assert set(parts["registry"]["figures"]) == figures
     assert parts["postgres"]["figures"] == {}
@@ -126,6 +135,7 @@ def test_a_letter_is_listed_shown_replayed_and_then_discarded(norda: Stack) -> N
     norda.garbage("hb.registry.organisation.v1", b'\x1b[2J {"email": "' + SECRET.encode() + b'"}')
     (letter,) = letters(norda, 1)
     assert letter["reason"] == "not_a_cloudevent"
+    assert norda.json("deadletters", "list", "--service", "registry")["letters"][0]["id"] == letter["id"]
     listed = norda("deadletters", "list", "--reason", "not_a_cloudevent", "--service", "registry")
     assert listed.returncode == 0
     assert letter["id"] in listed.stdout
@@ -147,7 +157,7 @@ def test_a_letter_is_listed_shown_replayed_and_then_discarded(norda: Stack) -> N
     assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
     assert norda("deadletters", "discard", letter["id"], "--service", "registry", "--yes").returncode == 0
     letters(norda, 0)
-    (closed,) = letters(norda, 1, "--status", "discarded")
+    (closed,) = letters(norda, 1, status="discarded")
     assert closed["closed_by"].startswith("operator-")
     assert closed["tries"] == 1
     late = norda("deadletters", "replay", letter["id"], "--service", "registry")
@@ -175,37 +185,29 @@ def test_all_letters_of_a_reason_are_replayed_once_the_cause_is_mended(norda: St
 def test_a_blocked_event_is_listed_and_goes_on_after_retry(norda: Stack) -> None:
     norda.sql(
         """insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence, value)
-           select 'hb.registry.unheard.v1', '0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e3f', gen_random_uuid(), '/hb/registry',
-                  't', now(), 's', number, '{}' from generate_series(1, 3) as number"""
+           select 'hb.registry.organisation.v1', '0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e3f', gen_random_uuid(),
+                  '/hb/registry', 't', now(), 's', number, case number when 1 then $1::bytea else '{}' end
+           from generate_series(1, 3) as number""",
+        b"x" * 1_500_000,
     )
 
     def blocked() -> Any:
         (row,) = norda.json("outbox", "list", "--service", "registry")["blocked"]
         return row
 
-    row = soon(blocked, within=40)
-    assert (row["reason"], row["waiting"]) == ("unknown_topic", 2)
-    listed = norda("outbox", "list", "--service", "registry").stdout
-    assert "2 wait behind it" in listed
+    row = soon(blocked)
+    assert (row["reason"], row["waiting"]) == ("too_large", 2)
+    assert "2 wait behind it" in norda("outbox", "list", "--service", "registry").stdout
     soon(lambda: norda.status()["registry"]["figures"]["blocked"] == 1)
     assert "blocked 1" in norda("status").stdout
     again = norda("outbox", "retry", "--service", "registry", str(row["id"]))
     assert again.returncode == 1
-    assert "blocked again (unknown_topic)" in " ".join(again.stdout.split())
-    asyncio.run(make_topic(norda.endpoints()["kafka"], "hb.registry.unheard.v1"))
-    # The relay's own knowledge of topics is some seconds old.
-    soon(lambda: norda("outbox", "retry", "--service", "registry").returncode == 0, within=60)
+    assert "blocked again (too_large)" in " ".join(again.stdout.split())
+    norda.sql("update registry.outbox set value = '{}'::bytea where octet_length(value) > 1000000")
+    mended = norda("outbox", "retry", "--service", "registry")
+    assert (mended.returncode, "is on its way" in mended.stdout) == (0, True), mended.stdout
     assert norda("outbox", "list", "--service", "registry").stdout.strip() == "no event is blocked"
     soon(lambda: norda.status()["registry"]["figures"]["backlog"] == 0)
-
-
-async def make_topic(bootstrap: str, name: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(name=name, num_partitions=1, replication_factor=1)])
-    finally:
-        await admin.close()
 
 
 def test_a_killed_service_is_said_within_80_columns_and_its_replica_answers_operators(norda: Stack) -> None:
@@ -224,10 +226,9 @@ def test_a_killed_service_is_said_within_80_columns_and_its_replica_answers_oper
 def test_up_keeps_the_number_of_replicas_until_it_is_told_another(norda: Stack) -> None:
     assert norda("up", "registry", "registry-2").returncode == 0
     second = norda.status()["registry-2"]["pid"]
-    started = time.monotonic()
     assert norda("up", "registry", "--replicas", "1").returncode == 0
     assert "registry-2" not in norda.status()
-    assert not _alive(second), f"after {time.monotonic() - started:.1f} s"
+    assert not _alive(second)
     refused = norda("up", "--replicas", "4")
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
 
@@ -254,10 +255,7 @@ def _instant(text: str) -> datetime:
     "arguments",
     [
         ["deadletters", "replay"],
-        ["deadletters", "show", "nonsense"],
         ["deadletters", "list", "--service", "nonsense"],
-        ["deadletters", "list", "--status", "nonsense"],
-        ["outbox", "retry"],
         ["outbox", "retry", "1"],
     ],
 )
@@ -268,7 +266,7 @@ def test_a_choice_that_means_nothing_is_refused_in_one_line(norda: Stack, argume
     assert refused.stderr.count("\n") == 1, refused.stderr
 
 
-@pytest.mark.parametrize("command", ["list", "show", "replay", "discard"])
-def test_help_teaches_the_operators_commands(norda: Stack, command: str) -> None:
-    page = norda("deadletters", command, "--help").stdout
-    assert f"./norda deadletters {command}" in page
+def test_help_teaches_the_operators_commands(norda: Stack) -> None:
+    assert "./norda deadletters replay" in norda("deadletters", "--help").stdout
+    for group, command in (("deadletters", "replay"), ("outbox", "retry")):
+        assert f"./norda {group} {command}" in norda(group, command, "--help").stdout
