@@ -91,7 +91,21 @@ def test_a_failure_is_one_line_and_exit_code_one(norda: Norda) -> None:
 
 def test_help_teaches_every_command(norda: Norda) -> None:
     page = norda("--help").stdout
-    for command in ("up", "down", "status", "demo", "test", "logs", "reset", "doctor", "topic", "token"):
+    commands = (
+        "up",
+        "down",
+        "status",
+        "demo",
+        "test",
+        "logs",
+        "reset",
+        "doctor",
+        "topic",
+        "token",
+        "deadletters",
+        "outbox",
+    )
+    for command in commands:
         assert command in page
         assert len(norda(command, "--help").stdout.splitlines()) > 8
 
