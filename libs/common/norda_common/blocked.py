@@ -2,7 +2,7 @@
 
 A row is never dropped: readers of its key would meet a hole in the sequence, and keep an older state until its next
 event. So the cause is mended (the topic made, its limits or rights changed) and the row is sent again. The relay marks
-rows (`relay.py`); this module shows them, and takes the mark away.
+rows and alone takes the mark away, between two sweeps (`outbox_reader.py`); this module shows them, and asks for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ with page as (
     select id, topic, key, event_id, type, sequence, traceparent, created_at, blocked_at, blocked_reason as reason,
            coalesce(octet_length(value), 0) as value_bytes
     from outbox
-    where blocked_at is not null and id > $1 and ($2::text is null or blocked_reason = $2)
+    where blocked_at > '-infinity' and id > $1 and ($2::text is null or blocked_reason = $2)
       and ($3::text is null or topic = $3)
     order by id limit $4
 )
@@ -26,7 +26,7 @@ group by page.id, page.topic, page.key, page.event_id, page.type, page.sequence,
          page.blocked_at, page.reason, page.value_bytes
 order by page.id
 """
-_RETRY = "update outbox set blocked_at = null where id = $1 and blocked_at is not null returning id"
+_RETRY = "update outbox set blocked_at = '-infinity' where id = $1 and blocked_at is not null returning id"
 
 
 async def blocked_rows(
@@ -37,5 +37,5 @@ async def blocked_rows(
 
 
 async def retry(connection: Connection, row_id: int) -> bool:
-    """Let the relay send a blocked row again; False when there is no such row or it is not blocked. Idempotent."""
+    """Ask the relay to send a blocked row again; False when there is no such row or it is not blocked. Idempotent."""
     return await connection.fetchval(_RETRY, row_id) is not None
