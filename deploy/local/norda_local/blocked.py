@@ -17,7 +17,7 @@ from norda_local.operators import AwayError, RefusedError, Services, ago, visibl
 
 PATH = "/outbox/blocked"
 ALL = 100_000
-SETTLE_SECONDS = 3.0
+SETTLE_SECONDS = 5.0
 """How long the relay is given to send what is tried again, or to be refused."""
 
 
