@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from .statements import TracedConnection
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 TRANSIENT: tuple[type[BaseException], ...] = (
@@ -35,6 +37,9 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.LockNotAvailableError,
 )
 """Faults of the surroundings: waited out, never dead-lettered."""
+
+ACQUIRE_SECONDS = 10
+"""How long a request or a batch waits for a free connection."""
 
 
 def is_transient(error: BaseException) -> bool:
@@ -74,6 +79,7 @@ class Database:
             timeout=5,
             command_timeout=30,
             max_inactive_connection_lifetime=300,
+            connection_class=TracedConnection,
             server_settings=server_settings(schema=self._schema, application=self._application),
         )
 
@@ -97,15 +103,20 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One transaction; commits when the block ends, rolls back when it raises, then wakes the relay."""
-        async with self.pool.acquire(timeout=10) as connection, connection.transaction():
+        async with self.read() as connection, connection.transaction():
             yield connection
         self.committed.set()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
         """A connection for reading; every statement sees its own snapshot."""
-        async with self.pool.acquire(timeout=10) as connection:
+        # The pool's own time-out runs every acquisition in a task of its own.
+        async with asyncio.timeout(ACQUIRE_SECONDS):
+            connection = await self.pool.acquire()
+        try:
             yield connection
+        finally:
+            await self.pool.release(connection)
 
 
 def server_settings(*, schema: str, application: str) -> dict[str, str]:

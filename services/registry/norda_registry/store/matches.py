@@ -25,20 +25,25 @@ class Match:
     own: bool
 
 
+# Each `offset 0` keeps the planner from joining whole tables: a plan is kept for a connection's life, and one made while
+# the tables were small would read them from end to end when they no longer are.
 _FIND = """
-with wanted as (select distinct kind, value from unnest($1::text[], $2::text[]) as row(kind, value))
-select wanted.kind, wanted.value, organisation.id, organisation.responsible_state, organisation.legal_name,
-       identifier.held, true
-  from wanted
-  join identifier on identifier.kind = wanted.kind and identifier.value = wanted.value
-  join organisation on organisation.id = identifier.organisation_id
-union all
-select wanted.kind, wanted.value, directory.organisation_id, directory.responsible_state, directory.legal_name,
-       number.held, false
-  from wanted
-  join directory_number number on number.kind = wanted.kind and number.value = wanted.value
-  join directory on directory.organisation_id = number.organisation_id
- where not exists (select from organisation where organisation.id = directory.organisation_id)
+select wanted.kind, wanted.value, found.id, found.responsible_state, found.legal_name, found.held, found.own
+  from unnest($1::text[], $2::text[]) as wanted(kind, value)
+ cross join lateral (
+    select holder.id, holder.responsible_state, holder.legal_name, identifier.held, true as own
+      from identifier
+     cross join lateral (select id, responsible_state, legal_name from organisation
+                          where id = identifier.organisation_id offset 0) as holder
+     where identifier.kind = wanted.kind and identifier.value = wanted.value
+    union all
+    select holder.organisation_id, holder.responsible_state, holder.legal_name, number.held, false
+      from directory_number as number
+     cross join lateral (select organisation_id, responsible_state, legal_name from directory
+                          where organisation_id = number.organisation_id offset 0) as holder
+     where number.kind = wanted.kind and number.value = wanted.value
+       and not exists (select from organisation where id = number.organisation_id offset 0)
+    offset 0) as found
 """
 
 
@@ -46,7 +51,8 @@ async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> li
     """All organisations that have or had one of these (kind, value) numbers."""
     if not numbers:
         return []
-    rows = await connection.fetch(_FIND, [kind for kind, _ in numbers], [value for _, value in numbers])
+    wanted = dict.fromkeys(numbers)
+    rows = await connection.fetch(_FIND, [kind for kind, _ in wanted], [value for _, value in wanted])
     return [Match(*row.values()) for row in rows]
 
 
@@ -59,12 +65,28 @@ class Cluster:
 
 
 _CLUSTERS = """
-select id, cluster_code from organisation
- where kind = 'cluster' and status = 'active' and (cluster_code = any($1) or id = any($2))
-union
-select organisation_id, cluster_code from directory
- where kind = 'cluster' and status = 'active' and (cluster_code = any($1) or organisation_id = any($2))
-   and not exists (select from organisation where organisation.id = directory.organisation_id)
+with wanted as (
+    select code, null::uuid as id from unnest($1::text[]) as code
+    union all
+    select null, id from unnest($2::uuid[]) as id
+)
+select found.id, found.cluster_code
+  from wanted
+ cross join lateral (select id, cluster_code from organisation
+                      where cluster_code = wanted.code and kind = 'cluster' and status = 'active'
+                     union all
+                     select id, cluster_code from organisation
+                      where id = wanted.id and kind = 'cluster' and status = 'active'
+                     union all
+                     select organisation_id, cluster_code from directory
+                      where cluster_code = wanted.code and kind = 'cluster' and status = 'active'
+                        and not exists (select from organisation where id = directory.organisation_id offset 0)
+                     union all
+                     select organisation_id, cluster_code from directory
+                      where organisation_id = wanted.id and kind = 'cluster' and status = 'active'
+                        and not exists (select from organisation where id = directory.organisation_id offset 0)
+                     offset 0) as found
+ group by found.id, found.cluster_code
 """
 
 
