@@ -24,7 +24,7 @@ _SILENT = frozenset({"BEGIN;", "ROLLBACK;"})
 """Says nothing that the statements around it do not say; COMMIT does, for it waits for the disk."""
 
 
-class TracedConnection(asyncpg.Connection):  # type: ignore[type-arg]  # generic in its stubs only
+class TracedConnection(asyncpg.Connection):
     """What the services' pools hand out. Session state is not reset when a connection goes back: nothing sets any.
 
     Settings and advisory locks are taken `local` or for the transaction, so that its end undoes them.
@@ -36,11 +36,11 @@ class TracedConnection(asyncpg.Connection):  # type: ignore[type-arg]  # generic
         """No round trip after each use; an open transaction is rolled back all the same."""
         return ""
 
-    async def execute(self, query: str, *args: Any, **options: Any) -> str:  # type: ignore[override]
+    async def execute(self, query: str, *args: Any, **options: Any) -> str:
         """As asyncpg's, in a span."""
         return await self._traced(query, super().execute, args, options)
 
-    async def executemany(self, command: str, args: Any, **options: Any) -> None:  # type: ignore[override]
+    async def executemany(self, command: str, args: Any, **options: Any) -> None:
         """As asyncpg's, in a span."""
         return await self._traced(command, super().executemany, (args,), options)
 
@@ -74,9 +74,11 @@ class TracedConnection(asyncpg.Connection):  # type: ignore[type-arg]  # generic
 
     def _attributes(self, query: str) -> dict[str, AttributeValue]:
         found: dict[str, AttributeValue] = {"db.system.name": "postgresql", "db.query.text": query}
-        if isinstance(self._addr, tuple):
-            found |= {"server.address": self._addr[0], "server.port": self._addr[1]}
-        return found | {"db.namespace": self._params.database}
+        # Neither the address nor the database can be asked for; every instrumentation reads these two.
+        address, parameters = getattr(self, "_addr", None), getattr(self, "_params", None)
+        if isinstance(address, tuple):
+            found |= {"server.address": address[0], "server.port": address[1]}
+        return found | {"db.namespace": parameters.database} if parameters else found
 
 
 @cache

@@ -136,9 +136,7 @@ async def run(load: Load) -> Answered:
             statuses[status] = statuses.get(status, 0) + 1
 
     await asyncio.gather(*(send(connection) for connection in connections))
-    return Answered(
-        seconds=time.perf_counter() - began, sent=len(latencies), statuses=statuses, latencies_ms=latencies
-    )
+    return Answered(seconds=time.perf_counter() - began, sent=len(latencies), statuses=statuses, latencies_ms=latencies)
 
 
 def _encoded(load: Load, path: str, body: str) -> bytes:

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from uuid import UUID
 
 from norda_common.database import Connection
+
+CLUSTER = "cluster"
+"""The kind of number a cluster's code is; held while the cluster is active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,11 @@ class Match:
     own: bool
 
 
-# Each `offset 0` keeps the planner from joining whole tables: a plan is kept for a connection's life, and one made while
-# the tables were small would read them from end to end when they no longer are.
+# Each `offset 0` keeps the planner from joining whole tables: a plan is kept for a connection's life, and one made
+# while the tables were small would read them from end to end when they no longer are.
 _FIND = """
 select wanted.kind, wanted.value, found.id, found.responsible_state, found.legal_name, found.held, found.own
-  from unnest($1::text[], $2::text[]) as wanted(kind, value)
+  from ({wanted}) as wanted(kind, value)
  cross join lateral (
     select holder.id, holder.responsible_state, holder.legal_name, identifier.held, true as own
       from identifier
@@ -45,14 +50,26 @@ select wanted.kind, wanted.value, found.id, found.responsible_state, found.legal
        and not exists (select from organisation where id = number.organisation_id offset 0)
     offset 0) as found
 """
+_FIND_MANY = _FIND.format(wanted="select * from unnest($1::text[], $2::text[])")
+MOST_WRITTEN_OUT = 10
+"""So many numbers stand in the statement one by one; a row estimate that is exact lets PostgreSQL keep one plan."""
+
+
+@cache
+def _find_few(count: int) -> str:
+    rows = ", ".join(f"(${2 * place + 1}::text, ${2 * place + 2}::text)" for place in range(count))
+    return _FIND.format(wanted=f"values {rows}")
 
 
 async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> list[Match]:
     """All organisations that have or had one of these (kind, value) numbers."""
-    if not numbers:
+    wanted = list(dict.fromkeys(numbers))
+    if not wanted:
         return []
-    wanted = dict.fromkeys(numbers)
-    rows = await connection.fetch(_FIND, [kind for kind, _ in wanted], [value for _, value in wanted])
+    if len(wanted) <= MOST_WRITTEN_OUT:
+        rows = await connection.fetch(_find_few(len(wanted)), *chain.from_iterable(wanted))
+    else:
+        rows = await connection.fetch(_FIND_MANY, [kind for kind, _ in wanted], [value for _, value in wanted])
     return [Match(*row.values()) for row in rows]
 
 
@@ -64,36 +81,29 @@ class Cluster:
     code: str
 
 
-_CLUSTERS = """
-with wanted as (
-    select code, null::uuid as id from unnest($1::text[]) as code
-    union all
-    select null, id from unnest($2::uuid[]) as id
-)
+_CLUSTERS_BY_ID = """
 select found.id, found.cluster_code
-  from wanted
+  from unnest($1::uuid[]) as wanted(id)
  cross join lateral (select id, cluster_code from organisation
-                      where cluster_code = wanted.code and kind = 'cluster' and status = 'active'
-                     union all
-                     select id, cluster_code from organisation
                       where id = wanted.id and kind = 'cluster' and status = 'active'
                      union all
                      select organisation_id, cluster_code from directory
-                      where cluster_code = wanted.code and kind = 'cluster' and status = 'active'
-                        and not exists (select from organisation where id = directory.organisation_id offset 0)
-                     union all
-                     select organisation_id, cluster_code from directory
                       where organisation_id = wanted.id and kind = 'cluster' and status = 'active'
-                        and not exists (select from organisation where id = directory.organisation_id offset 0)
+                        and not exists (select from organisation where id = wanted.id offset 0)
                      offset 0) as found
- group by found.id, found.cluster_code
 """
 
 
 async def clusters(connection: Connection, *, codes: Sequence[str] = (), ids: Sequence[UUID] = ()) -> list[Cluster]:
     """Active clusters with one of these codes or ids, of any state."""
-    rows = await connection.fetch(_CLUSTERS, list(codes), list(ids))
-    return [Cluster(row["id"], row["cluster_code"]) for row in rows]
+    found = clusters_among(await find(connection, [(CLUSTER, code) for code in codes]))
+    rows = await connection.fetch(_CLUSTERS_BY_ID, list(ids)) if ids else []
+    return list(dict.fromkeys([*found, *(Cluster(row["id"], row["cluster_code"]) for row in rows)]))
+
+
+def clusters_among(found: Sequence[Match]) -> list[Cluster]:
+    """The active clusters whose code was looked for."""
+    return [Cluster(item.organisation_id, item.value) for item in found if item.kind == CLUSTER and item.current]
 
 
 async def plan_every_statement(connection: Connection) -> None:
