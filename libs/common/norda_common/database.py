@@ -50,7 +50,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 class Database:
-    """The service's pool. `committed` is set after every commit so that the relay need not wait for its poll."""
+    """The service's pool. `committed` is the relay's signal, set after commits so that it need not wait for its poll."""
 
     def __init__(self, dsn: str, *, schema: str, application: str, pool_size: int = 10) -> None:
         self._dsn = dsn
@@ -58,7 +58,14 @@ class Database:
         self._application = application
         self._pool_size = pool_size
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self.committed = asyncio.Event()
+        self._signals: list[asyncio.Event] = []
+        self.committed = self.commit_signal()
+
+    def commit_signal(self) -> asyncio.Event:
+        """A new event that is set after every commit that may be news; who asked for it waits for it and clears it."""
+        signal = asyncio.Event()
+        self._signals.append(signal)
+        return signal
 
     @property
     def dsn(self) -> str:
@@ -101,11 +108,16 @@ class Database:
         return self._pool
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """One transaction; commits when the block ends, rolls back when it raises, then wakes the relay."""
+    async def transaction(self, *, news: bool = True) -> AsyncIterator[Connection]:
+        """One transaction; commits when the block ends, rolls back when it raises.
+
+        Then it wakes the relay and whoever else waits for commits, unless `news` says that there is nothing for them.
+        """
         async with self.read() as connection, connection.transaction():
             yield connection
-        self.committed.set()
+        if news:
+            for signal in self._signals:
+                signal.set()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:

@@ -36,6 +36,18 @@ def organisation(number: int) -> str:
     )
 
 
+def draft_event(title: str) -> str:
+    """A draft of Bremen's alone, without a limit of seats."""
+    return json.dumps(
+        {"title": title, "starts": "2035-02-10T10:00+01:00", "ends": "2035-02-10T16:00+01:00", "online": True}
+    )
+
+
+def registration(email: str) -> str:
+    """Somebody from Bremen takes part."""
+    return json.dumps({"participant_state": "hb", "name": "Beispiel Messung", "email": email, "language": "de"})
+
+
 def _check_digit(digits: str) -> int:
     """The last digit of a VAT number (ISO 7064 mod 11,10)."""
     rest = 5
