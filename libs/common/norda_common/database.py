@@ -50,7 +50,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 class Database:
-    """The service's pool. `committed` is the relay's signal, set after commits so that it need not wait for its poll."""
+    """The service's pool. `committed` is the relay's signal: after a commit it need not wait for its poll."""
 
     def __init__(self, dsn: str, *, schema: str, application: str, pool_size: int = 10) -> None:
         self._dsn = dsn

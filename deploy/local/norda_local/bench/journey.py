@@ -31,8 +31,8 @@ PER_SECOND = 8
 ORGANISATIONS_PER_SECOND, REGISTRATIONS_PER_SECOND = 20, 5
 """The load: commands to the registry, and registrations for another event, each of which causes a mail as well."""
 NOTE = (
-    f"load: {ORGANISATIONS_PER_SECOND} new organisations and {REGISTRATIONS_PER_SECOND} registrations for another event "
-    "per second, each of the latter with a mail of its own; p50: median of the rounds', p99: of all trips together"
+    f"load: {ORGANISATIONS_PER_SECOND} new organisations and {REGISTRATIONS_PER_SECOND} registrations for another "
+    "event per second, each of the latter with a mail of its own; p50: median of rounds, p99: of all trips together"
 )
 CASES = ("without load", "with load")
 MAIL_SECONDS = 60

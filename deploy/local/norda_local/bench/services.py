@@ -7,7 +7,9 @@ server on the same machine would be measured, not the service.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psutil
 
@@ -86,12 +88,16 @@ def cpu_seconds(stack: Stack, names: Iterable[str]) -> dict[str, float]:
 
 
 def _of_family(process: psutil.Process) -> float:
-    own = process.cpu_times()
-    total = own.user + own.system + own.children_user + own.children_system
-    for child in process.children(recursive=True):
-        try:
-            times = child.cpu_times()
-            total += times.user + times.system
-        except psutil.NoSuchProcess:
-            continue
-    return float(total)
+    """To the nanosecond for what lives (`/proc/<pid>/task/*/schedstat`), in ticks for children that have ended."""
+    times = process.cpu_times()
+    ended = times.children_user + times.children_system
+    return float(ended + sum(_so_far(member.pid) for member in [process, *process.children(recursive=True)]))
+
+
+def _so_far(pid: int) -> float:
+    total = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        # A thread or process may end while its siblings are read.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            total += int(task.read_text().split()[0])
+    return total / 1e9
