@@ -179,9 +179,12 @@ class Bench:
         await filling.fill(self._dsn, "notifications.outbox", present=0, wanted=size + total)
         lease = await asyncpg.connect(self._dsn)
         await lease.execute(LEASE)
+        holding = asyncio.create_task(_hold(lease))
         service = self._services["notifications"]
         await asyncio.to_thread(service.start)
         await self._watching_costs(service, size)
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
         await lease.close()
         return await self._costs("notifications", lambda document: int(document["relay"]["sent"]), self._plan.relayed)
 
@@ -309,6 +312,13 @@ class Bench:
             rounds={case.name: {str(size): case.costs[size] for size in case.sizes} for case in self.cases},
             notes=[f"the largest database had {self.largest_database_gib:.1f} GiB"],
         )
+
+
+async def _hold(lease: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Show that the lease's holder lives: a standby ends a silent one's connection."""
+    while True:
+        await lease.execute("select 1")
+        await asyncio.sleep(1)
 
 
 def _handled(consumer: str) -> Callable[[Document], int]:
