@@ -21,7 +21,7 @@ def calls(dependant: Dependant) -> Iterator[Any]:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_nothing_of_a_request_runs_in_a_thread(name: str) -> None:
-    # FastAPI runs what is no coroutine function in a thread: eight hand-overs per command cost more than its statements
+    # FastAPI hands what is no coroutine function over to a thread, each time and back
     # (docs/decisions/0064-the-price-of-a-command.md).
     routes = [route for router in service_of(name).routers for route in router.routes if isinstance(route, APIRoute)]
     assert routes
