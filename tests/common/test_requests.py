@@ -56,11 +56,11 @@ def test_any_text_is_a_cursor_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("header", "version"), [(None, None), ("*", None), ('"3"', 3), ('W/"7"', 7)])
-def test_a_version_is_read(header: str | None, version: int | None) -> None:
-    assert expected_version(header) == version
+async def test_a_version_is_read(header: str | None, version: int | None) -> None:
+    assert await expected_version(header) == version
 
 
 @pytest.mark.parametrize("header", ["3", '"x"', '"٣"', '"-1"', '"1", "2"', ""])
-def test_what_is_no_version_is_refused(header: str) -> None:
+async def test_what_is_no_version_is_refused(header: str) -> None:
     with pytest.raises(InvalidInput):
-        expected_version(header)
+        await expected_version(header)

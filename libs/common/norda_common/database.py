@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from .statements import TracedConnection
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 TRANSIENT: tuple[type[BaseException], ...] = (
@@ -36,6 +38,9 @@ TRANSIENT: tuple[type[BaseException], ...] = (
 )
 """Faults of the surroundings: waited out, never dead-lettered."""
 
+ACQUIRE_SECONDS = 10
+"""How long a request or a batch waits for a free connection."""
+
 
 def is_transient(error: BaseException) -> bool:
     """Whether trying again later can help. An InterfaceError about arguments is a bug, hence no."""
@@ -45,7 +50,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 class Database:
-    """The service's pool. `committed` is set after every commit so that the relay need not wait for its poll."""
+    """The service's pool. `committed` is the relay's signal: after a commit it need not wait for its poll."""
 
     def __init__(self, dsn: str, *, schema: str, application: str, pool_size: int = 10) -> None:
         self._dsn = dsn
@@ -53,7 +58,14 @@ class Database:
         self._application = application
         self._pool_size = pool_size
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self.committed = asyncio.Event()
+        self._signals: list[asyncio.Event] = []
+        self.committed = self.commit_signal()
+
+    def commit_signal(self) -> asyncio.Event:
+        """A new event that is set after every commit that may be news; who asked for it waits for it and clears it."""
+        signal = asyncio.Event()
+        self._signals.append(signal)
+        return signal
 
     @property
     def dsn(self) -> str:
@@ -74,6 +86,7 @@ class Database:
             timeout=5,
             command_timeout=30,
             max_inactive_connection_lifetime=300,
+            connection_class=TracedConnection,
             server_settings=server_settings(schema=self._schema, application=self._application),
         )
 
@@ -95,17 +108,27 @@ class Database:
         return self._pool
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """One transaction; commits when the block ends, rolls back when it raises, then wakes the relay."""
-        async with self.pool.acquire(timeout=10) as connection, connection.transaction():
+    async def transaction(self, *, news: bool = True) -> AsyncIterator[Connection]:
+        """One transaction; commits when the block ends, rolls back when it raises.
+
+        Then it wakes the relay and whoever else waits for commits, unless `news` says that there is nothing for them.
+        """
+        async with self.read() as connection, connection.transaction():
             yield connection
-        self.committed.set()
+        if news:
+            for signal in self._signals:
+                signal.set()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
         """A connection for reading; every statement sees its own snapshot."""
-        async with self.pool.acquire(timeout=10) as connection:
+        # The pool's own time-out runs every acquisition in a task of its own.
+        async with asyncio.timeout(ACQUIRE_SECONDS):
+            connection = await self.pool.acquire()
+        try:
             yield connection
+        finally:
+            await self.pool.release(connection)
 
 
 def server_settings(*, schema: str, application: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ Cursor = Annotated[
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 
-def expected_version(
+async def expected_version(
     if_match: Annotated[
         str | None, Header(description='The version seen, as GET gave it in ETag: `"3"`; absent or `*`: any')
     ] = None,

@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
 from functools import cache, partial
 from traceback import extract_tb
 from typing import Any
@@ -22,7 +21,6 @@ from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -30,10 +28,8 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, ParentBased, Sampler, SamplingResult
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from opentelemetry.util.types import Attributes
 
 from .settings import ServiceSettings
 
@@ -41,27 +37,6 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 METRIC_EXPORT_INTERVAL_MS = 5_000
 LONGEST_SEGMENT = 36
 """Of a path in a trace: as long as a UUID."""
-
-
-class _NoLonelyStatements(Sampler):
-    """Drops database statements that no request and no message caused: the relay's and the workers' polling."""
-
-    def should_sample(
-        self,
-        parent_context: Context | None,
-        trace_id: int,
-        name: str,
-        kind: SpanKind | None = None,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        trace_state: trace.TraceState | None = None,
-    ) -> SamplingResult:
-        if attributes and ("db.system" in attributes or "db.system.name" in attributes):
-            return SamplingResult(Decision.DROP)
-        return ALWAYS_ON.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
-
-    def get_description(self) -> str:
-        return "NoLonelyStatements"
 
 
 class _Discreet(SpanProcessor):
@@ -116,7 +91,6 @@ class Telemetry:
     """The process's providers; `stop` flushes what is left."""
 
     def __init__(self, service: str, settings: ServiceSettings) -> None:
-        os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
         resource = Resource.create(
             {
                 "service.name": f"norda-{service}",
@@ -125,7 +99,7 @@ class Telemetry:
             }
         )
         endpoint = settings.otlp_endpoint.rstrip("/")
-        self._tracers = TracerProvider(resource=resource, sampler=ParentBased(_NoLonelyStatements()))
+        self._tracers = TracerProvider(resource=resource)
         self._tracers.add_span_processor(_Discreet())
         readers: list[PeriodicExportingMetricReader] = []
         self._logs: LoggerProvider | None = None
@@ -149,7 +123,6 @@ class Telemetry:
         self._meters = MeterProvider(resource=resource, metric_readers=readers)
         trace.set_tracer_provider(self._tracers)
         metrics.set_meter_provider(self._meters)
-        AsyncPGInstrumentor().instrument()  # type: ignore[no-untyped-call]
         configure_logging(settings, provider=self._logs)
 
     def stop(self, *, seconds: float = 2.0) -> None:

@@ -48,21 +48,23 @@ class MethodNotAllowed(NordaError):  # noqa: N818
     title = Text("Methode nicht erlaubt", "Method not allowed")
 
 
-def get_runtime(request: Request) -> Runtime:
+async def get_runtime(request: Request) -> Runtime:
     """The process's running parts."""
     runtime: Runtime = request.app.state.runtime
     return runtime
 
 
-def get_caller(request: Request) -> Caller:
+RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
+
+
+async def get_caller(request: Request, runtime: RuntimeDep) -> Caller:
     """Who is calling. Raises Unauthenticated."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Es fehlt ein Bearer-Token.", "A bearer token is missing.")
-    return get_runtime(request).tokens.verify(token.strip())
+    return runtime.tokens.verify(token.strip())
 
 
-RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +32,7 @@ from .usecases.deliver import settle
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.3
+"""The floor: what this process commits wakes the postman at once, this finds another's mails and those held back."""
 PAUSE_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """While no server takes mail, one mail at a time asks again."""
 FINISH_SECONDS = 4.0
@@ -69,6 +71,7 @@ class Postman:
         self._attempts: list[Attempt] = []
         self._committing = asyncio.Lock()
         self._unreachable_in_a_row = 0
+        self._committed = runtime.database.commit_signal()
         self._sent = meter().create_counter("norda.mail.attempts", unit="{mail}")
 
     async def run(self) -> None:
@@ -87,6 +90,8 @@ class Postman:
         if self._unreachable_in_a_row:
             await self._wait_for(asyncio.ALL_COMPLETED)
             await asyncio.sleep(PAUSE_SECONDS[min(self._unreachable_in_a_row, len(PAUSE_SECONDS)) - 1])
+        # Before the claim: what is committed after this and missed by the claim ends the wait below.
+        self._committed.clear()
         free = 1 if self._unreachable_in_a_row else self._settings.mail_parallel - len(self._under_way)
         claimed = await self._claim(free) if free else []
         for row in claimed:
@@ -95,7 +100,8 @@ class Postman:
             await self._wait_for(asyncio.FIRST_COMPLETED)
             await asyncio.sleep(GATHER_SECONDS)
         else:
-            await asyncio.sleep(POLL_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._committed.wait(), POLL_SECONDS)
             await self._wait_for(asyncio.FIRST_COMPLETED, timeout=0)
 
     async def _wait_for(self, when: str, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - passed on to wait
@@ -109,7 +115,8 @@ class Postman:
     async def _claim(self, limit: int) -> list[Record]:
         now = datetime.now(UTC)
         try:
-            async with self._runtime.database.transaction() as connection:
+            # A claim is nobody's news; above all it must not wake the postman itself.
+            async with self._runtime.database.transaction(news=False) as connection:
                 claimed = await deliveries.claim(
                     connection, owner=self.owner, now=now, lease_until=now + self._lease, limit=limit
                 )

@@ -20,17 +20,17 @@ PROBLEM: dict[str, Any] = {
 REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((401, 403, 404, 409, 412, 422), PROBLEM)
 
 
-def get_office(runtime: RuntimeDep, caller: CallerDep) -> Office:
+async def get_office(runtime: RuntimeDep, caller: CallerDep) -> Office:
     """The calling office and the states this instance serves."""
     return Office(caller, frozenset(runtime.settings.states))
 
 
-def get_now() -> datetime:
+async def get_now() -> datetime:
     """The instant of the request, aware UTC."""
     return datetime.now(UTC)
 
 
-def get_idempotency_key(
+async def get_idempotency_key(
     idempotency_key: Annotated[
         str | None, Header(description="The same key again returns what the first request made", max_length=200)
     ] = None,

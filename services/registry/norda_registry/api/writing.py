@@ -15,6 +15,7 @@ from fastapi import Depends, Response
 from norda_common.auth import Caller
 from norda_common.database import Connection
 from norda_common.requests import ExpectedVersion
+from norda_common.runtime import Runtime
 from norda_common.states import State
 from norda_common.web import CallerDep, RuntimeDep
 
@@ -46,10 +47,10 @@ class Target:
     """The organisation a request changes, as its path and `If-Match` name it, and who asks."""
 
     organisation_id: UUID
-    caller: CallerDep
-    runtime: RuntimeDep
+    caller: Caller
+    runtime: Runtime
     response: Response
-    expected_version: ExpectedVersion
+    expected_version: int | None
 
     async def apply(self, change: Change[*Asked], *asked: *Asked) -> OrganisationView:
         """Run the use case in a transaction of its own and answer with the new version and its ETag."""
@@ -67,4 +68,15 @@ class Target:
         return outcome(result, self.response)
 
 
-TargetDep = Annotated[Target, Depends()]
+async def get_target(
+    organisation_id: UUID,
+    caller: CallerDep,
+    runtime: RuntimeDep,
+    response: Response,
+    expected_version: ExpectedVersion,
+) -> Target:
+    """The request's target."""
+    return Target(organisation_id, caller, runtime, response, expected_version)
+
+
+TargetDep = Annotated[Target, Depends(get_target)]

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from uuid import UUID
 
 from norda_common.database import Connection
+
+CLUSTER = "cluster"
+"""The kind of number a cluster's code is; held while the cluster is active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +30,46 @@ class Match:
     own: bool
 
 
+# Each `offset 0` keeps the planner from joining whole tables: a plan is kept for a connection's life, and one made
+# while the tables were small would read them from end to end when they no longer are.
 _FIND = """
-with wanted as (select distinct kind, value from unnest($1::text[], $2::text[]) as row(kind, value))
-select wanted.kind, wanted.value, organisation.id, organisation.responsible_state, organisation.legal_name,
-       identifier.held, true
-  from wanted
-  join identifier on identifier.kind = wanted.kind and identifier.value = wanted.value
-  join organisation on organisation.id = identifier.organisation_id
-union all
-select wanted.kind, wanted.value, directory.organisation_id, directory.responsible_state, directory.legal_name,
-       number.held, false
-  from wanted
-  join directory_number number on number.kind = wanted.kind and number.value = wanted.value
-  join directory on directory.organisation_id = number.organisation_id
- where not exists (select from organisation where organisation.id = directory.organisation_id)
+select wanted.kind, wanted.value, found.id, found.responsible_state, found.legal_name, found.held, found.own
+  from ({wanted}) as wanted(kind, value)
+ cross join lateral (
+    select holder.id, holder.responsible_state, holder.legal_name, identifier.held, true as own
+      from identifier
+     cross join lateral (select id, responsible_state, legal_name from organisation
+                          where id = identifier.organisation_id offset 0) as holder
+     where identifier.kind = wanted.kind and identifier.value = wanted.value
+    union all
+    select holder.organisation_id, holder.responsible_state, holder.legal_name, number.held, false
+      from directory_number as number
+     cross join lateral (select organisation_id, responsible_state, legal_name from directory
+                          where organisation_id = number.organisation_id offset 0) as holder
+     where number.kind = wanted.kind and number.value = wanted.value
+       and not exists (select from organisation where id = number.organisation_id offset 0)
+    offset 0) as found
 """
+_FIND_MANY = _FIND.format(wanted="select * from unnest($1::text[], $2::text[])")
+MOST_WRITTEN_OUT = 10
+"""So many numbers stand in the statement one by one; a row estimate that is exact lets PostgreSQL keep one plan."""
+
+
+@cache
+def _find_few(count: int) -> str:
+    rows = ", ".join(f"(${2 * place + 1}::text, ${2 * place + 2}::text)" for place in range(count))
+    return _FIND.format(wanted=f"values {rows}")
 
 
 async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> list[Match]:
     """All organisations that have or had one of these (kind, value) numbers."""
-    if not numbers:
+    wanted = list(dict.fromkeys(numbers))
+    if not wanted:
         return []
-    rows = await connection.fetch(_FIND, [kind for kind, _ in numbers], [value for _, value in numbers])
+    if len(wanted) <= MOST_WRITTEN_OUT:
+        rows = await connection.fetch(_find_few(len(wanted)), *chain.from_iterable(wanted))
+    else:
+        rows = await connection.fetch(_FIND_MANY, [kind for kind, _ in wanted], [value for _, value in wanted])
     return [Match(*row.values()) for row in rows]
 
 
@@ -58,20 +81,29 @@ class Cluster:
     code: str
 
 
-_CLUSTERS = """
-select id, cluster_code from organisation
- where kind = 'cluster' and status = 'active' and (cluster_code = any($1) or id = any($2))
-union
-select organisation_id, cluster_code from directory
- where kind = 'cluster' and status = 'active' and (cluster_code = any($1) or organisation_id = any($2))
-   and not exists (select from organisation where organisation.id = directory.organisation_id)
+_CLUSTERS_BY_ID = """
+select found.id, found.cluster_code
+  from unnest($1::uuid[]) as wanted(id)
+ cross join lateral (select id, cluster_code from organisation
+                      where id = wanted.id and kind = 'cluster' and status = 'active'
+                     union all
+                     select organisation_id, cluster_code from directory
+                      where organisation_id = wanted.id and kind = 'cluster' and status = 'active'
+                        and not exists (select from organisation where id = wanted.id offset 0)
+                     offset 0) as found
 """
 
 
 async def clusters(connection: Connection, *, codes: Sequence[str] = (), ids: Sequence[UUID] = ()) -> list[Cluster]:
     """Active clusters with one of these codes or ids, of any state."""
-    rows = await connection.fetch(_CLUSTERS, list(codes), list(ids))
-    return [Cluster(row["id"], row["cluster_code"]) for row in rows]
+    found = clusters_among(await find(connection, [(CLUSTER, code) for code in codes]))
+    rows = await connection.fetch(_CLUSTERS_BY_ID, list(ids)) if ids else []
+    return list(dict.fromkeys([*found, *(Cluster(row["id"], row["cluster_code"]) for row in rows)]))
+
+
+def clusters_among(found: Sequence[Match]) -> list[Cluster]:
+    """The active clusters whose code was looked for."""
+    return [Cluster(item.organisation_id, item.value) for item in found if item.kind == CLUSTER and item.current]
 
 
 async def plan_every_statement(connection: Connection) -> None:

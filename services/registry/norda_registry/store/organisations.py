@@ -77,52 +77,60 @@ def _stored(row: Record) -> Stored:
     )
 
 
+# One statement writes rows, numbers and versions: a single organisation would wait for each round trip by itself.
+_STORE = """
+with change as (
+    select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                         $8::text[], $9::jsonb[], $10::int[], $11::bigint[], $12::bigint[], $13::text[],
+                         $14::timestamptz[], $15::text[], $16::boolean[])
+           as row(id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data,
+                  employees, turnover_cents, balance_cents, change, changed_at, changed_by, created)
+), created as (
+    insert into organisation (id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data,
+                              employees, turnover_cents, balance_cents)
+    select id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data,
+           employees, turnover_cents, balance_cents
+      from change where created
+), numbers as (
+    insert into identifier (organisation_id, kind, value, held)
+    select * from unnest($17::uuid[], $18::text[], $19::text[], $20::boolean[])
+)
+insert into organisation_version (organisation_id, version, change, changed_at, changed_by, data)
+select id, version, change, changed_at, changed_by, data from change
+"""
+_UPDATE = """
+with updated as (
+    update organisation
+       set version = row.version, responsible_state = row.responsible_state, status = row.status, kind = row.kind,
+           legal_name = row.legal_name, own_id = row.own_id, cluster_code = row.cluster_code, data = row.data,
+           employees = row.employees, turnover_cents = row.turnover_cents, balance_cents = row.balance_cents
+      from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                  $9::jsonb[], $10::int[], $11::bigint[], $12::bigint[])
+           as row(id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data,
+                  employees, turnover_cents, balance_cents)
+     where organisation.id = row.id
+)
+delete from identifier where organisation_id = any($1)
+"""
+
+
 async def store(connection: Connection, changes: Sequence[Change]) -> None:
     """Write rows, identifiers and versions. Raises asyncpg.UniqueViolationError for a number that is held elsewhere."""
-    created = [change for change in changes if change.created]
-    updated = [change for change in changes if not change.created]
     documents = [change.stored.organisation.model_dump_json(exclude_none=True) for change in changes]
-    by_change = dict(zip(map(id, changes), documents, strict=True))
-    if created:
-        await connection.copy_records_to_table(
-            "organisation",
-            columns=_ROW_COLUMNS,
-            records=[_row(change, by_change[id(change)]) for change in created],
-        )
+    rows = [_row(change, document) for change, document in zip(changes, documents, strict=True)]
+    updated = [row for row, change in zip(rows, changes, strict=True) if not change.created]
     if updated:
-        await connection.executemany(_UPDATE, [_row(change, by_change[id(change)]) for change in updated])
-        await connection.execute(
-            "delete from identifier where organisation_id = any($1)",
-            [change.stored.organisation.organisation_id for change in updated],
-        )
-    await _store_identifiers(connection, changes)
-    await connection.copy_records_to_table(
-        "organisation_version",
-        columns=["organisation_id", "version", "change", "changed_at", "changed_by", "data"],
-        records=[
-            (
-                change.stored.organisation.organisation_id,
-                change.stored.version,
-                change.change,
-                change.changed_at,
-                change.changed_by,
-                by_change[id(change)],
-            )
-            for change in changes
-        ],
+        # A number may go from one of these organisations to another, so all are taken back before any is given.
+        await connection.execute(_UPDATE, *zip(*updated, strict=True))
+    about = [(change.change, change.changed_at, change.changed_by, change.created) for change in changes]
+    await connection.execute(
+        _STORE, *zip(*rows, strict=True), *zip(*about, strict=True), *_columns(_numbers(changes), 4)
     )
 
 
-_ROW_COLUMNS = [
-    "id", "version", "responsible_state", "status", "kind", "legal_name", "own_id", "cluster_code", "data",
-    "employees", "turnover_cents", "balance_cents",
-]  # fmt: skip
-_UPDATE = """
-update organisation
-   set version = $2, responsible_state = $3, status = $4, kind = $5, legal_name = $6, own_id = $7, cluster_code = $8,
-       data = $9, employees = $10, turnover_cents = $11, balance_cents = $12
- where id = $1
-"""
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[tuple[Any, ...]]:
+    """Rows as columns; as many of them where there is no row."""
+    return list(zip(*rows, strict=True)) or [()] * width
 
 
 def _row(change: Change, document: str) -> tuple[Any, ...]:
@@ -143,16 +151,12 @@ def _row(change: Change, document: str) -> tuple[Any, ...]:
     )
 
 
-async def _store_identifiers(connection: Connection, changes: Sequence[Change]) -> None:
-    await connection.copy_records_to_table(
-        "identifier",
-        columns=["organisation_id", "kind", "value", "held"],
-        records=[
-            (organisation.organisation_id, item.kind, item.value, item.current and organisation.status == ACTIVE)
-            for organisation in (change.stored.organisation for change in changes)
-            for item in identifiers(organisation)
-        ],
-    )
+def _numbers(changes: Sequence[Change]) -> list[tuple[UUID, str, str, bool]]:
+    return [
+        (organisation.organisation_id, item.kind, item.value, item.current and organisation.status == ACTIVE)
+        for organisation in (change.stored.organisation for change in changes)
+        for item in identifiers(organisation)
+    ]
 
 
 async def set_contacts(connection: Connection, emails: dict[UUID, str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,8 +21,9 @@ from ..rules.findings import Findings
 from ..rules.profile import ACTIVE, DEACTIVATED, check_whole
 from ..rules.size_class import Figures, SizeClass, size_class
 from ..store import matches, organisations
+from ..store.matches import CLUSTER
 from .commands import ChangeOrganisation, Deactivate, RegisterOrganisation
-from .recording import Outcome, lock_own, record
+from .recording import Outcome, held_numbers, lock_own, record
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -50,20 +52,26 @@ async def register_organisation(
     figures = _figures(command, Figures())
     fields = normalised(command.given(), findings)
     fields["size_class"] = sized(figures, command.size_class, findings)
-    memberships = await memberships_of(connection, command.clusters, findings)
+    codes = cluster_codes(command.clusters)
+    organisation = None if findings.errors else _new(fields, state=state, now=now)
+    # One look-up for clusters and numbers: each would be a round trip.
+    wanted = [(CLUSTER, code) for code in codes] + (held_numbers(organisation) if organisation else [])
+    found = await matches.find(connection, wanted)
+    memberships = joined(codes, matches.clusters_among(found), findings)
     findings.raise_errors()
-    organisation = Organisation(
-        organisation_id=new_id(),
-        responsible_state=state.value,
-        status=ACTIVE,
-        memberships=memberships,
-        changed_at=now,
-        **fields,
-    )
+    assert organisation is not None  # noqa: S101 - there are no errors
+    organisation = organisation.model_copy(update={"memberships": memberships})
     check_whole(organisation, findings)
     findings.raise_errors()
     stored = await record(
-        connection, organisation, before=None, change="registered", caller=caller, now=now, figures=figures
+        connection,
+        organisation,
+        before=None,
+        change="registered",
+        caller=caller,
+        now=now,
+        figures=figures,
+        holders=found,
     )
     if command.contact_email:
         await organisations.set_contacts(connection, {organisation.organisation_id: command.contact_email})
@@ -148,19 +156,19 @@ async def deactivate_organisation(
     return Outcome(stored)
 
 
-async def memberships_of(
-    connection: Connection, codes: Sequence[str], findings: Findings, *, valid_from: date | None = None
-) -> tuple[Membership, ...]:
+def cluster_codes(entered: Sequence[str]) -> list[str]:
+    """The codes of the clusters somebody entered, each once."""
+    return list(dict.fromkeys(code.upper() for code in entered))
+
+
+def joined(codes: Sequence[str], known: Sequence[matches.Cluster], findings: Findings) -> tuple[Membership, ...]:
     """Memberships in the clusters with these codes; unknown ones are noted as errors."""
-    wanted = list(dict.fromkeys(code.upper() for code in codes))
-    known = {item.code: item for item in await matches.clusters(connection, codes=wanted)} if wanted else {}
-    for code in wanted:
-        if code not in known:
+    by_code = {item.code: item for item in known}
+    for code in codes:
+        if code not in by_code:
             unknown_cluster(code, findings)
     return tuple(
-        Membership(cluster_id=known[code].cluster_id, cluster_code=code, valid_from=valid_from)
-        for code in wanted
-        if code in known
+        Membership(cluster_id=by_code[code].cluster_id, cluster_code=code) for code in codes if code in by_code
     )
 
 
@@ -214,6 +222,12 @@ def _ended(memberships: tuple[Membership, ...], day: date) -> tuple[Membership, 
     return tuple(
         item.model_copy(update={"valid_to": max(day, item.valid_from or day)}) if item.valid_to is None else item
         for item in memberships
+    )
+
+
+def _new(fields: Mapping[str, Any], *, state: State, now: datetime) -> Organisation:
+    return Organisation(
+        organisation_id=new_id(), responsible_state=state.value, status=ACTIVE, changed_at=now, **fields
     )
 
 

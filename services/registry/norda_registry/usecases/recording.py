@@ -23,6 +23,7 @@ from norda_common.states import State
 from ..rules.profile import ACTIVE, identifiers
 from ..rules.size_class import Figures
 from ..store import matches, organisations, searches
+from ..store.matches import Match
 from ..store.organisations import Change, Stored
 
 FIELDS = {
@@ -84,14 +85,16 @@ async def record(
     now: datetime,
     figures: Figures,
     old_state: State | None = None,
+    holders: Sequence[Match] | None = None,
 ) -> Stored:
     """Store the new version and publish it; after a relocation on the old state's topic too, with the same sequence.
 
-    Raises Conflict when another active organisation holds one of its numbers.
+    `holders` are those of its numbers, where the caller has looked them up already. Raises Conflict when another active
+    organisation holds one of its numbers.
     """
     version = before.version + 1 if before else 1
     stored = Stored(organisation.model_copy(update={"changed_at": now}), version, figures)
-    await refuse_taken(connection, stored.organisation)
+    refuse_taken(stored.organisation, await holders_of(connection, organisation) if holders is None else holders)
     try:
         await organisations.store(
             connection,
@@ -120,15 +123,25 @@ def event_of(stored: Stored, *, change: str, state: State) -> Event:
     )
 
 
-async def refuse_taken(connection: Connection, organisation: Organisation) -> None:
-    """Raises Conflict naming every number that another active organisation holds, in any state."""
+def held_numbers(organisation: Organisation) -> list[tuple[str, str]]:
+    """The numbers that are this organisation's alone as long as it is active, as (kind, value)."""
     if organisation.status != ACTIVE:
-        return
-    held = [(item.kind, item.value) for item in identifiers(organisation) if item.current]
+        return []
+    return [(item.kind, item.value) for item in identifiers(organisation) if item.current]
+
+
+async def holders_of(connection: Connection, organisation: Organisation) -> list[Match]:
+    """Which organisations have or had one of its numbers."""
+    return await matches.find(connection, held_numbers(organisation))
+
+
+def refuse_taken(organisation: Organisation, holders: Sequence[Match]) -> None:
+    """Raises Conflict naming every number that another active organisation holds, in any state."""
+    held = set(held_numbers(organisation))
     taken = [
         match
-        for match in await matches.find(connection, held)
-        if match.current and match.organisation_id != organisation.organisation_id
+        for match in holders
+        if match.current and match.organisation_id != organisation.organisation_id and (match.kind, match.value) in held
     ]
     if taken:
         errors = [taken_error(match) for match in taken]
@@ -142,7 +155,7 @@ async def refuse_taken(connection: Connection, organisation: Organisation) -> No
         )
 
 
-def taken_error(match: matches.Match, *, row: int | None = None) -> FieldError:
+def taken_error(match: Match, *, row: int | None = None) -> FieldError:
     """What is said when a number belongs to somebody else."""
     who = f"{match.legal_name[:120]} ({State(match.responsible_state).label})"
     return FieldError(

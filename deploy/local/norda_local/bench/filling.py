@@ -1,0 +1,121 @@
+"""Tables as they are after years: rows made by SQL, a million in seconds, with keys that a measurement can name.
+
+Keys are made of the row's number, so that records for any of them can be produced without reading the table. Filling
+ends with a vacuum and a checkpoint: what is measured afterwards is not the filling's aftermath.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import asyncpg
+
+CHUNK_ROWS = 250_000
+PASSING_ROWS = 25_000
+"""So many are in the outbox at once while history passes through it: about a second of a busy relay."""
+
+_KEY = "('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
+
+_OUTBOX = f"""
+insert into notifications.outbox (topic, key, event_id, source, type, time, data_schema, sequence, value)
+select 'hb.notifications.delivery.v1', {_KEY}, gen_random_uuid(), '/hb/notifications',
+       'norda.notifications.delivery.delivered.v1', now(), 'https://norda.example/schemas/delivery.json', 1,
+       convert_to('{{"measured": "' || repeat('x', 80) || '"}}', 'UTF8')
+  from generate_series($1::bigint + 1, $2::bigint) as n
+"""  # noqa: S608 - constants
+_INBOX = f"""
+insert into notifications.inbox (consumer, source, event_id, handled_at)
+select (array['participations', 'events', 'organisations'])[1 + n % 3], '/hb/registry', {_KEY},
+       now() - interval '59 days' * (n % 1000) / 1000.0
+  from generate_series($1::bigint + 1, $2::bigint) as n
+"""  # noqa: S608
+_ORGANISATION = f"""
+insert into events.organisation (id, state, name, status, kind, competences, sequence)
+select {_KEY}, (array['hb', 'hh', 'ni'])[1 + n % 3], 'Beispiel Bestand ' || n || ' GmbH', 'active', 'company',
+       array['PRD-01', 'LWT-03'], 1
+  from generate_series($1::bigint + 1, $2::bigint) as n
+"""  # noqa: S608
+_DIRECTORY = f"""
+insert into registry.directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name,
+                                search_text, competences, clusters, data, changed_at)
+select {_KEY}, 1, (array['hb', 'hh', 'ni'])[1 + n % 3], 'company', 'active', 'Beispiel Bestand ' || n || ' GmbH',
+       'beispiel bestand ' || n || ' gmbh', ' beispiel bestand ' || n || ' gmbh bremen ' || n, array['PRD', 'PRD-01'],
+       array['ANW'], jsonb_build_object('legal_name', 'Beispiel Bestand ' || n || ' GmbH', 'rest', repeat('x', 600)),
+       now()
+  from generate_series($1::bigint + 1, $2::bigint) as n
+"""  # noqa: S608
+_NUMBERS = f"""
+insert into registry.directory_number (organisation_id, kind, value, held)
+select {_KEY}, kind, kind || n, true
+  from generate_series($1::bigint + 1, $2::bigint) as n, unnest(array['euid', 'register', 'number', 'vat']) as kind
+"""  # noqa: S608
+
+_STATEMENTS = {
+    "notifications.outbox": (_OUTBOX,),
+    "notifications.inbox": (_INBOX,),
+    "events.organisation": (_ORGANISATION,),
+    "registry.directory": (_DIRECTORY, _NUMBERS),
+}
+BULKY_INDEXES = {"registry.directory": "directory_search"}
+"""Made anew after a large fill: entered row by row it would take most of the time."""
+
+
+def key_of(number: int) -> UUID:
+    """The key of the row with this number, counted from 1."""
+    return UUID(f"00000000-0000-7000-8000-{number:012x}")
+
+
+async def fill(dsn: str, table: str, *, present: int, wanted: int, settle: bool = True) -> None:
+    """Bring a table from the first `present` rows to the first `wanted`."""
+    connection = await _connect(dsn)
+    try:
+        index = BULKY_INDEXES.get(table) if wanted - present > CHUNK_ROWS else None
+        schema = table.partition(".")[0]
+        definition = index and await connection.fetchval("select pg_get_indexdef($1::regclass)", f"{schema}.{index}")
+        if index:
+            await connection.execute(f"drop index {schema}.{index}")
+        for first in range(present, wanted, CHUNK_ROWS):
+            for statement in _STATEMENTS[table]:
+                await connection.execute(statement, first, min(wanted, first + CHUNK_ROWS))
+        if definition:
+            await connection.execute(definition)
+        if settle:
+            await connection.execute(f"vacuum analyze {table}")
+            await connection.execute("checkpoint")
+    finally:
+        await connection.close()
+
+
+async def empty(dsn: str, table: str) -> None:
+    """Take all rows away."""
+    connection = await _connect(dsn)
+    try:
+        await connection.execute(f"truncate {table} cascade")
+    finally:
+        await connection.close()
+
+
+async def pass_through(dsn: str, *, rows: int) -> None:
+    """Let so many rows come into the outbox and go again, the oldest first, as the relay leaves them behind."""
+    connection = await _connect(dsn)
+    try:
+        for first in range(0, rows, PASSING_ROWS):
+            await connection.execute(_OUTBOX, first, min(rows, first + PASSING_ROWS))
+            await connection.execute("delete from notifications.outbox")
+        await connection.execute("checkpoint")
+    finally:
+        await connection.close()
+
+
+async def execute(dsn: str, statement: str, *values: object) -> list[asyncpg.Record]:
+    """Run one statement."""
+    connection = await _connect(dsn)
+    try:
+        return await connection.fetch(statement, *values)
+    finally:
+        await connection.close()
+
+
+async def _connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
+    settings = {"synchronous_commit": "off", "maintenance_work_mem": "512MB", "statement_timeout": "0"}
+    return await asyncpg.connect(dsn, server_settings=settings, command_timeout=1_200)
