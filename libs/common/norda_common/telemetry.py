@@ -28,6 +28,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 from opentelemetry.trace import Link, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -99,7 +100,8 @@ class Telemetry:
             }
         )
         endpoint = settings.otlp_endpoint.rstrip("/")
-        self._tracers = TracerProvider(resource=resource)
+        # Without a server nobody could see a span; traces go on from process to process all the same.
+        self._tracers = TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_ON) if endpoint else ALWAYS_OFF)
         self._tracers.add_span_processor(_Discreet())
         readers: list[PeriodicExportingMetricReader] = []
         self._logs: LoggerProvider | None = None
