@@ -12,7 +12,6 @@ from .contracts.topics import Topic
 from .migrate import SetupError
 from .states import State
 
-
 REPLICAS_THAT_SPARE_ONE = 3
 MIN_IN_SYNC = {"min.insync.replicas": "2"}
 """With `acks=all` an acknowledgement then means two copies, and one broker of three can be lost without losing it."""

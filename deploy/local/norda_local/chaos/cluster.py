@@ -1,4 +1,4 @@
-"""What a chaos run runs: PostgreSQL, three Kafka brokers, a mail server, two replicas of every service, proxies between.
+"""What a chaos run runs: PostgreSQL, three Kafka brokers, a mail server, two replicas of every service, and proxies.
 
 Services reach their servers through proxies only; the harness reaches them directly. Invariant: PostgreSQL writes
 durably, and every topic has three replicas of which two must have a record before it counts.

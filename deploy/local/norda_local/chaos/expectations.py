@@ -30,7 +30,7 @@ def expected_mails(
     offices: Mapping[str, str],
     settled: Collection[str],
 ) -> Expected:
-    """The occasions by address. `offices` are addresses by state, `settled` the subscriptions from before all events."""
+    """The occasions by address. `offices` are addresses by state, `settled` subscriptions from before all events."""
     running = list(subscriptions)
     must: dict[str, set[str]] = defaultdict(set)
     may: dict[str, set[str]] = defaultdict(set)

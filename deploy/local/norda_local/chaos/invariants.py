@@ -168,7 +168,7 @@ def only_committed(
     known = {(event.topic, event.event_id) for event in committed}
     return bounded(
         [
-            f"{record.topic}/{record.partition}@{record.offset}: event {record.event_id} of {record.key} was not committed"
+            f"{record.topic}/{record.partition}@{record.offset}: {record.event_id} of {record.key} was not committed"
             for record in said
             if record.place not in planted and (record.topic, record.event_id) not in known
         ]
@@ -224,7 +224,7 @@ def stalls_shown(planted: Iterable[Planted]) -> list[str]:
 def buried_once(
     junk: Mapping[tuple[str, int, int], Collection[str]], letters: Mapping[str, Mapping[tuple[str, int, int], int]]
 ) -> list[str]:
-    """Every record that cannot be taken over is a dead letter, once, of each service that must bury it; nothing else is.
+    """Every record that cannot be taken over is a dead letter, once, of each service that must bury it; no other is.
 
     `letters` are by service: how often a place of a topic is among its dead letters.
     """

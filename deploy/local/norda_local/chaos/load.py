@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
 from norda_local.chaos.cluster import REPLICAS, STATES, Cluster
 from norda_local.chaos.ledger import Ledger
 
+T = TypeVar("T")
 PLACES = {"hb": ("Bremen", "DE-HB"), "hh": ("Hamburg", "DE-HH"), "ni": ("Stuhr", "DE-NI")}
 COMPETENCES = ("DRV-01", "DRV-02", "BAT-02", "SRV-04")
 ANSWER_SECONDS = 15.0
@@ -234,7 +235,7 @@ class Office:
     def _published(self) -> _Event | None:
         return self._pick([event for event in self._events if event.published])
 
-    def _pick(self, among: list[Any]) -> Any:
+    def _pick(self, among: list[T]) -> T | None:
         return self._random.choice(among) if among else None
 
     def _promised(self, kind: str, aggregate_id: str, document: dict[str, Any], *, command: str) -> None:

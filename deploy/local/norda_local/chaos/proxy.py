@@ -25,7 +25,7 @@ class _Link:
 
 
 class Proxy:
-    """Listens on 127.0.0.1:port and leads to 127.0.0.1:target; `delay_seconds` and `swallowing` may be set at any time."""
+    """Listens on 127.0.0.1:port and leads to 127.0.0.1:target; `delay_seconds` and `swallowing` may be set any time."""
 
     def __init__(self, name: str, *, port: int, target: int) -> None:
         self.name = name

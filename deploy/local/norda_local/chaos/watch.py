@@ -93,7 +93,7 @@ class Watch:
 
 def relay_stalls(seen: Seen) -> bool:
     """Whether this document tells an operator that events do not go out."""
-    return seen["checks"].get("relay") != "ok" or seen["relay"]["oldest_age_seconds"] >= STALLED_SECONDS
+    return bool(seen["checks"].get("relay") != "ok" or seen["relay"]["oldest_age_seconds"] >= STALLED_SECONDS)
 
 
 def row_is_blocked(seen: Seen) -> bool:
@@ -103,4 +103,4 @@ def row_is_blocked(seen: Seen) -> bool:
 
 def consumer_stalls(seen: Seen, consumer: str) -> bool:
     """Whether it tells that this consumer does not get on."""
-    return seen["checks"].get(f"consumer.{consumer}") != "ok"
+    return bool(seen["checks"].get(f"consumer.{consumer}") != "ok")

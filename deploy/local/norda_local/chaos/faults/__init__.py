@@ -1,7 +1,7 @@
 """The faults by name. Each is a class with a docstring that says what it does, `inject` and `recover`.
 
-A fault with `measures` finds out something that has a limit, hence needs healthy surroundings; `takes` names the servers
-it takes away, and no two faults at once take servers. Any other may happen beside them.
+A fault with `measures` finds out something that has a limit, hence needs healthy surroundings; one with `takes` takes
+servers away, and no two of these happen at once. Any other may happen beside them.
 """
 
 from norda_local.chaos.faults import database, network, processes, records, servers

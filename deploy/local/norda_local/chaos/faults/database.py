@@ -14,8 +14,8 @@ from norda_common.publisher import MAX_RECORD_BYTES
 from norda_common.states import State
 
 from norda_local.chaos.faults.fault import Fault
-from norda_local.chaos.witness import LOST
 from norda_local.chaos.watch import consumer_stalls, row_is_blocked
+from norda_local.chaos.witness import LOST
 
 SEEN_SECONDS = 14.0
 _APPEND = """

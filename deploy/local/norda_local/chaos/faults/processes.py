@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-
 from norda_local.chaos import clocks
 from norda_local.chaos.cluster import REPLICAS
 from norda_local.chaos.faults.fault import Fault

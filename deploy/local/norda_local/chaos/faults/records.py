@@ -144,7 +144,7 @@ def _dead(field: Field, service: str) -> int:
     """What the service's replicas tell of dead letters."""
     documents = field.watch.of(service).values()
     counted = sum(numbers["dead"] for seen in documents for numbers in seen["consumers"].values())
-    return counted + max((seen["dead_letters_open"] for seen in documents), default=0)
+    return int(counted + max((seen["dead_letters_open"] for seen in documents), default=0))
 
 
 FAULTS: tuple[type[Fault], ...] = (DeadLetterBurst,)
