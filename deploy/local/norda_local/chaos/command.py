@@ -57,7 +57,9 @@ def list_faults() -> None:
 def conclude(run: Run, verdicts: Sequence[Verdict], *, seed: int, minutes: float, path: Path) -> int:
     """Show and write the outcome; returns the exit code."""
     field = run.field
-    tables = _tables(run, verdicts)
+    tables, counts = _tables(run, verdicts), field.ledger.counts
+    asked = f"{counts['accepted']} accepted, {counts['unavailable']} unavailable, {counts['unanswered']} unanswered"
+    display.output.print(f"{run.rounds} rounds of faults in {run.seconds:.0f} s; commands: {asked}\n", soft_wrap=True)
     for figures in tables:
         display.output.print(figures.as_table())
         display.output.print()
@@ -98,22 +100,21 @@ def conclude(run: Run, verdicts: Sequence[Verdict], *, seed: int, minutes: float
 
 
 def _tables(run: Run, verdicts: Sequence[Verdict]) -> list[Figures]:
-    field, counts = run.field, run.field.ledger.counts
+    field = run.field
     limits: dict[tuple[str, float], list[float]] = defaultdict(list)
     for timing in field.timings:
         limits[timing.what, timing.limit].append(timing.seconds)
     stalls: dict[str, list[float]] = defaultdict(list)
     for planted in field.planted:
         stalls[planted.what].append(planted.shown_after if planted.shown_after is not None else float("inf"))
-    asked = f"{counts['accepted']} accepted, {counts['unavailable']} unavailable, {counts['unanswered']} unanswered"
     return [
         Figures(
-            f"faults injected in {run.seconds:.0f} s, {run.rounds} rounds; commands: {asked}",
+            "faults",
             ("fault", "times"),
             [(name, str(times)) for name, times in sorted(field.injected.items())],
         ),
         Figures(
-            "what has a limit, seconds",
+            "seconds",
             ("what", "times", "median", "most", "allowed"),
             [
                 (what, str(len(taken)), sorted(taken)[len(taken) // 2], max(taken), limit)
@@ -121,8 +122,8 @@ def _tables(run: Run, verdicts: Sequence[Verdict]) -> list[Figures]:
             ],
         ),
         Figures(
-            "stalls seen from outside, seconds after they were planted",
-            ("stall", "times", "most"),
+            "stalls",
+            ("planted", "times", "seen after at most, s"),
             [(what, str(len(seen)), max(seen)) for what, seen in sorted(stalls.items())],
         ),
         Figures(

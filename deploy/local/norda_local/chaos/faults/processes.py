@@ -53,7 +53,7 @@ class KillRelayHolder(Fault):
     measures = True
 
     async def inject(self) -> None:
-        """Kill and measure, three times."""
+        """Kill and measure, three times; none is started meanwhile, since a start would compete with what is timed."""
         for service in SERVICES:
             await self._hand_over(service)
 
@@ -67,8 +67,9 @@ class KillRelayHolder(Fault):
         kill(field, member)
         field.watch.documents.pop(holder, None)
         took = await field.watch.until(lambda: field.watch.holder(service), within=PATIENCE_SECONDS)
-        field.timed(f"{service}: relay handed over", took or PATIENCE_SECONDS, limit=HANDED_OVER_SECONDS)
-        await member.start(wait=False)
+        field.timed(
+            f"{service}: relay handed over", PATIENCE_SECONDS if took is None else took, limit=HANDED_OVER_SECONDS
+        )
 
     async def recover(self) -> None:
         """Start whatever does not run."""

@@ -51,7 +51,8 @@ class DeadLetterBurst(Fault):
         seen = await field.watch.until(
             lambda: any(_dead(field, service) > before[service] for service in SERVICES), within=SEEN_SECONDS
         )
-        field.shown("poison messages", seen, lasted=time.monotonic() - began)
+        took = time.monotonic() - began
+        field.shown("poison messages", None if seen is None else took, lasted=took)
         while not await self._all_buried() and time.monotonic() - began < BURIED_SECONDS:
             await field.watch.until(lambda: False, within=0.3)
         field.figure("unreadable records written, all bursts", float(len(field.junk)))
