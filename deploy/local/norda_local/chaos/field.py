@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
@@ -52,8 +53,8 @@ class Field:
     """Places on topics to which the harness wrote what cannot be taken over, and the services that must bury it."""
     ghosts: list[str] = field(default_factory=list)
     """Ids of events whose transaction was rolled back."""
-    disturbances: int = 0
-    """Kills in the send of mails, and connections cut there."""
+    disturbances: list[float] = field(default_factory=list)
+    """When mails were killed in the send, or their connections cut: seconds since the epoch."""
 
     def timed(self, what: str, seconds: float, *, limit: float) -> None:
         """Note how long something took that has a limit."""
@@ -64,6 +65,10 @@ class Field:
         """Note after how many seconds a planted stall was seen from outside."""
         self.planted.append(Planted(what, after, lasted))
         self.history.note("stall", of=what, shown_after=after, lasted=round(lasted, 3))
+
+    def mail_disturbed(self) -> None:
+        """Note that mails under way may be sent again because of what is done now."""
+        self.disturbances.append(time.time())
 
     def figure(self, name: str, value: float) -> None:
         """Note a figure that has no limit."""

@@ -58,6 +58,7 @@ async def judge(field: Field, *, settled: Collection[str]) -> list[Verdict]:
     expected = expected_mails(
         committed, await witness.subscriptions(), offices=await witness.offices(), settled=settled
     )
+    field.figure("mails sent again after a kill in the send", float(len(invariants.repeated(mails))))
     letters = {service: await witness.dead_letters(service) for service in SERVICES}
     promises, junk = field.ledger.promises, field.junk
     ghosts = {record.event_id for record in said} & set(field.ghosts)

@@ -7,10 +7,14 @@ swallowed is never used again, since what followed would be out of step.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 CHUNK_BYTES = 65_536
+NO_LINGERING = struct.pack("ii", 1, 0)
+"""Closing a socket then sends a reset, whether or not something was still to be read."""
 
 
 @dataclass(eq=False, slots=True)
@@ -20,6 +24,13 @@ class _Link:
     ends: list[asyncio.WriteTransport] = field(default_factory=list)
 
     def reset(self) -> None:
+        """End both sides by a reset, as a machine does that knows nothing of the connection any more."""
+        for end in self.ends:
+            end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
+        self.end()
+
+    def end(self) -> None:
+        """End both sides."""
         for end in self.ends:
             end.abort()
 
@@ -102,4 +113,4 @@ class Proxy:
 
     def _end(self, link: _Link) -> None:
         self._links.discard(link)
-        link.reset()
+        link.end()

@@ -180,7 +180,9 @@ class Witness:
         for mail in listed:
             self._last_mail = max(self._last_mail, mail.id)
             message_id = mail.headers.get("message-id", "")
-            self._mails += [Mailed(recipient, message_id, mail.subject) for recipient in mail.recipients]
+            self._mails += [
+                Mailed(recipient, message_id, mail.subject, mail.received_at_unix) for recipient in mail.recipients
+            ]
         return list(self._mails)
 
     async def said(self, topics: Sequence[str]) -> list[Said]:

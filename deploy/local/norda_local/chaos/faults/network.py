@@ -24,7 +24,7 @@ class CutConnections(Fault):
         """Cut."""
         for _ in range(3):
             # A mail that was accepted while its answer was cut off goes out again.
-            self.field.disturbances += 1
+            self.field.mail_disturbed()
             cut = sum(proxy.cut() for proxy in self.field.cluster.proxies.values())
             self.field.history.note("cut", connections=cut)
             await asyncio.sleep(1)
@@ -80,7 +80,7 @@ class MailAway(Fault):
 
     async def inject(self) -> None:
         """Refuse."""
-        self.field.disturbances += 1
+        self.field.mail_disturbed()
         await self.field.cluster.proxies["smtp"].refuse()
 
     async def recover(self) -> None:

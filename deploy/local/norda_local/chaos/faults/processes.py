@@ -24,7 +24,7 @@ def kill(field: Field, member: Member) -> None:
     """kill -9, and note that mails under way may be repeated."""
     field.history.note("kill", member=member.name)
     if member.name.startswith("notifications"):
-        field.disturbances += 1
+        field.mail_disturbed()
     member.kill()
 
 
