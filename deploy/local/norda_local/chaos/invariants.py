@@ -18,8 +18,8 @@ HANDED_OVER_SECONDS = 3.0
 STOPPED_SECONDS = 10.0
 CAUGHT_UP_SECONDS = 10.0
 EARLIER_SECONDS, LATER_SECONDS = 2.0, 12.0
-"""A kill this long before a mail arrived, or after it, was in its send: what the server said is committed as soon as can
-be, which is later while the database is away.
+"""A kill this long before a mail arrived, or after it, was in its send: what the server said is committed soon, but not
+while the database is away.
 """
 MOST_TOLD = 20
 """Violations of one invariant that are told one by one."""
