@@ -91,7 +91,9 @@ async def judge(field: Field, *, settled: Collection[str]) -> list[Verdict]:
         Verdict("stalls are seen within 10 s", len(field.planted), invariants.stalls_shown(field.planted)),
         Verdict("what cannot be read is kept, once", len(junk), invariants.buried_once(junk, letters)),
         Verdict(
-            "answers are success, 503 or none", field.ledger.counts.total(), invariants.bounded(field.ledger.improper)
+            "answers are success, 503 or none",
+            field.ledger.counts.total(),
+            invariants.bounded([*field.ledger.improper, *field.watch.odd]),
         ),
         Verdict("hand-over, stop and catching up in time", len(field.timings), late),
         Verdict("both replicas take part", len(field.watch.most_handled), _idle(field)),

@@ -29,6 +29,8 @@ class Watch:
         self._cluster = cluster
         self.documents: dict[str, Seen] = {}
         self.memory: list[tuple[float, dict[str, int]]] = []
+        self.odd: list[str] = []
+        """What replicas answered instead of their document."""
         self.most_handled: dict[tuple[str, str], int] = {}
         """The most records a replica's consumer has handled in one life, by (replica, consumer)."""
 
@@ -50,6 +52,10 @@ class Watch:
             document: Seen = (await client.get(f"{self._cluster.urls[name]}/readyz")).json()
         except (httpx2.HTTPError, OSError, ValueError):
             self.documents.pop(name, None)
+            return
+        if "relay" not in document:
+            self.documents.pop(name, None)
+            self.odd.append(f"/readyz of {name} answered {str(document)[:200]}")
             return
         self.documents[name] = document
         for consumer, numbers in document["consumers"].items():
