@@ -133,7 +133,7 @@ def _headers(topic: Topic, state: State) -> dict[str, bytes]:
         event_id=uuid4(),
         source=f"/{state.value}/{topic.service}",
         type_=topic.type_of(next(name for name in topic.changes if name in {"changed", "confirmed"})),
-        subject=uuid4(),
+        subject=str(uuid4()).encode(),
         time=datetime.now(UTC),
         data_schema=topic.data_schema,
         sequence=1,
