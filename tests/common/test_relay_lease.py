@@ -1,0 +1,31 @@
+"""The lease goes over when its holder is silent for long, and is left alone otherwise, as are all others' locks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+from norda_common import relay_lease
+
+from .conftest import Probe
+
+
+async def test_a_standby_ends_a_silent_holder_and_nobody_else(probe: Probe) -> None:
+    holder, standby = await probe.connect("norda_probe"), await probe.connect("norda_probe")
+    # A bystander of another role: ending it is not allowed, so that trying to would be an error.
+    foreign, own = await probe.connect(), await probe.connect("norda_probe")
+    for bystander in (foreign, own):
+        await bystander.execute("select pg_advisory_lock(hashtextextended('another matter', pg_backend_pid()))")
+    assert await relay_lease.take(holder)
+    for _ in range(5):
+        assert not await relay_lease.take(standby)
+        assert await relay_lease.end_frozen_holder(standby, after_seconds=30) is None
+    await asyncio.sleep(0.5)
+    assert await relay_lease.end_frozen_holder(standby, after_seconds=0.3) == holder.get_server_pid()
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await holder.fetchval("select 1")
+    assert await relay_lease.take(standby)
+    assert [await bystander.fetchval("select 1") for bystander in (foreign, own)] == [1, 1]
+    for connection in (standby, foreign, own):
+        await connection.close()
