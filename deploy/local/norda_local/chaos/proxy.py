@@ -26,7 +26,8 @@ class _Link:
     def reset(self) -> None:
         """End both sides by a reset, as a machine does that knows nothing of the connection any more."""
         for end in self.ends:
-            end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
+            if not end.is_closing():
+                end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
         self.end()
 
     def end(self) -> None:
