@@ -204,10 +204,12 @@ def told_once(
     for recipient in sorted({*arrived, *expected.must}):
         must, may = expected.must.get(recipient, frozenset()), expected.may.get(recipient, frozenset())
         if arrived[recipient] < len(must):
-            found.append(f"{recipient} was told {arrived[recipient]} times, of {len(must)} occasions: {sorted(must)}")
+            found.append(f"{recipient} was told {arrived[recipient]} times, of {len(must)} occasions: {_some(must)}")
         elif arrived[recipient] > len(must | may):
             subjects = [mail.subject for mail in mails if mail.recipient == recipient]
-            found.append(f"{recipient} was told {arrived[recipient]} times, of {len(must | may)} occasions: {subjects}")
+            found.append(
+                f"{recipient} was told {arrived[recipient]} times, of {len(must | may)} occasions: {_some(subjects)}"
+            )
     excuses = dict.fromkeys(disturbances, parallel)
     for mail in repeated(mails):
         excuse = next(
@@ -267,6 +269,11 @@ def bounded(found: list[str]) -> list[str]:
 
 def _content(item: Said | Committed) -> tuple[str, int, str, bytes]:
     return item.key, item.sequence, item.type, hashlib.sha256(item.value or b"").digest()
+
+
+def _some(items: Collection[str]) -> str:
+    """The first of many, in order."""
+    return ", ".join(sorted(items)[:5]) + (", ..." if len(items) > 5 else "")
 
 
 def _shown(row: tuple[Any, ...] | None) -> str:

@@ -51,13 +51,9 @@ async def catch_up(field: Field) -> float:
 
 async def judge(field: Field, *, settled: Collection[str]) -> list[Verdict]:
     """Every invariant's verdict; `settled` are the subscriptions from before the first event."""
-    await _until_settled(field)
-    witness = field.witness
+    witness, told = field.witness, await _told_at_last(field, settled=settled)
     committed, said = await witness.committed(), await witness.said(TOPICS)
     stored, copies, mails = await witness.stored(), await witness.copies(), await witness.mails()
-    expected = expected_mails(
-        committed, await witness.subscriptions(), offices=await witness.offices(), settled=settled
-    )
     field.figure("mails sent again after a kill in the send", float(len(invariants.repeated(mails))))
     letters = {service: await witness.dead_letters(service) for service in SERVICES}
     promises, junk = field.ledger.promises, field.junk
@@ -83,11 +79,7 @@ async def judge(field: Field, *, settled: Collection[str]) -> list[Verdict]:
         Verdict(
             "read models equal their sources", sum(len(item.source) for item in copies), invariants.copies_equal(copies)
         ),
-        Verdict(
-            "each notice once per recipient",
-            len(mails),
-            invariants.told_once(expected, mails, disturbances=field.disturbances, parallel=MAIL_PARALLEL),
-        ),
+        Verdict("each notice once per recipient", len(mails), told),
         Verdict("stalls are seen within 10 s", len(field.planted), invariants.stalls_shown(field.planted)),
         Verdict("what cannot be read is kept, once", len(junk), invariants.buried_once(junk, letters)),
         Verdict(
@@ -101,12 +93,26 @@ async def judge(field: Field, *, settled: Collection[str]) -> list[Verdict]:
     ]
 
 
-async def _until_settled(field: Field) -> None:
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while time.monotonic() < deadline:
-        if not await field.witness.unsent() and not await field.witness.unsettled():
-            return
-        await asyncio.sleep(0.3)
+async def _told_at_last(field: Field, *, settled: Collection[str]) -> list[str]:
+    """What is wrong with the notices when nothing waits any more and all have been told, or when time is over."""
+    began = time.monotonic()
+    while True:
+        waiting = await field.witness.unsent() + await field.witness.unsettled()
+        violations = await _told(field, settled=settled)
+        took = time.monotonic() - began
+        if (not waiting and not violations) or took > SETTLE_SECONDS:
+            field.figure("last mail arrived after faults, s", took)
+            return violations
+        await asyncio.sleep(0.5)
+
+
+async def _told(field: Field, *, settled: Collection[str]) -> list[str]:
+    witness = field.witness
+    mails = await witness.mails()
+    expected = expected_mails(
+        await witness.committed(), await witness.subscriptions(), offices=await witness.offices(), settled=settled
+    )
+    return invariants.told_once(expected, mails, disturbances=field.disturbances, parallel=MAIL_PARALLEL)
 
 
 def _idle(field: Field) -> list[str]:
