@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 from norda_common.contracts.envelope import header_text
 
@@ -184,6 +185,16 @@ class Witness:
                 Mailed(recipient, message_id, mail.subject, mail.received_at_unix) for recipient in mail.recipients
             ]
         return list(self._mails)
+
+    async def leaderless(self) -> int:
+        """How many partitions, of any topic, nobody leads at the moment."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        try:
+            await admin.start()
+            topics = await admin.describe_topics()
+        finally:
+            await admin.close()
+        return sum(partition["leader"] < 0 for topic in topics for partition in topic["partitions"])
 
     async def said(self, topics: Sequence[str]) -> list[Said]:
         """Every record of these topics, partition by partition in order, up to their present ends."""

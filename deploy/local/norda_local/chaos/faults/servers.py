@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import suppress
+
+from aiokafka.errors import KafkaError
 
 from norda_local.chaos.faults.fault import Fault
+from norda_local.chaos.field import Field
+
+LED_SECONDS = 60.0
 
 
 class RestartPostgres(Fault):
@@ -45,8 +52,9 @@ class RestartKafka(Fault):
         await asyncio.gather(*(broker.stop(within=20) for broker in self.field.cluster.brokers))
 
     async def recover(self) -> None:
-        """Start them, and wait until they answer."""
+        """Start them, and wait until they answer and every partition is led."""
         await asyncio.gather(*(broker.start() for broker in self.field.cluster.brokers))
+        await led(self.field)
 
 
 class KillKafka(RestartKafka):
@@ -76,6 +84,19 @@ class LoseBroker(Fault):
     async def recover(self) -> None:
         """Start it again."""
         await self._lost.start()
+        await led(self.field)
+
+
+async def led(field: Field) -> None:
+    """Wait until every partition has a leader: before, Kafka is not back, whatever its brokers answer."""
+    deadline = time.monotonic() + LED_SECONDS
+    while time.monotonic() < deadline:
+        # A broker that has just started may still refuse to describe the cluster.
+        with suppress(KafkaError, OSError, TimeoutError):
+            if not await field.witness.leaderless():
+                return
+        await asyncio.sleep(0.3)
+    field.findings.append(f"some partition had no leader {LED_SECONDS:.0f} s after the brokers were started")
 
 
 FAULTS: tuple[type[Fault], ...] = (RestartPostgres, KillPostgres, RestartKafka, KillKafka, LoseBroker)
