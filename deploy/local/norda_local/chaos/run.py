@@ -44,7 +44,7 @@ class Run:
         self._seed = seed
         self.field = Field(
             cluster=cluster,
-            watch=Watch(cluster),
+            watch=Watch(cluster, history),
             witness=Witness(cluster.database, bootstrap=cluster.bootstrap, mail_url=cluster.mail),
             ledger=Ledger(history),
             history=history,

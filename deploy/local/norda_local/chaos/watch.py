@@ -13,9 +13,11 @@ from typing import Any
 import httpx2
 
 from norda_local.chaos.cluster import Cluster
+from norda_local.chaos.history import History
 
 POLL_SECONDS = 0.25
 MEMORY_SECONDS = 5.0
+SLOW_SECONDS = 1.0
 STALLED_SECONDS = 5.0
 """An event older than this is never seen while all is well, where one waits for milliseconds."""
 
@@ -25,8 +27,9 @@ Seen = dict[str, Any]
 class Watch:
     """The newest document of each replica (none while it does not answer), and the memory of all of them over time."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, history: History) -> None:
         self._cluster = cluster
+        self._history = history
         self.documents: dict[str, Seen] = {}
         self.memory: list[tuple[float, dict[str, int]]] = []
         self.odd: list[str] = []
@@ -48,11 +51,15 @@ class Watch:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _look(self, client: httpx2.AsyncClient, name: str) -> None:
+        began = time.monotonic()
         try:
             document: Seen = (await client.get(f"{self._cluster.urls[name]}/readyz")).json()
         except (httpx2.HTTPError, OSError, ValueError):
             self.documents.pop(name, None)
             return
+        finally:
+            if (took := time.monotonic() - began) > SLOW_SECONDS:
+                self._history.note("slow /readyz", replica=name, seconds=round(took, 3))
         if "relay" not in document:
             self.documents.pop(name, None)
             self.odd.append(f"/readyz of {name} answered {str(document)[:200]}")
