@@ -73,8 +73,6 @@ class Cluster:
                 port, name = next(taken), f"{service}-{number}"
                 part = service_part(self.home, service, port=port, states=",".join(STATES), servers=servers, needs=())
                 further = {"NORDA_MAIL_TIMEOUT_SECONDS": str(MAIL_SECONDS), "NORDA_LOG_FORMAT": "json"}
-                if number == REPLICAS and self.faketime is not None:
-                    further |= clocks.environment(self.faketime, told_by=self.clock_of(name))
                 part = replace(part, environment={**part.environment, **further}, stop_signal=signal.SIGTERM)
                 # The first replica's start runs the setup, which must not run twice at once.
                 first = number == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 from norda_local.chaos import clocks
 from norda_local.chaos.cluster import REPLICAS
@@ -18,6 +19,9 @@ FREEZE_TO_BE_SEEN_SECONDS = 14.0
 STEPS = (-8, 8)
 """Seconds. A clock that is off by more than a mail's lease less its time-out lets mails be taken twice."""
 PATIENCE_SECONDS = 20.0
+STARTED_SECONDS = 60.0
+RIGHT_SECONDS = 2.0
+"""How long a clock that was set right is used: libfaketime looks once a second."""
 
 
 def kill(field: Field, member: Member) -> None:
@@ -152,22 +156,43 @@ class StopInBatch(Fault):
 
 
 class StepClock(Fault):
-    """The clock of one replica of each service goes eight seconds wrong and right again (where libfaketime is)."""
+    """The clock of one replica of each service goes eight seconds wrong and right again (where libfaketime is).
+
+    A preloaded library slows a process by seconds now and then, so the replicas bear it for this fault only.
+    """
 
     name = "step-clock"
     lasts_seconds = (5.0, 8.0)
 
     async def inject(self) -> None:
-        """Step it."""
-        self._step(self.field.random.choice(STEPS))
+        """Start them with a clock of their own, and step it."""
+        field, library = self.field, self.field.cluster.faketime
+        assert library is not None  # noqa: S101 - `why_not` has asked
+        self._stepped = {
+            name: member for name, member in field.cluster.replicas.items() if name.endswith(f"-{REPLICAS}")
+        }
+        self._parts = {name: member.part for name, member in self._stepped.items()}
+        await asyncio.gather(*(member.stop() for member in self._stepped.values()))
+        for name, member in self._stepped.items():
+            field.watch.documents.pop(name, None)
+            own = clocks.environment(library, told_by=field.cluster.clock_of(name))
+            member.part = replace(member.part, environment={**member.part.environment, **own})
+            await member.start(wait=False)
+        await field.watch.until(field.watch.all_answer, within=STARTED_SECONDS)
+        seconds = field.random.choice(STEPS)
+        field.history.note("step", seconds=seconds)
+        for name in self._stepped:
+            clocks.step(field.cluster.clock_of(name), seconds)
 
     async def recover(self) -> None:
-        """Set it right."""
-        self._step(0)
-
-    def _step(self, seconds: int) -> None:
-        for service in SERVICES:
-            clocks.step(self.field.cluster.clock_of(f"{service}-{REPLICAS}"), seconds)
+        """Set it right, and start them with the machine's clock."""
+        for name in self._stepped:
+            clocks.step(self.field.cluster.clock_of(name), 0)
+        await asyncio.sleep(RIGHT_SECONDS)
+        await asyncio.gather(*(member.stop() for member in self._stepped.values()))
+        for name, member in self._stepped.items():
+            member.part = self._parts[name]
+            await member.start(wait=False)
 
     @classmethod
     def why_not(cls, field: Field) -> str | None:
