@@ -148,7 +148,8 @@ class Run:
         try:
             await asyncio.sleep(1)
             for fault in plan.measured:
-                await field.calm()
+                if not await field.calm():
+                    field.history.note("not calm", checks={n: d["checks"] for n, d in field.watch.documents.items()})
                 await self._inject(fault)
             await asyncio.gather(self._in_turn(plan.taking), self._in_turn(plan.beside))
         finally:

@@ -119,18 +119,17 @@ class StuckPartition(Fault):
     measures = True
 
     async def inject(self) -> None:
-        """Hold the lock until the stall is seen."""
+        """Hold the lock until the stall is seen; what was seen before is no proof."""
         field = self.field
+        await field.watch.until(lambda: not self._told(), within=SEEN_SECONDS)
         self._connection = await field.witness.connect()
         await self._connection.execute("begin; lock table registry.participation in access exclusive mode")
         began = time.monotonic()
-        seen = await field.watch.until(
-            lambda: any(
-                consumer_stalls(document, "participations") for document in field.watch.of("registry").values()
-            ),
-            within=SEEN_SECONDS,
-        )
+        seen = await field.watch.until(self._told, within=SEEN_SECONDS)
         field.shown("a partition that does not move", seen, lasted=time.monotonic() - began)
+
+    def _told(self) -> bool:
+        return any(consumer_stalls(seen, "participations") for seen in self.field.watch.of("registry").values())
 
     async def recover(self) -> None:
         """Let go."""
