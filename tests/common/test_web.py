@@ -17,11 +17,8 @@ import uvicorn
 from fastapi import APIRouter
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
-<<<<<<< HEAD
 from norda_common.consumer import Consumer
-=======
 from norda_common.database import Database
->>>>>>> 69aa08e (A connection that breaks while it is given back is a fault of the surroundings: 503 with its document, not 500)
 from norda_common.errors import Conflict
 from norda_common.input import Command, Line
 from norda_common.service import Service, create_app
