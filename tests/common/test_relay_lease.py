@@ -11,7 +11,7 @@ from norda_common import relay_lease
 from .conftest import Probe
 
 
-async def test_a_standby_ends_a_silent_holder_and_nobody_else(probe: Probe) -> None:
+async def test_a_standby_ends_a_silent_holder_and_nobody_else(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     holder, standby = await probe.connect("norda_probe"), await probe.connect("norda_probe")
     # A bystander of another role: ending it is not allowed, so that trying to would be an error.
     foreign, own = await probe.connect(), await probe.connect("norda_probe")
@@ -20,9 +20,10 @@ async def test_a_standby_ends_a_silent_holder_and_nobody_else(probe: Probe) -> N
     assert await relay_lease.take(holder)
     for _ in range(5):
         assert not await relay_lease.take(standby)
-        assert await relay_lease.end_frozen_holder(standby, after_seconds=30) is None
+        assert await relay_lease.end_frozen_holder(standby) is None
     await asyncio.sleep(0.5)
-    assert await relay_lease.end_frozen_holder(standby, after_seconds=0.3) == holder.get_server_pid()
+    monkeypatch.setattr(relay_lease, "FROZEN_SECONDS", 0.3)
+    assert await relay_lease.end_frozen_holder(standby) == holder.get_server_pid()
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await holder.fetchval("select 1")
     assert await relay_lease.take(standby)
