@@ -310,3 +310,16 @@ async def test_a_state_that_is_set_up_later_is_met_and_its_absence_is_said(probe
             await outbox.append(connection, gadget(later, State.NIEDERSACHSEN))
         await eventually(lambda: told(here, later), within=25)
         assert runtime.consuming.missing_topics == [GADGET.name(State.HAMBURG, prefix=probe.prefix)]
+
+
+async def test_several_bootstrap_servers_are_each_a_server(probe: Probe) -> None:
+    servers = f"{probe.servers.kafka},{probe.servers.kafka}"
+    settings = probe.settings.model_copy(update={"kafka_bootstrap_servers": servers})
+    key = new_id()
+    async with dataclasses.replace(probe, settings=settings).running(consumers=[EACH]) as runtime:
+        await send(probe, thing(key, 1))
+
+        async def done() -> None:
+            assert [row["sequence"] for row in await seen(runtime, key)] == [1]
+
+        await eventually(done)

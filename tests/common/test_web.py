@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 import uvicorn
@@ -17,6 +18,7 @@ from fastapi import APIRouter
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from norda_common.consumer import Consumer
+from norda_common.database import Database
 from norda_common.errors import Conflict
 from norda_common.input import Command, Line
 from norda_common.service import Service, create_app
@@ -49,6 +51,12 @@ async def conflict() -> None:
 @router.post("/boom")
 async def boom() -> None:
     raise ZeroDivisionError
+
+
+@router.post("/broken")
+async def broken(runtime: RuntimeDep) -> None:
+    async with runtime.database.read():
+        pass
 
 
 KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
@@ -248,3 +256,19 @@ async def test_kafka_away_degrades_but_commands_go_on(probe: Probe, tmp_path: Pa
             await asyncio.sleep(0.1)
     assert document["status"] == "degraded"
     assert "Kafka" in document["checks"]["relay"] or "Timeout" in document["checks"]["relay"]
+
+
+async def test_a_connection_that_broke_while_it_was_given_back_is_a_fault_of_the_surroundings(
+    probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def breaking(_: Database) -> AsyncIterator[None]:
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+        yield
+
+    async with served(probe.settings, tmp_path / "jwks.json") as client:
+        monkeypatch.setattr(Database, "read", breaking)
+        answer = await client.post("/api/v1/broken")
+        ready = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert (ready.status_code, ready.json()["checks"]["database"]) == (503, "InternalClientError")

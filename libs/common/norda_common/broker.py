@@ -52,7 +52,8 @@ def new_broker(
 ) -> KafkaBroker:
     """A broker with one batch subscriber per runtime that has any of `topics`; made anew when starting it failed."""
     broker = KafkaBroker(
-        bootstrap_servers,
+        # FastStream takes a text for one server, whatever commas it holds.
+        [server.strip() for server in bootstrap_servers.split(",")],
         client_id=client_id,
         enable_idempotence=True,
         acks="all",

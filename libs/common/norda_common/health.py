@@ -71,7 +71,7 @@ async def _database(runtime: Runtime, migrations: Sequence[Migration]) -> str:
     try:
         async with asyncio.timeout(3), runtime.database.read() as connection:
             missing = await pending(connection, migrations)  # type: ignore[arg-type]
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         return type(error).__name__
     if missing:
         return f"{len(missing)} migrations are missing; run `setup`"

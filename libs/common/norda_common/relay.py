@@ -118,6 +118,7 @@ class Relay:
             except (
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
                 KafkaError,
                 OSError,
                 TimeoutError,

@@ -12,6 +12,15 @@ from .contracts.topics import Topic
 from .migrate import SetupError
 from .states import State
 
+REPLICAS_THAT_SPARE_ONE = 3
+MIN_IN_SYNC = {"min.insync.replicas": "2"}
+"""With `acks=all` an acknowledgement then means two copies, and one broker of three can be lost without losing it."""
+
+
+def settings_of(topic: Topic, *, replication: int) -> dict[str, str]:
+    """The topic's settings in Kafka: its policy, and how many copies an acknowledgement stands for."""
+    return topic.config() | (MIN_IN_SYNC if replication >= REPLICAS_THAT_SPARE_ONE else {})
+
 
 async def ensure_topics(
     bootstrap_servers: str, topics: Iterable[Topic], states: Sequence[State], *, replication: int, prefix: str
@@ -27,7 +36,7 @@ async def ensure_topics(
                 name=name,
                 num_partitions=topic.partitions,
                 replication_factor=replication,
-                topic_configs=topic.config(),
+                topic_configs=settings_of(topic, replication=replication),
             )
             for name, topic in wanted.items()
             if name not in existing

@@ -127,7 +127,14 @@ def install_errors(app: FastAPI) -> None:
             ),
         )
 
-    for transient in (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    # The last is what asyncpg raises when a connection that broke is given back.
+    for transient in (
+        OSError,
+        TimeoutError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+    ):
         app.add_exception_handler(transient, _surroundings)
 
 

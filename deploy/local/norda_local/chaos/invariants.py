@@ -1,0 +1,280 @@
+"""What must hold whatever happens: pure judgements over what was collected. None of them knows what was injected where.
+
+Each returns its violations in words, an empty list when all is well. `tests/chaos` plants a violation for each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from norda_local.chaos.ledger import Promise
+
+SHOWN_SECONDS = 10.0
+HANDED_OVER_SECONDS = 3.0
+STOPPED_SECONDS = 10.0
+CAUGHT_UP_SECONDS = 10.0
+EARLIER_SECONDS, LATER_SECONDS = 2.0, 12.0
+"""A kill this long before a mail arrived, or after it, was in its send: what the server said is committed soon, but not
+while the database is away.
+"""
+MOST_TOLD = 20
+"""Violations of one invariant that are told one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A record on a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    event_id: str
+    sequence: int
+    type: str
+    value: bytes | None
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Where it stands."""
+        return self.topic, self.partition, self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """An event in the outbox of a transaction that committed; `at` is seconds since the epoch, by the database."""
+
+    schema: str
+    outbox_id: int
+    topic: str
+    key: str
+    event_id: str
+    type: str
+    sequence: int
+    value: bytes | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """A read model's rows by id, and what they must be."""
+
+    name: str
+    copy: Mapping[str, tuple[Any, ...]]
+    source: Mapping[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """A mail to one recipient; `message_id` is the same on every copy of one mail. `at` is seconds since the epoch."""
+
+    recipient: str
+    message_id: str
+    subject: str
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A subscription; `created_at` is seconds since the epoch by the clock of the service."""
+
+    id: str
+    address_key: str
+    topic_kind: str
+    topic_value: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What recipients have to be told, by address: occasions that must be told, and those that may."""
+
+    must: Mapping[str, frozenset[str]]
+    may: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A stall that was planted, and after how many seconds it was seen from outside; None: not while it lasted."""
+
+    what: str
+    shown_after: float | None
+    lasted: float
+
+
+def promises_kept(
+    promises: Iterable[Promise],
+    stored: Mapping[tuple[str, str], tuple[int, int]],
+    said: Iterable[Said],
+) -> list[str]:
+    """Every command answered 2xx is in the database, and its event on a topic, at least once."""
+    told = {(record.key, record.sequence) for record in said}
+    found: list[str] = []
+    for promise in promises:
+        version, sequence = stored.get((promise.kind, promise.id), (0, 0))
+        if version < promise.version or sequence < promise.sequence:
+            found.append(f"{promise.kind} {promise.id}: version {promise.version} was promised, {version} is stored")
+        elif promise.sequence and (promise.id, promise.sequence) not in told:
+            found.append(f"{promise.kind} {promise.id}: event {promise.sequence} was promised and is on no topic")
+    return bounded(found)
+
+
+def committed_is_said(committed: Iterable[Committed], said: Iterable[Said]) -> list[str]:
+    """Every event that was committed is on its topic, as it was committed."""
+    contents = {(record.topic, record.event_id): _content(record) for record in said}
+    found: list[str] = []
+    for event in committed:
+        content = contents.get((event.topic, event.event_id))
+        if content is None:
+            found.append(f"{event.topic} {event.key}: event {event.sequence} ({event.event_id}) was never sent")
+        elif content != _content(event):
+            found.append(f"{event.topic} {event.key}: event {event.event_id} was sent with another content")
+    return bounded(found)
+
+
+def in_order(
+    said: Iterable[Said], committed: Iterable[Committed], *, planted: Collection[tuple[str, int, int]]
+) -> list[str]:
+    """Per key, sequences never go back but as exact redeliveries of the same `ce_id`, and none is left out.
+
+    What a key's sequences are is told by the commits: after a relocation they go on, on another topic, where they were.
+    """
+    wanted: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for event in sorted(committed, key=lambda item: (item.schema, item.outbox_id)):
+        wanted[event.topic, event.key].append(event.sequence)
+    first: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
+    found: list[str] = []
+    for record in said:
+        if record.place in planted:
+            continue
+        known = first[record.topic, record.key]
+        earlier = known.get(record.event_id)
+        if earlier is not None and _content(earlier) != _content(record):
+            found.append(f"{record.topic} {record.key}: {record.event_id} came again with another content")
+        if earlier is None and any(item.sequence >= record.sequence for item in known.values()):
+            newest = max(item.sequence for item in known.values())
+            found.append(f"{record.topic} {record.key}: sequence {record.sequence} came after {newest}, as a new event")
+        known.setdefault(record.event_id, record)
+    for place, sequences in wanted.items():
+        got = [record.sequence for record in first.get(place, {}).values()]
+        if got != sequences:
+            found.append(f"{place[0]} {place[1]}: sequences {got[:20]} on the topic, {sequences[:20]} were committed")
+    return bounded(found)
+
+
+def only_committed(
+    said: Iterable[Said], committed: Iterable[Committed], *, planted: Collection[tuple[str, int, int]]
+) -> list[str]:
+    """Nothing is on a topic whose transaction did not commit; `planted` are places the harness itself wrote to."""
+    known = {(event.topic, event.event_id) for event in committed}
+    return bounded(
+        [
+            f"{record.topic}/{record.partition}@{record.offset}: {record.event_id} of {record.key} was not committed"
+            for record in said
+            if record.place not in planted and (record.topic, record.event_id) not in known
+        ]
+    )
+
+
+def copies_equal(copies: Iterable[Copies]) -> list[str]:
+    """Every read model equals its source, row for row."""
+    found: list[str] = []
+    for item in copies:
+        for key in sorted({*item.copy, *item.source}):
+            if item.copy.get(key) != item.source.get(key):
+                ours, truth = _shown(item.copy.get(key)), _shown(item.source.get(key))
+                found.append(f"{item.name} {key}: {ours}, and must be {truth}")
+    return bounded(found)
+
+
+def told_once(
+    expected: Expected, mails: Sequence[Mailed], *, disturbances: Sequence[float] = (), parallel: int = 1
+) -> list[str]:
+    """Each notice was delivered once per recipient.
+
+    A disturbance is a kill in the send itself, or a connection cut there, at that time: it may repeat the mails that
+    were under way then, at most `parallel`, each once (docs/decisions/0042-mail-at-least-once.md).
+    """
+    arrived = Counter(recipient for recipient, _ in {(mail.recipient, mail.message_id) for mail in mails})
+    found: list[str] = []
+    for recipient in sorted({*arrived, *expected.must}):
+        must, may = expected.must.get(recipient, frozenset()), expected.may.get(recipient, frozenset())
+        if arrived[recipient] < len(must):
+            found.append(f"{recipient} was told {arrived[recipient]} times, of {len(must)} occasions: {_some(must)}")
+        elif arrived[recipient] > len(must | may):
+            subjects = [mail.subject for mail in mails if mail.recipient == recipient]
+            found.append(
+                f"{recipient} was told {arrived[recipient]} times, of {len(must | may)} occasions: {_some(subjects)}"
+            )
+    excuses = dict.fromkeys(disturbances, parallel)
+    for mail in repeated(mails):
+        excuse = next(
+            (at for at in sorted(excuses) if excuses[at] and -EARLIER_SECONDS < at - mail.at < LATER_SECONDS), 0.0
+        )
+        if excuse:
+            excuses[excuse] -= 1
+        else:
+            found.append(f"{mail.message_id} went to {mail.recipient} again, and nothing was killed in its send")
+    return bounded(found)
+
+
+def repeated(mails: Iterable[Mailed]) -> list[Mailed]:
+    """Copies after which another copy came, in the order of their arrival."""
+    last: dict[tuple[str, str], Mailed] = {}
+    found: list[Mailed] = []
+    for mail in sorted(mails, key=lambda item: item.at):
+        earlier = last.get((mail.recipient, mail.message_id))
+        if earlier is not None:
+            found.append(earlier)
+        last[mail.recipient, mail.message_id] = mail
+    return sorted(found, key=lambda item: item.at)
+
+
+def stalls_shown(planted: Iterable[Planted]) -> list[str]:
+    """A stalled relay, a poison message or a stuck partition shows in `/readyz` or metrics within ten seconds."""
+    return [
+        f"{item.what} was "
+        + (f"seen after {item.shown_after:.1f} s" if item.shown_after else f"not seen in {item.lasted:.1f} s")
+        for item in planted
+        if item.shown_after is None or item.shown_after > SHOWN_SECONDS
+    ]
+
+
+def buried_once(
+    junk: Mapping[tuple[str, int, int], Collection[str]], letters: Mapping[str, Mapping[tuple[str, int, int], int]]
+) -> list[str]:
+    """Every record that cannot be taken over is a dead letter, once, of each service that must bury it; no other is.
+
+    `letters` are by service: how often a place of a topic is among its dead letters.
+    """
+    found: list[str] = []
+    for service, kept in letters.items():
+        wanted = {place for place, readers in junk.items() if service in readers}
+        found += [f"{service}: {place} is no dead letter" for place in sorted(wanted - set(kept))]
+        found += [f"{service}: {place} became a dead letter, and was sound" for place in sorted(set(kept) - wanted)]
+        found += [f"{service}: {place} is {times} dead letters" for place, times in kept.items() if times > 1]
+    return bounded(found)
+
+
+def bounded(found: list[str]) -> list[str]:
+    """The first of many violations, and how many there are."""
+    if len(found) <= MOST_TOLD:
+        return found
+    return [*found[:MOST_TOLD], f"and {len(found) - MOST_TOLD} more"]
+
+
+def _content(item: Said | Committed) -> tuple[str, int, str, bytes]:
+    return item.key, item.sequence, item.type, hashlib.sha256(item.value or b"").digest()
+
+
+def _some(items: Collection[str]) -> str:
+    """The first of many, in order."""
+    return ", ".join(sorted(items)[:5]) + (", ..." if len(items) > 5 else "")
+
+
+def _shown(row: tuple[Any, ...] | None) -> str:
+    return "missing" if row is None else str(tuple(row))[:200]
