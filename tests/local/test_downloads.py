@@ -133,9 +133,9 @@ def test_two_processes_that_fetch_at_once_download_once(repository: Repository, 
     assert len(repository.ranges) == 1
 
 
-def test_the_lock_names_kafka_zipkin_and_postgresql_for_every_platform() -> None:
+def test_the_lock_names_the_java_parts_and_postgresql_for_every_platform() -> None:
     lock = read_lock()
     platforms = {"linux-amd64", "linux-arm64v8", "darwin-amd64", "darwin-arm64v8"}
-    assert set(lock) == {"kafka", "zipkin"} | {f"postgres-{name}" for name in platforms}
+    assert set(lock) == {"kafka", "zipkin", "debezium"} | {f"postgres-{name}" for name in platforms}
     assert len(lock["kafka"]) == 45
     assert "://" not in artifacts.LOCK_FILE.read_text()

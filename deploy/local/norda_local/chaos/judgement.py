@@ -54,8 +54,14 @@ async def judge(field: Field, *, settled: Collection[str]) -> list[Verdict]:
     witness, told = field.witness, await _told_at_last(field, settled=settled)
     committed, said = await witness.committed(), await witness.said(TOPICS)
     stored, copies, mails = await witness.stored(), await witness.copies(), await witness.mails()
+    first: dict[str, float] = {}
+    for mail in mails:
+        first.setdefault(mail.message_id, mail.at)
     for mail in invariants.repeated(mails):
-        field.history.note("repeated", mail=mail.message_id, at_unix=mail.at, subject=mail.subject)
+        before = first[mail.message_id]
+        field.history.note(
+            "repeated", mail=mail.message_id, first_at_unix=before, at_unix=mail.at, subject=mail.subject
+        )
     field.figure("mails sent again after a kill in the send", float(len(invariants.repeated(mails))))
     letters = {service: await witness.dead_letters(service) for service in SERVICES}
     promises, junk = field.ledger.promises, field.junk

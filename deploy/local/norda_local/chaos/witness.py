@@ -96,6 +96,7 @@ class Witness:
         self._mail_url = mail_url
         self._prefix = prefix
         self._mails: list[Mailed] = []
+        self._reading_mails = asyncio.Lock()
         self._last_mail = ""
 
     async def connect(self, dsn: str | None = None) -> asyncpg.Connection[asyncpg.Record]:
@@ -177,14 +178,16 @@ class Witness:
 
     async def mails(self) -> list[Mailed]:
         """Every mail the server took, in order. To be asked often: the mail server forgets the oldest of thousands."""
-        listed = await asyncio.to_thread(list_mails, self._mail_url, after=self._last_mail)
-        for mail in listed:
-            self._last_mail = max(self._last_mail, mail.id)
-            message_id = mail.headers.get("message-id", "")
-            self._mails += [
-                Mailed(recipient, message_id, mail.subject, mail.received_at_unix) for recipient in mail.recipients
-            ]
-        return list(self._mails)
+        # Two that ask at once would both note what has come since, and see each mail twice.
+        async with self._reading_mails:
+            listed = await asyncio.to_thread(list_mails, self._mail_url, after=self._last_mail)
+            for mail in listed:
+                self._last_mail = max(self._last_mail, mail.id)
+                message_id = mail.headers.get("message-id", "")
+                self._mails += [
+                    Mailed(recipient, message_id, mail.subject, mail.received_at_unix) for recipient in mail.recipients
+                ]
+            return list(self._mails)
 
     async def leaderless(self) -> int:
         """How many partitions, of any topic, nobody leads at the moment."""
