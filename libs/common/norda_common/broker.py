@@ -24,7 +24,8 @@ log = structlog.get_logger(__name__)
 FETCHING: dict[str, Any] = {
     "auto_offset_reset": "earliest",
     "max_records": 2_000,
-    "batch_timeout_ms": 100,
+    # How long FastStream sleeps after an empty answer; `TolerantConsumer` does the waiting.
+    "batch_timeout_ms": 1,
     "max_partition_fetch_bytes": 512 * 1024,
     "fetch_max_bytes": 4 * 1024 * 1024,
     # A member that was killed hands its partitions on after this time; one that stops leaves at once.

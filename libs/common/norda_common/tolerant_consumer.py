@@ -22,6 +22,7 @@ from faststream.kafka import KafkaBroker
 log = structlog.get_logger(__name__)
 
 TOLERANT_SECONDS = 60.0
+WAIT_MS = 1_000
 _QUICK_READER = fetcher.MemoryRecords
 
 
@@ -68,12 +69,14 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord[Any, Any]]]:
-        """As aiokafka's; a batch that could not be decoded is read again by the next call."""
+        """As aiokafka's, but it waits a second for records whatever the time-out; FastStream sleeps that time-out after
+        an empty answer, and is deaf meanwhile. A batch that could not be decoded is read again by the next call.
+        """
         if self._tolerant_since is not None and time.monotonic() - self._tolerant_since > TOLERANT_SECONDS:
             fetcher.MemoryRecords, self._tolerant_since = _QUICK_READER, None
         try:
             found: dict[TopicPartition, list[ConsumerRecord[Any, Any]]] = await super().getmany(
-                *partitions, timeout_ms=timeout_ms, max_records=max_records
+                *partitions, timeout_ms=max(timeout_ms, WAIT_MS), max_records=max_records
             )
         except UnicodeDecodeError:
             log.warning("a header name is not UTF-8; reading leniently", seconds=TOLERANT_SECONDS)
