@@ -13,14 +13,14 @@ from functools import lru_cache
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
-from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, StatusCode
 
-from .contracts.envelope import write_headers
+from .contracts.envelope import header_block
 from .outbox_reader import Row
-from .publisher import MAX_RECORD_BYTES, Partitions, UnknownTopic
+from .publisher import MAX_BATCH_BYTES, MAX_RECORD_BYTES, Partitions, UnknownTopic
+from .record_batch import RecordBatch, sized
 from .telemetry import context_of, link_to, traceparent_of, tracer
 
 ROWS_WITH_SPANS = 64
@@ -36,14 +36,14 @@ class RowBatch:
 
     topic: str
     partition: int
-    builder: BatchBuilder
+    records: RecordBatch
     ids: list[int] = field(default_factory=list)
     traces: list[str] = field(default_factory=list)
     spans: list[trace.Span] = field(default_factory=list)
 
     def begin(self) -> None:
         """Close the batch, and start its span when its rows have none."""
-        self.builder.close()
+        self.records.close()
         if self.spans or not self.traces:
             return
         links: list[Link] = [link for text in self.traces[:LINKS] for link in link_to(text)]
@@ -90,26 +90,26 @@ class BatchWriter:
                 unsendable[row_id] = "unknown_topic" if count is None else "too_large"
                 held_back.add((topic, key))
                 continue
-            name, raw_key = self._prefix + topic, str(key).encode()
-            span = _start_span(name, raw_key, row) if with_spans and traceparent else None
-            headers = write_headers(
+            name, (raw_key, hashed) = self._prefix + topic, _placed(key)
+            span = _start_span(name, key, row) if with_spans and traceparent else None
+            headers = header_block(
                 event_id=event_id,
                 source=source,
                 type_=type_,
-                subject=raw_key,
+                subject=key,
                 time=time,
                 data_schema=data_schema,
                 sequence=sequence,
                 cause=traceparent,
                 hop=traceparent_of(span) if span else traceparent,
             )
-            place = (topic, _hash(raw_key) % count)
+            place = (topic, hashed % count)
             batch = open_batches.get(place)
-            if batch is None or not _fits(batch, raw_key, value, headers):
-                batch = open_batches[place] = RowBatch(name, place[1], self._producer.create_batch())
+            if batch is None or not batch.records.append(raw_key, value, headers):
+                records = RecordBatch(max_bytes=MAX_BATCH_BYTES)
+                records.append(raw_key, value, headers)
+                batch = open_batches[place] = RowBatch(name, place[1], records)
                 batches.append(batch)
-                # An empty batch takes any record, also one above its nominal size.
-                batch.builder.append(timestamp=None, key=raw_key, value=value, headers=headers)
             batch.ids.append(row_id)
             if span:
                 batch.spans.append(span)
@@ -125,14 +125,11 @@ class BatchWriter:
             return None
 
 
-def _fits(batch: RowBatch, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]) -> bool:
-    return batch.builder.append(timestamp=None, key=key, value=value, headers=headers) is not None
-
-
 @lru_cache(KEYS_REMEMBERED)
-def _hash(key: bytes) -> int:
-    """As Kafka's clients place a key; aiokafka's is plain Python and takes longer than the rest of a record."""
-    return int(murmur2(key)) & 0x7FFFFFFF
+def _placed(key: str) -> tuple[bytes, int]:
+    """A key as it stands in a record, and what it is placed by; aiokafka's murmur2 takes longer than all the rest."""
+    raw = key.encode()
+    return sized(raw), int(murmur2(raw)) & 0x7FFFFFFF
 
 
 def _attributes(topic: str) -> dict[str, str | int]:
@@ -144,11 +141,11 @@ def _attributes(topic: str) -> dict[str, str | int]:
     }
 
 
-def _start_span(topic: str, key: bytes, row: Row) -> trace.Span:
+def _start_span(topic: str, key: str, row: Row) -> trace.Span:
     """A PRODUCER span in the trace that stored the row."""
     attributes = _attributes(topic) | {
-        "messaging.message.id": str(row["event_id"]),
-        "messaging.kafka.message.key": key.decode(),
+        "messaging.message.id": row["event_id"],
+        "messaging.kafka.message.key": key,
     }
     context = context_of(row["traceparent"])
     return tracer().start_span(f"send {topic}", context=context, kind=SpanKind.PRODUCER, attributes=attributes)

@@ -304,7 +304,7 @@ async def _send(producer: AIOKafkaProducer, batches: Sequence[RowBatch]) -> list
     flights: list[_Flight] = []
     for batch in batches:
         batch.begin()
-        acknowledged = await producer.send_batch(batch.builder, batch.topic, partition=batch.partition)
+        acknowledged = await producer.send_batch(batch.records, batch.topic, partition=batch.partition)
         flights.append(_Flight(batch, acknowledged))
     return flights
 

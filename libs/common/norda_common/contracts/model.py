@@ -6,7 +6,8 @@ enumerations as open. Money is in minor units with a currency; instants carry an
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
@@ -21,6 +22,17 @@ def rfc3339(value: datetime) -> str:
     # Most instants are in UTC already, and the relay writes one per record.
     utc = value if value.tzinfo is UTC else value.astimezone(UTC)
     return f"{utc.isoformat()[:-6]}Z"
+
+
+def rfc3339_of(microseconds: int) -> str:
+    """The same text for an instant as PostgreSQL sends it: microseconds since 2000-01-01 in UTC."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}Z" if rest else f"{_second(seconds)}Z"
+
+
+@lru_cache(4_096)
+def _second(seconds: int) -> str:
+    return (datetime(2000, 1, 1) + timedelta(seconds=seconds)).isoformat()  # noqa: DTZ001 - without an offset to write
 
 
 UtcInstant = Annotated[
