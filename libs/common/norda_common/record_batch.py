@@ -12,11 +12,11 @@ import time
 
 from aiokafka.record.util import calc_crc32c
 
-_BEFORE_CRC = struct.Struct(">qiib")
-_CRC = struct.Struct(">I")
+_UP_TO_CRC = struct.Struct(">qiibI")
 _AFTER_CRC = struct.Struct(">hiqqqhii")
-OVERHEAD_BYTES = _BEFORE_CRC.size + _CRC.size + _AFTER_CRC.size
-_AFTER_LENGTH = _BEFORE_CRC.size - struct.calcsize(">qi")
+_LENGTH_END = struct.calcsize(">qi")
+_CRC_END = _UP_TO_CRC.size
+OVERHEAD_BYTES = _CRC_END + _AFTER_CRC.size
 _MAGIC = 2
 _SAME_TIME = b"\0\0"
 """A record's attributes, of which there are none, and its distance in time from the batch's first."""
@@ -55,13 +55,13 @@ class RecordBatch:
 
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._parts: list[bytes] = []
+        self._parts = [bytes(OVERHEAD_BYTES)]
         self._size = OVERHEAD_BYTES
         self._count = 0
         self._closed = False
         self._time_ms = int(time.time() * 1_000)
         self._producer = (-1, -1, -1)
-        self._buffer: bytes | None = None
+        self._buffer: bytearray | None = None
 
     def append(self, key: bytes, value: bytes | None, headers: bytes) -> bool:
         """Add a record; False when it does not fit. The first one always fits, also one above `max_bytes`.
@@ -69,17 +69,14 @@ class RecordBatch:
         `key` is `sized`, `value` is bare, `headers` are a `varint` count and `sized` names and values.
         """
         offset = varint(self._count)
-        size = b"" if value is None else varint(len(value))
-        length = 2 + len(offset) + len(key) + len(headers) + (1 if value is None else len(size) + len(value))
+        size, content = (_NULL, b"") if value is None else (varint(len(value)), value)
+        length = 2 + len(offset) + len(key) + len(size) + len(content) + len(headers)
         before = varint(length)
         total = self._size + len(before) + length
         if self._closed or (self._count and total > self._max_bytes):
             self._closed = True
             return False
-        if value is None:
-            self._parts += (before, _SAME_TIME, offset, key, _NULL, headers)
-        else:
-            self._parts += (before, _SAME_TIME, offset, key, size, value, headers)
+        self._parts += (before, _SAME_TIME, offset, key, size, content, headers)
         self._size = total
         self._count += 1
         return True
@@ -104,16 +101,15 @@ class RecordBatch:
         """What lets the broker tell a repetition; aiokafka calls it before the first attempt to send."""
         self._producer = (producer_id, producer_epoch, base_sequence)
 
-    def _build(self) -> bytes:
+    def _build(self) -> bytearray:
         """The batch as it goes over the wire; aiokafka calls it for each attempt."""
         if self._buffer is None:
             self._closed = True
+            buffer = bytearray().join(self._parts)
             last = self._count - 1
-            after = _AFTER_CRC.pack(0, last, self._time_ms, self._time_ms, *self._producer, self._count)
-            content = b"".join((after, *self._parts))
-            before = _BEFORE_CRC.pack(
-                0, self._size - OVERHEAD_BYTES + len(after) + _AFTER_LENGTH + _CRC.size, -1, _MAGIC
-            )
-            self._buffer = b"".join((before, _CRC.pack(calc_crc32c(content)), content))
+            _AFTER_CRC.pack_into(buffer, _CRC_END, 0, last, self._time_ms, self._time_ms, *self._producer, self._count)
+            crc = calc_crc32c(memoryview(buffer)[_CRC_END:])
+            _UP_TO_CRC.pack_into(buffer, 0, 0, len(buffer) - _LENGTH_END, -1, _MAGIC, crc)
+            self._buffer = buffer
             self._parts.clear()
         return self._buffer
