@@ -1,9 +1,9 @@
 """A Kafka client that connects less often while no broker is there.
 
-aiokafka's loops (fetch, coordinator, metadata) each try again 0.1 seconds after a failed connect, in every consumer: with
-Kafka away that was 50 connects a second per consumer. Its one setting, `retry_backoff_ms`, would slow down rebalances
-and commits as well. So it is the failed connect that takes longer, and only while the client has no connection at all:
-where one broker of several is lost, the others are asked at once.
+aiokafka's loops that fetch and look for the coordinator try again 0.1 seconds after a failed connect, and each failure
+asks for metadata, which connects again: with Kafka away that was 50 connects a second for each consumer. Its setting
+for this, `retry_backoff_ms`, would slow down rebalances and commits as well. So it is the failed connect that takes
+longer, and only while the client has no connection at all: of several brokers one that is lost holds nothing up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_SECONDS = 1.0
 
 
 def make_patient(client: AIOKafkaClient) -> None:
-    """Let connects that fail one after another take longer and longer, up to MOST_SECONDS for a round of all brokers."""
+    """Let connects that fail one after another take longer and longer, up to MOST_SECONDS for a round of brokers."""
     connect, failures = client._get_conn, 0
 
     async def get_connection(node_id: Any, **place: Any) -> Any:
