@@ -1,8 +1,9 @@
-"""The postman: takes due mails under a lease, sends several at once, and settles each when the server has spoken.
+"""The postman: takes due mails under a lease, sends them, and settles each when the server has spoken.
 
 Invariants: a mail is settled only after the server's verdict, so it is never lost; a worker that dies leaves its mails
 to the next one when the lease ends. Between the server's acceptance and the commit lies the only window for a
-duplicate, which then bears the same Message-ID (docs/decisions/0042-mail-at-least-once.md).
+duplicate, which then bears the same Message-ID (docs/decisions/0042-mail-at-least-once.md). In that window are as many
+mails as are under way at once: one, unless the settings say more.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ PAUSE_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 FINISH_SECONDS = 4.0
 """What mails under way get when the process stops; the whole stop may take ten seconds."""
 GATHER_SECONDS = 0.005
-"""Mails settled by one commit end within this time, and their places are filled by one claim."""
+"""Where several are under way, mails settled by one commit end within this time, and one claim fills their places."""
 FAULT = "mail"
 
 
@@ -98,7 +99,8 @@ class Postman:
             self._under_way.add(asyncio.create_task(self._deliver(row)))
         if len(claimed) == free:
             await self._wait_for(asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(GATHER_SECONDS)
+            if self._under_way:
+                await asyncio.sleep(GATHER_SECONDS)
         else:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._committed.wait(), POLL_SECONDS)
