@@ -108,14 +108,14 @@ async def test_two_replicas_share_the_work_and_repeat_nothing(start_desk: Callab
     assert [len(box) for box in await desk.mailboxes(people)] == [1] * 60
 
 
-@pytest.mark.parametrize("parallel", [None, 4])
-async def test_a_kill_in_the_send_repeats_the_mails_under_way_one_by_default_and_loses_none(
-    start_desk: Callable[..., Desk], parallel: int | None
+@pytest.mark.parametrize("in_doubt", [None, 4])
+async def test_a_kill_in_the_send_repeats_one_mail_or_as_many_as_may_be_in_doubt_and_loses_none(
+    start_desk: Callable[..., Desk], in_doubt: int | None
 ) -> None:
     with mail_server() as server:
         server.stop()
         settings = {"NORDA_SMTP_URL": server.url, "NORDA_MAIL_TIMEOUT_SECONDS": "4"}
-        settings |= {"NORDA_MAIL_PARALLEL": str(parallel)} if parallel else {}
+        settings |= {"NORDA_MAIL_IN_DOUBT": str(in_doubt)} if in_doubt else {}
         desk = start_desk(**settings)
         event, people = make_event(), [person() for _ in range(24)]
         said = [participation_said("confirmed", event, email) for email in people]
@@ -125,7 +125,7 @@ async def test_a_kill_in_the_send_repeats_the_mails_under_way_one_by_default_and
         server.start()
 
         async def all_are_held() -> None:
-            assert len(server.accepted) >= (parallel or 1)
+            assert len(server.accepted) >= (in_doubt or 1)
 
         await eventually(all_are_held, within=30)
         # The server has these mails and waits with its answers: the window between acceptance and commit.
@@ -142,7 +142,7 @@ async def test_a_kill_in_the_send_repeats_the_mails_under_way_one_by_default_and
         await eventually(all_arrived, within=30)
         await again.settled()
         copies = Counter(recipient for recipient, _ in server.accepted)
-        assert len(held) == (parallel or 1)
+        assert len(held) == (in_doubt or 1)
         assert [copies.pop(recipient) for recipient in held] == [2] * len(held)
         assert set(copies.values()) == {1}
         assert len({message_id for _, message_id in server.accepted}) == len(people)

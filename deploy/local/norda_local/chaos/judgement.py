@@ -20,7 +20,7 @@ from norda_local.services import SERVICES
 TOPICS = names_of((*registry.TOPICS, *events.TOPICS, *notifications.TOPICS), ALL_STATES)
 GIVE_UP_SECONDS = 90.0
 """How long read models are looked at: whether they come late or never is another fault."""
-SETTLE_SECONDS = 2 * MAIL_SECONDS + 60.0
+SETTLE_SECONDS = 3 * MAIL_SECONDS + 60.0
 """Without any mail: those that a killed worker held, and those that were put off, have come by then."""
 
 
