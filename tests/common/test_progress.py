@@ -76,6 +76,36 @@ async def test_a_partition_that_is_not_fetched_shows(probe: Probe) -> None:
         await shows(runtime, f"no progress on {probe.topic()}/0", time.monotonic())
 
 
+async def test_what_stood_still_shows_also_when_kafka_answers_no_more(probe: Probe) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async with probe.running(consumers=[Consumer(name="hanging", topics=(THING,), each=hang)]) as runtime:
+        await send(probe, thing(new_id(), 1))
+
+        async def seen_twice() -> float:
+            progress = runtime.consuming._progress[0]
+            (since,) = [at for _, at in progress._still.values()]
+            assert progress._answered_at - since > 1.5
+            return since
+
+        since = await eventually(seen_twice, within=20)
+        runtime.consuming._progress[0]._behind = hang  # type: ignore[method-assign,assignment]
+        await shows(runtime, f"no progress on {probe.topic()}/0", since)
+        await shows(runtime, "Kafka does not answer: TimeoutError", time.monotonic())
+
+
+async def test_who_works_slowly_does_not_stand_still(probe: Probe) -> None:
+    async def work_slowly(*_: object) -> None:
+        await asyncio.sleep(1)
+
+    async with probe.running(consumers=[Consumer(name="slow", topics=(THING,), each=work_slowly)]) as runtime:
+        for _ in range(9):
+            await send(probe, thing(new_id(), 1))
+            await asyncio.sleep(1.1)
+            assert runtime.consumer_runtimes[0].status.stuck is None
+
+
 @asynccontextmanager
 async def idle_member(probe: Probe, group: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A member of the group that keeps its partitions and reads nothing."""

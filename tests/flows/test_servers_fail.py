@@ -1,8 +1,12 @@
-"""Kafka and PostgreSQL are killed under load: every accepted command is stored, sent in order, and copied."""
+"""Kafka and PostgreSQL are killed under load: every accepted command is stored, sent in order, and copied.
+
+While Kafka is away, services knock now and then, and their logs say so now and then.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -104,6 +108,28 @@ async def test_a_killed_server_loses_nothing_that_was_accepted(stack: Stack, reg
     for organisation_id, version in accepted.items():
         await eventually(lambda key=organisation_id, n=version: said(registry.installation, key, n), within=30)  # type: ignore[misc]
         await eventually(lambda key=organisation_id: copied(registry, key), within=15)  # type: ignore[misc]
+
+
+async def test_with_kafka_away_a_service_rests_and_logs_little(stack: Stack, registry: Running) -> None:
+    """Of 2,000 lines and 1,000 connects in ten seconds some dozens are left; they were counted on a quiet machine."""
+    await eventually(lambda: status(registry, "ready"), within=30)
+    size = registry.log.stat().st_size
+    kill(stack.home, "kafka")
+    await asyncio.sleep(12)
+    written = registry.log.read_bytes()[size:].decode()
+    lines = [json.loads(line) for line in written.splitlines()]
+    refused = [line for line in lines if "Unable connect to node" in line["event"]]
+    assert len(refused) in {2, 3}, "one at once, one ten seconds later that counts those between"
+    assert 3 < sum(line.get("left_out", 0) for line in refused) < 400
+    assert len(lines) < 40, written
+    await asyncio.to_thread(stack.up, report=lambda *_: None)
+    await eventually(lambda: status(registry, "ready"), within=10)
+
+
+async def status(service: Running, wanted: str) -> None:
+    async with service.client() as client:
+        document = (await client.get("/readyz")).json()
+    assert document["status"] == wanted, document["checks"]
 
 
 async def said(installation: Installation, key: str, version: int) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from norda_local.invocation import local_stack, one_line_errors
+
+if TYPE_CHECKING:
+    from norda_local.operators import Services
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -69,11 +73,9 @@ def list_letters(
     [dim]./norda deadletters list --json | jq -r '.letters[].id'[/]
     """
     from norda_local import deadletters as work  # noqa: PLC0415
-    from norda_local.operators import Services  # noqa: PLC0415
 
-    services = Services.of(local_stack(), only=service)
     choice = work.Choice(reason=reason, consumer=consumer, topic=topic)
-    raise typer.Exit(work.show_list(services, choice, status=status, limit=limit, as_json=as_json))
+    raise typer.Exit(work.show_list(_services(service), choice, status=status, limit=limit, as_json=as_json))
 
 
 @deadletters.command("show")
@@ -92,9 +94,8 @@ def show_letter(
     [dim]./norda deadletters show 0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e3f --json | jq -r .value.data[/]
     """
     from norda_local import deadletters as work  # noqa: PLC0415
-    from norda_local.operators import Services  # noqa: PLC0415
 
-    work.show_one(Services.of(local_stack(), only=service), letter_id, as_json=as_json)
+    work.show_one(_services(service), letter_id, as_json=as_json)
 
 
 @deadletters.command("replay")
@@ -118,10 +119,9 @@ def replay(
     [dim]./norda deadletters replay --all[/]
     """
     from norda_local import deadletters as work  # noqa: PLC0415
-    from norda_local.operators import Services  # noqa: PLC0415
 
-    choice = work.Choice(ids or (), reason, consumer, topic, everything=everything or bool(service and not ids))
-    raise typer.Exit(work.act(Services.of(local_stack(), only=service), "replay", choice, as_json=as_json))
+    choice = work.Choice(ids or (), reason, consumer, topic, everything=everything or _whole(service, ids))
+    raise typer.Exit(work.act(_services(service), "replay", choice, as_json=as_json))
 
 
 @deadletters.command("discard")
@@ -144,10 +144,9 @@ def discard(
     [dim]./norda deadletters discard --reason not_a_cloudevent --yes[/]
     """
     from norda_local import deadletters as work  # noqa: PLC0415
-    from norda_local.operators import Services  # noqa: PLC0415
 
-    choice = work.Choice(ids or (), reason, consumer, topic, everything=everything or bool(service and not ids))
-    services = Services.of(local_stack(), only=service)
+    choice = work.Choice(ids or (), reason, consumer, topic, everything=everything or _whole(service, ids))
+    services = _services(service)
     if not yes:
         work.confirm_discard(services, choice)
     raise typer.Exit(work.act(services, "discard", choice, as_json=as_json))
@@ -163,11 +162,8 @@ def list_blocked(
     [dim]./norda outbox list --service registry[/]
     """
     from norda_local import blocked  # noqa: PLC0415
-    from norda_local.operators import Services  # noqa: PLC0415
 
-    raise typer.Exit(
-        blocked.show_list(Services.of(local_stack(), only=service), reason=reason, topic=topic, as_json=as_json)
-    )
+    raise typer.Exit(blocked.show_list(_services(service), reason=reason, topic=topic, as_json=as_json))
 
 
 @outbox.command("retry")
@@ -188,8 +184,18 @@ def retry_blocked(
     [dim]./norda outbox retry --reason unknown_topic[/]
     """
     from norda_local import blocked  # noqa: PLC0415
+
+    choice = blocked.Choice(ids or (), reason, topic, everything=everything or _whole(service, ids))
+    raise typer.Exit(blocked.retry(_services(service), choice, as_json=as_json))
+
+
+def _services(only: str | None) -> Services:
+    """The services an operator's command asks."""
     from norda_local.operators import Services  # noqa: PLC0415
 
-    services = Services.of(local_stack(), only=service)
-    choice = blocked.Choice(ids or (), reason, topic, everything=everything or bool(service and not ids))
-    raise typer.Exit(blocked.retry(services, choice, as_json=as_json))
+    return Services.of(local_stack(), only=only)
+
+
+def _whole(service: str | None, ids: Sequence[object] | None) -> bool:
+    """Whether a service is named and none of its letters or rows: then everything of it is meant."""
+    return bool(service and not ids)

@@ -8,6 +8,7 @@ later, the broker is made anew. A cluster that is away is waited for. What stand
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
@@ -19,12 +20,13 @@ from faststream.kafka import KafkaBroker
 
 from .broker import new_broker
 from .consumer import ConsumerRuntime
-from .progress import LOOK_SECONDS, Progress
+from .progress import ANSWER_SECONDS, LOOK_SECONDS, Progress
 from .tolerant_consumer import start_tolerant
 
 START_SECONDS = 30
 STOP_SECONDS = 4.0
-TOPIC_WATCH_TURNS = 3
+TOPIC_WATCH_TURNS = 4
+NOT_CONNECTED = "not connected"
 AWAY = (KafkaError, OSError, TimeoutError)
 
 
@@ -41,7 +43,7 @@ class Consuming:
         self._broker: KafkaBroker | None = None
         self._progress: list[Progress] = []
         self.missing_topics: list[str] = []
-        self.error: str | None = "not connected"
+        self.error: str | None = NOT_CONNECTED
 
     async def run(self) -> None:
         """Consume until cancelled."""
@@ -53,6 +55,7 @@ class Consuming:
                 await self._start(known)
                 self.error = None
                 await self._watch()
+                self.error = NOT_CONNECTED
             except AWAY as error:
                 self.error = type(error).__name__
                 await asyncio.sleep(1)
@@ -77,13 +80,21 @@ class Consuming:
         """Keep looking at what stands still; return when a topic that was missing exists."""
         self._progress = list(self._pairs())
         for turn in count(1):
-            await asyncio.sleep(LOOK_SECONDS)
-            await asyncio.gather(*(item.look() for item in self._progress))
-            if self.missing_topics and turn % TOPIC_WATCH_TURNS == 0:
-                # A cluster that is away meanwhile is the consumers' own affair: they wait for it.
-                with suppress(*AWAY):
-                    if await existing_topics(self._bootstrap, self.missing_topics):
-                        return
+            began = time.monotonic()
+            looks = [item.look() for item in self._progress]
+            *_, found = await asyncio.gather(*looks, self._missing_exist(due=turn % TOPIC_WATCH_TURNS == 0))
+            if found:
+                return
+            await asyncio.sleep(began + LOOK_SECONDS - time.monotonic())
+
+    async def _missing_exist(self, *, due: bool) -> bool:
+        """Whether a topic that was missing is there; bounded, since the looks wait for it."""
+        if self.missing_topics and due:
+            # A cluster that is away meanwhile is the consumers' own affair: they wait for it.
+            with suppress(*AWAY):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return bool(await existing_topics(self._bootstrap, self.missing_topics))
+        return False
 
     def lag(self) -> dict[str, int]:
         """Records not handled yet, over the partitions assigned to this process, by the consumer's name."""

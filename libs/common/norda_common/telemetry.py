@@ -32,6 +32,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 from opentelemetry.trace import Link, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from .repeated_lines import Unrepeated
 from .settings import ServiceSettings
 
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -182,6 +183,8 @@ def configure_logging(settings: ServiceSettings, *, provider: LoggerProvider | N
     root.handlers[:] = [handler]
     if provider is not None:
         root.addHandler(_DiscreetHandler(logger_provider=provider))
+    for writing in root.handlers:
+        writing.addFilter(Unrepeated("aiokafka"))
     root.setLevel(settings.log_level)
     for noisy in ("aiokafka", "faststream", "uvicorn.access", "urllib3"):
         logging.getLogger(noisy).setLevel("WARNING")

@@ -19,6 +19,8 @@ from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from faststream.kafka import KafkaBroker
 
+from .patience import make_patient
+
 log = structlog.get_logger(__name__)
 
 TOLERANT_SECONDS = 60.0
@@ -62,9 +64,13 @@ class _TolerantRecords(_MemoryRecordsPy):  # type: ignore[misc]
 
 
 class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """An AIOKafkaConsumer that goes on where a header name cannot be decoded."""
+    """An AIOKafkaConsumer that goes on where a header name cannot be decoded, and is patient while Kafka is away."""
 
     _tolerant_since: float | None = None
+
+    def __init__(self, *topics: str, **settings: Any) -> None:
+        super().__init__(*topics, **settings)
+        make_patient(self._client)
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None

@@ -20,9 +20,13 @@ class NotificationsSettings(ServiceSettings):
     mail_from: str = "Norda <norda@norda.example>"
     """Sender of all mail, with or without a display name; its domain also makes the Message-IDs."""
     mail_timeout_seconds: float = Field(default=30, gt=0, le=600)
-    """For one mail from claim to acceptance. A claim is held twice as long: a killed worker's mails wait that long."""
+    """For one mail until its data's turn, and again for its data. A claim is held three times as long: a killed
+    worker's mails wait that long.
+    """
     mail_parallel: int = Field(default=8, ge=1, le=50)
     """SMTP connections, hence mails under way at once."""
+    mail_in_doubt: int = Field(default=1, ge=1, le=50)
+    """Mails of a process whose data the server may have and whose outcome is not committed: what a kill can repeat."""
     mail_settle_seconds: float = Field(default=2, ge=0, le=60)
     """How long a subscriber's notice waits for the participant's notice of the same occasion, which goes first."""
 

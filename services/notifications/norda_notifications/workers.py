@@ -1,17 +1,19 @@
 """The postman: takes due mails under a lease, sends several at once, and settles each when the server has spoken.
 
 Invariants: a mail is settled only after the server's verdict, so it is never lost; a worker that dies leaves its mails
-to the next one when the lease ends. Between the server's acceptance and the commit lies the only window for a
-duplicate, which then bears the same Message-ID (docs/decisions/0042-mail-at-least-once.md).
+to the next one when the lease ends. From a mail's data to the commit lies the only window for a duplicate, which then
+bears the same Message-ID (docs/decisions/0042-mail-at-least-once.md). Mails pass that window one at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from asyncpg import Record
@@ -66,7 +68,9 @@ class Postman:
         self._runtime = runtime
         self._settings = settings
         self._server = server
-        self._lease = timedelta(seconds=2 * settings.mail_timeout_seconds)
+        # Until the data's turn, for the data, and for the commit.
+        self._lease = timedelta(seconds=3 * settings.mail_timeout_seconds)
+        self._in_doubt = asyncio.Semaphore(settings.mail_in_doubt)
         self._under_way: set[asyncio.Task[None]] = set()
         self._attempts: list[Attempt] = []
         self._committing = asyncio.Lock()
@@ -130,6 +134,11 @@ class Postman:
         return claimed
 
     async def _deliver(self, claimed: Record) -> None:
+        async with AsyncExitStack() as doubt:
+            await self._deliver_in_turn(claimed, doubt)
+
+    async def _deliver_in_turn(self, claimed: Record, doubt: AsyncExitStack) -> None:
+        """Send and settle; `doubt` is entered before the data goes out, and left after the commit."""
         with tracer().start_as_current_span(
             "send mail",
             context=context_of(claimed["traceparent"]),
@@ -144,7 +153,7 @@ class Postman:
                 "norda.delivery.attempt": claimed["attempts"],
             },
         ) as span:
-            verdict = await self._send(claimed, span)
+            verdict = await self._send(claimed, span, before_data=partial(doubt.enter_async_context, self._in_doubt))
             self._sent.add(1, {"norda.outcome": verdict.outcome.value})
             if verdict.error:
                 span.set_attribute("error.type", verdict.error)
@@ -152,7 +161,7 @@ class Postman:
             self._show(verdict)
             await self._commit(Attempt(claimed, verdict, span))
 
-    async def _send(self, claimed: Record, span: Span) -> Verdict:
+    async def _send(self, claimed: Record, span: Span, *, before_data: Callable[[], Awaitable[None]]) -> Verdict:
         try:
             token = claimed["unsubscribe_token"]
             base = self._settings.base_url
@@ -180,7 +189,7 @@ class Postman:
             log.error("a mail cannot be written", notice=claimed["kind"], error=type(error).__name__)  # noqa: TRY400
             span.set_attribute("norda.fault", "writing")
             return Verdict(Outcome.DEFERRED, f"writing: {type(error).__name__}")
-        return await self._server.send(message)
+        return await self._server.send(message, before_data=before_data)
 
     def _show(self, verdict: Verdict) -> None:
         """Let health say whether a server takes mail."""

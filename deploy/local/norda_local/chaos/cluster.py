@@ -26,7 +26,7 @@ STATES = ("hb", "hh", "ni")
 BROKERS = 3
 REPLICAS = 2
 MAIL_SECONDS = 10
-"""For one mail; a killed worker's mails wait twice as long, which the end of a run waits for."""
+"""For one mail; a killed worker's mails wait three times as long, which the end of a run waits for."""
 
 
 class Cluster:

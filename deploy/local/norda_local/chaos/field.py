@@ -54,7 +54,7 @@ class Field:
     ghosts: list[str] = field(default_factory=list)
     """Ids of events whose transaction was rolled back."""
     disturbances: list[float] = field(default_factory=list)
-    """When mails were killed in the send, or their connections cut: seconds since the epoch."""
+    """When a process was killed that sends mail, or its connection cut: seconds since the epoch, for each process."""
 
     def timed(self, what: str, seconds: float, *, limit: float) -> None:
         """Note how long something took that has a limit."""
@@ -66,9 +66,9 @@ class Field:
         self.planted.append(Planted(what, after, lasted))
         self.history.note("stall", of=what, shown_after=after, lasted=round(lasted, 3))
 
-    def mail_disturbed(self) -> None:
-        """Note that mails under way may be sent again because of what is done now."""
-        self.disturbances.append(time.time())
+    def mail_disturbed(self, *, processes: int = 1) -> None:
+        """Note that what is done now may let so many processes send the mail they have under way again."""
+        self.disturbances += [time.time()] * processes
 
     def figure(self, name: str, value: float) -> None:
         """Note a figure that has no limit."""

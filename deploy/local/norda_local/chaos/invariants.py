@@ -191,13 +191,11 @@ def copies_equal(copies: Iterable[Copies]) -> list[str]:
     return bounded(found)
 
 
-def told_once(
-    expected: Expected, mails: Sequence[Mailed], *, disturbances: Sequence[float] = (), parallel: int = 1
-) -> list[str]:
+def told_once(expected: Expected, mails: Sequence[Mailed], *, disturbances: Sequence[float] = ()) -> list[str]:
     """Each notice was delivered once per recipient.
 
-    A disturbance is a kill in the send itself, or a connection cut there, at that time: it may repeat the mails that
-    were under way then, at most `parallel`, each once (docs/decisions/0042-mail-at-least-once.md).
+    A disturbance is the kill of one process in the send itself, or its connection cut there, at that time: it may
+    repeat the one mail that was under way, once (docs/decisions/0042-mail-at-least-once.md).
     """
     arrived = Counter(recipient for recipient, _ in {(mail.recipient, mail.message_id) for mail in mails})
     found: list[str] = []
@@ -210,13 +208,11 @@ def told_once(
             found.append(
                 f"{recipient} was told {arrived[recipient]} times, of {len(must | may)} occasions: {_some(subjects)}"
             )
-    excuses = dict.fromkeys(disturbances, parallel)
+    excuses = sorted(disturbances)
     for mail in repeated(mails):
-        excuse = next(
-            (at for at in sorted(excuses) if excuses[at] and -EARLIER_SECONDS < at - mail.at < LATER_SECONDS), 0.0
-        )
-        if excuse:
-            excuses[excuse] -= 1
+        excuse = next((at for at in excuses if -EARLIER_SECONDS < at - mail.at < LATER_SECONDS), None)
+        if excuse is not None:
+            excuses.remove(excuse)
         else:
             found.append(f"{mail.message_id} went to {mail.recipient} again, and nothing was killed in its send")
     return bounded(found)

@@ -35,6 +35,19 @@ Status = Annotated[
 ]
 
 
+def wanted_letters(
+    status: Status = "open",
+    reason: QueryText | None = None,
+    consumer: QueryText | None = None,
+    topic: QueryText | None = None,
+) -> Filter:
+    """Which letters a query asks for."""
+    return Filter(status=None if status == "all" else status, reason=reason, consumer=consumer, topic=topic)
+
+
+Wanted = Annotated[Filter, Depends(wanted_letters)]
+
+
 class Selection(Command):
     """Which open letters are meant: at least one of these; several narrow the choice. `everything` means all."""
 
@@ -60,17 +73,9 @@ class Selection(Command):
 
 @router.get("", summary="Dead letters, newest first (operators)")
 async def list_letters(
-    runtime: RuntimeDep,
-    _: Operator,
-    status: Status = "open",
-    reason: QueryText | None = None,
-    consumer: QueryText | None = None,
-    topic: QueryText | None = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    runtime: RuntimeDep, _: Operator, wanted: Wanted, limit: Limit = 50, cursor: Cursor = None
 ) -> LetterPage:
     """Without their bytes; `next_cursor` leads to older ones."""
-    wanted = Filter(status=_status(status), reason=reason, consumer=consumer, topic=topic)
     before = None if cursor is None else read_cursor(cursor, UUID)[0]
     async with runtime.database.read() as connection:
         rows = await deadletters.newest(connection, wanted, before=before, limit=limit + 1)  # type: ignore[arg-type]
@@ -81,16 +86,8 @@ async def list_letters(
 
 
 @router.get("/counts", summary="How many dead letters there are, by consumer, topic and reason (operators)")
-async def count_letters(
-    runtime: RuntimeDep,
-    _: Operator,
-    status: Status = "open",
-    reason: QueryText | None = None,
-    consumer: QueryText | None = None,
-    topic: QueryText | None = None,
-) -> list[CountView]:
+async def count_letters(runtime: RuntimeDep, _: Operator, wanted: Wanted) -> list[CountView]:
     """Most first, at most 200 rows."""
-    wanted = Filter(status=_status(status), reason=reason, consumer=consumer, topic=topic)
     async with runtime.database.read() as connection:
         return [CountView.model_validate(row) for row in await deadletters.counts(connection, wanted)]
 
@@ -174,10 +171,6 @@ def _answer(outcome: Outcome) -> ActionResult:
 
 def _listed(ids: Sequence[str]) -> str:
     return ", ".join(ids[:3]) + (f" (+ {len(ids) - 3})" if len(ids) > 3 else "")
-
-
-def _status(status: str) -> str | None:
-    return None if status == "all" else status
 
 
 def _place(cursor: str | None) -> Place | None:

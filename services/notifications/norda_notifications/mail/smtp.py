@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import SMTP
@@ -24,6 +25,7 @@ from aiosmtplib.errors import (
     SMTPRecipientsRefused,
     SMTPResponseException,
 )
+from aiosmtplib.response import SMTPResponse
 
 from ..rules.retries import Outcome
 
@@ -41,6 +43,16 @@ class Verdict:
     error: str | None = None
 
 
+class _Connection(SMTP):
+    """An SMTP connection that does something before a mail's data goes out: until then the server has no mail."""
+
+    before_data: Callable[[], Awaitable[None]]
+
+    async def data(self, message: str | bytes, /, **options: Any) -> SMTPResponse:
+        await self.before_data()
+        return await super().data(message, **options)
+
+
 class MailServer:
     """Connections to one server, each used for one mail at a time and kept for the next."""
 
@@ -52,15 +64,25 @@ class MailServer:
         self._username = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
         self._timeout = timeout_seconds
-        self._idle: list[tuple[SMTP, float]] = []
+        self._idle: list[tuple[_Connection, float]] = []
 
-    async def send(self, message: EmailMessage) -> Verdict:
-        """Send one mail to its only recipient within the timeout; never raises for what a server or a network does."""
+    async def send(self, message: EmailMessage, *, before_data: Callable[[], Awaitable[None]]) -> Verdict:
+        """Send one mail to its only recipient; never raises for what a server or a network does.
+
+        The timeout holds until `before_data` has ended, which is awaited when the server has agreed to the recipient,
+        and then anew for the data: who had to wait must not give up while the server takes the mail.
+        """
         sender, recipient = (message[header].addresses[0].addr_spec for header in ("From", "To"))
         options = [] if recipient.isascii() else ["smtputf8"]
         try:
             content = message.as_bytes()
-            async with asyncio.timeout(self._timeout), self._connection() as connection:
+            async with asyncio.timeout(self._timeout) as limit, self._connection() as connection:
+
+                async def take_turn() -> None:
+                    await before_data()
+                    limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
+
+                connection.before_data = take_turn
                 await connection.sendmail(sender, [recipient], content, mail_options=options)
         except (SMTPException, OSError, TimeoutError, ValueError) as error:
             return verdict_of(error)
@@ -75,7 +97,7 @@ class MailServer:
             connection.close()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[SMTP]:
+    async def _connection(self) -> AsyncIterator[_Connection]:
         """An idle connection that still answers, or a new one; it is kept unless the connection itself failed."""
         connection = await self._alive() or await self._connect()
         try:
@@ -88,7 +110,7 @@ class MailServer:
             raise
         self._keep(connection)
 
-    async def _alive(self) -> SMTP | None:
+    async def _alive(self) -> _Connection | None:
         while self._idle:
             connection, used_at = self._idle.pop()
             if connection.is_connected and time.monotonic() - used_at < FRESH_SECONDS:
@@ -102,8 +124,8 @@ class MailServer:
             return connection
         return None
 
-    async def _connect(self) -> SMTP:
-        connection = SMTP(
+    async def _connect(self) -> _Connection:
+        connection = _Connection(
             hostname=self.host,
             port=self.port,
             username=self._username,
@@ -121,7 +143,7 @@ class MailServer:
             raise
         return connection
 
-    def _keep(self, connection: SMTP) -> None:
+    def _keep(self, connection: _Connection) -> None:
         if connection.is_connected:
             self._idle.append((connection, time.monotonic()))
 

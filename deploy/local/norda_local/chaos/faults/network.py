@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from norda_local.chaos.cluster import REPLICAS
 from norda_local.chaos.faults.fault import Fault
 from norda_local.chaos.proxy import Proxy
 from norda_local.services import SERVICES
@@ -24,7 +25,7 @@ class CutConnections(Fault):
         """Cut."""
         for _ in range(3):
             # A mail that was accepted while its answer was cut off goes out again.
-            self.field.mail_disturbed()
+            self.field.mail_disturbed(processes=REPLICAS)
             cut = sum(proxy.cut() for proxy in self.field.cluster.proxies.values())
             self.field.history.note("cut", connections=cut)
             await asyncio.sleep(1)
@@ -80,7 +81,7 @@ class MailAway(Fault):
 
     async def inject(self) -> None:
         """Refuse."""
-        self.field.mail_disturbed()
+        self.field.mail_disturbed(processes=REPLICAS)
         await self.field.cluster.proxies["smtp"].refuse()
 
     async def recover(self) -> None:
