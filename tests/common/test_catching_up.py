@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from norda_common import consumer as consuming_side
 from norda_common.broker import FETCHING
-from norda_common.consumer import MOST_LINKS, MOST_TRACED, Consumer, ConsumerRuntime
+from norda_common.consumer import MOST_LINKS, MOST_TRACED, PART, Consumer, ConsumerRuntime, Record
 from norda_common.contracts.envelope import Received, encode_headers, encode_value
 from norda_common.contracts.topics import Event
 from norda_common.database import Connection
@@ -88,7 +90,7 @@ async def test_a_large_batch_has_one_span_with_bounded_links_and_buries_the_culp
 
         await eventually(done, within=20)
         assert {row["offset"] for row in await dead(runtime)} == {7, 250}
-    assert copies.sizes[0] == COUNT
+    assert copies.sizes[0] == min(COUNT, PART)
     # Halving finds two culprits among 400 in some 36 steps; one by one it would be 401.
     assert len(copies.sizes) < 60
     (poll,) = [span for span in named(spans, "poll") if span.attributes["messaging.batch.message_count"] == COUNT]  # type: ignore[index]
@@ -142,3 +144,77 @@ async def test_what_is_fetched_ahead_is_bounded_and_the_largest_record_still_com
             assert len(await seen(runtime, large.key)) == 1
 
         await eventually(arrived)
+
+
+async def test_a_part_is_read_while_the_one_before_is_written_and_all_of_a_batch_is_one_transaction(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consuming_side, "PART", 10)
+    told: list[str] = []
+    writers: set[int] = set()
+
+    def prepare(record: Received) -> tuple[object, int]:
+        told.append("read")
+        return record.key, record.sequence
+
+    async def write(connection: Connection, rows: Sequence[tuple[object, int]], _: datetime) -> None:
+        told.append("begins")
+        await connection.execute("select pg_sleep(0.1)")
+        await connection.executemany("insert into seen (thing_id, sequence, text) values ($1, $2, 'x')", rows)
+        writers.add(await connection.fetchval("select txid_current()"))
+        told.append("ends")
+
+    await send_all(probe, [thing(new_id(), number + 1) for number in range(30)])
+    consumer = Consumer(name="parts", topics=(THING,), prepare=prepare, batch=write)
+    async with probe.running(consumers=[consumer]) as runtime:
+
+        async def done() -> None:
+            assert [row["sequence"] for row in await seen(runtime)] == list(range(1, 31))
+
+        await eventually(done)
+    reads = ["read"] * 10
+    assert told == [*reads, "begins", *reads, "ends", "begins", *reads, "ends", "begins", "ends"]
+    assert len(writers) == 1
+
+
+async def test_a_record_that_cannot_be_prepared_is_buried_alone(probe: Probe) -> None:
+    def prepare(record: Received) -> Received:
+        if record.sequence == 4:
+            raise ValueError("this one")
+        return record
+
+    events = [thing(new_id(), number + 1) for number in range(6)]
+    await send_all(probe, events)
+    consumer = Consumer(name="prepared", topics=(THING,), prepare=prepare, batch=Copies().copy)
+    async with probe.running(consumers=[consumer]) as runtime:
+
+        async def done() -> None:
+            assert [row["sequence"] for row in await seen(runtime)] == [1, 2, 3, 5, 6]
+
+        await eventually(done)
+        (letter,) = await dead(runtime)
+        assert (letter["offset"], letter["reason"]) == (3, "ValueError")
+
+
+async def test_what_a_batch_held_is_given_back_without_garbage_collection(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[weakref.ref[Record]] = []
+
+    async def handle(_: ConsumerRuntime, records: Sequence[Record]) -> bool:
+        kept.extend(weakref.ref(record) for record in records)
+        return True
+
+    monkeypatch.setattr(ConsumerRuntime, "handle", handle)
+    gc.disable()
+    try:
+        await send_all(probe, [thing(new_id(), 1) for _ in range(MOST_TRACED * 2)])
+        async with probe.running(consumers=[Consumer(name="kept", topics=(THING,), batch=Copies().copy)]):
+
+            async def freed() -> None:
+                assert len(kept) == MOST_TRACED * 2
+                assert [reference for reference in kept if reference() is not None] == []
+
+            await eventually(freed)
+    finally:
+        gc.enable()

@@ -53,17 +53,17 @@ async def test_after_any_history_the_numbers_are_the_last_versions_and_the_erase
     last: dict[UUID, tuple[int, Organisation | None]] = {}
     connection = await registry_connection(installation)
     for _ in range(30):
-        batch: list[tuple[int, Organisation]] = []
-        erased: list[tuple[int, UUID]] = []
+        batch: list[directory.Row] = []
+        erased: list[directory.Erased] = []
         for key in chance.sample(keys, chance.randint(1, 4)):
             known, _gone = last.get(key, (0, None))
             # An older record is read as well, as after a rewind.
             sequence = chance.choice([known + 1, known + 2, max(1, known - 1)])
             said = version(key, chance) if chance.random() < 0.85 else None
             if said is None:
-                erased.append((sequence, key))
+                erased.append(directory.Erased(key, sequence))
             else:
-                batch.append((sequence, said))
+                batch.append(directory.row_of(sequence, said))
             if sequence > known:
                 last[key] = (sequence, said)
             elif said is None and sequence == known:
@@ -85,6 +85,6 @@ async def test_numbers_that_an_older_release_left_behind_are_replaced(installati
     await connection.execute("insert into directory_number values ($1, 'own', 'left behind', false)", key)
     organisation = EXAMPLE.model_copy(update={"organisation_id": key})
     async with connection.transaction():
-        await directory.upsert(connection, [(1, organisation)])
+        await directory.upsert(connection, [directory.row_of(1, organisation)])
     assert await stored(connection) == numbers_of(organisation)
     await connection.close()

@@ -113,6 +113,8 @@ def _handler(runtime: ConsumerRuntime) -> Callable[[KafkaAckableMessage], Awaita
             # Whatever went wrong, also a cancellation: rewind, or the next acknowledgement would pass the batch over.
             if not done:
                 await message.nack()
+            # FastStream's message is part of a cycle; without this its batch, megabytes, waits for garbage collection.
+            message.raw_message = ()
             runtime.status.in_hand = 0
         if runtime.consumer.batch is not None and len(records) < SMALL_BATCH:
             await asyncio.sleep(GATHER_SECONDS)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -31,13 +31,18 @@ from .telemetry import context_of, link_to, meter, tracer
 log = structlog.get_logger(__name__)
 
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
-BatchHandler = Callable[[Connection, Sequence[Received], datetime], Awaitable[None]]
+Prepare = Callable[[Received], Any]
+BatchHandler = Callable[[Connection, Sequence[Any], datetime], Awaitable[None]]
 RecordHandler = Callable[[Connection, Received, datetime], Awaitable[None]]
 
 MOST_TRACED = 50
 """A larger batch that copies state is somebody catching up: 500 spans cost ten times what copying 500 records does."""
 MOST_LINKS = 128
 """What OpenTelemetry keeps of a span's links by default."""
+PART = 500
+"""So many records of a batch are written while the next ones are read. Fewer cost more statements than they save."""
+BREATH = 25
+"""Before reading so many records whoever else waits has a turn: the statements of the part before, HTTP requests."""
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits before a batch is taken again; far below `max.poll.interval.ms`, so the group keeps its member."""
 
@@ -47,18 +52,23 @@ class Consumer:
     """What a service listens to. Exactly one of `batch` and `each` is given.
 
     `batch(connection, records, now)` copies state: it must compare sequences itself (upsert only what is newer), and
-    gets all readable records of the batch in partition order. `each(connection, record, now)` has side effects: the
-    inbox lets it see every event once, its span is current, and what it appends to the outbox continues the trace.
+    gets the readable records in partition order, up to PART at a time and all in one transaction. `prepare(record)`
+    makes of each record what `batch` is to get in its place; it is pure, and works while the database does, so what a
+    copy costs in Python belongs there. `each(connection, record, now)` has side effects: the inbox lets it see every
+    event once, its span is current, and what it appends to the outbox continues the trace.
     """
 
     name: str
     topics: tuple[Topic, ...]
+    prepare: Prepare | None = None
     batch: BatchHandler | None = None
     each: RecordHandler | None = None
 
     def __post_init__(self) -> None:
         if (self.batch is None) == (self.each is None):
             raise ValueError(f"consumer {self.name} needs either batch or each")
+        if self.prepare is not None and self.batch is None:
+            raise ValueError(f"consumer {self.name} prepares nothing: only batch takes what is prepared")
         if not self.topics:
             raise ValueError(f"consumer {self.name} listens to nothing")
 
@@ -80,17 +90,18 @@ class ConsumerStatus:
     last_batch_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Incoming:
-    """A record with what was read from it: either `received` or the reason why not.
+    """A record and, once it was read, what became of it: either `received` and `prepared`, or the reason why not.
 
     `span` is the invalid one where a record is not traced by itself (see MOST_TRACED).
     """
 
     record: Record
-    received: Received | None
-    fault: UnreadableRecord | None
     span: trace.Span
+    received: Received | None = None
+    prepared: Any = None
+    fault: UnreadableRecord | None = None
 
 
 class ConsumerRuntime:
@@ -117,7 +128,7 @@ class ConsumerRuntime:
         self.status.last_batch_at = now
         traced = self.consumer.each is not None or len(records) <= MOST_TRACED
         with self._poll_span(records):
-            incoming = [self._read(record, traced=traced) for record in records]
+            incoming = [_Incoming(item, self._span(item) if traced else trace.INVALID_SPAN) for item in records]
             try:
                 await self._handle(incoming, now)
             except Exception as error:  # noqa: BLE001 - whatever it is, the batch is taken again and health says why
@@ -157,19 +168,36 @@ class ConsumerRuntime:
         return False
 
     async def _handle_together(self, incoming: Sequence[_Incoming], now: datetime) -> None:
-        unreadable = [item for item in incoming if item.fault is not None]
-        readable = [item for item in incoming if item.received is not None]
+        """One transaction; while the database works on one part of the records, the next part is read."""
         async with self._database.transaction() as connection:
-            await self._bury(connection, unreadable)
-            if readable:
-                await self._apply(connection, readable, now)
-        self._count_dead(unreadable)
+            writing: asyncio.Task[None] | None = None
+            try:
+                for first in range(0, len(incoming), PART):
+                    part = incoming[first : first + PART]
+                    await self._read_all(part)
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.create_task(self._write(connection, part, now))
+                if writing is not None:
+                    await writing
+            finally:
+                # The connection is given back only when nobody works on it any more.
+                if writing is not None and not writing.done():
+                    writing.cancel()
+                    await asyncio.wait([writing])
+        self._count_dead([item for item in incoming if item.fault is not None])
+
+    async def _write(self, connection: Connection, incoming: Sequence[_Incoming], now: datetime) -> None:
+        await self._bury(connection, [item for item in incoming if item.fault is not None])
+        readable = [item for item in incoming if item.received is not None]
+        if readable:
+            await self._apply(connection, readable, now)
 
     async def _give_up(self, item: _Incoming, error: Exception) -> None:
         """Bury a record whose handler failed for a reason that does not pass by itself."""
         span = item.span if item.span.is_recording() else self._span(item.record)
         _fail(span, error)
-        buried = _Incoming(item.record, None, UnreadableRecord(type(error).__name__, _reason(error)), span)
+        buried = _Incoming(item.record, span, fault=UnreadableRecord(type(error).__name__, _reason(error)))
         async with self._database.transaction() as connection:
             await self._bury(connection, [buried])
         self._count_dead([buried])
@@ -177,11 +205,11 @@ class ConsumerRuntime:
             span.end()
 
     async def _apply(self, connection: Connection, readable: Sequence[_Incoming], now: datetime) -> None:
-        received = [item.received for item in readable if item.received is not None]
         if self.consumer.batch is not None:
-            await self.consumer.batch(connection, received, now)
+            await self.consumer.batch(connection, [item.prepared for item in readable], now)
             return
         assert self.consumer.each is not None  # noqa: S101 - guaranteed by Consumer
+        received = [item.received for item in readable if item.received is not None]
         fresh = await _first_time(connection, self.consumer.name, received)
         for item in readable:
             if item.received is None or (item.received.source, item.received.event_id) not in fresh:
@@ -196,9 +224,10 @@ class ConsumerRuntime:
         The inbox and the comparison of sequences hold as ever. Raises UnreadableRecord with the reason for which the
         record would be buried, and a fault of the surroundings as it is; the caller rolls back.
         """
-        item = self._read(record)
+        item = _Incoming(record, self._span(record))
         item.span.add_link(trace.get_current_span().get_span_context())
         try:
+            self._read(item)
             if item.fault is not None:
                 raise item.fault
             await self._apply(connection, [item], now)
@@ -254,15 +283,25 @@ class ConsumerRuntime:
         self.status.handled += len(incoming)
         self.status.error, self.status.failures_in_a_row = None, 0
 
-    def _read(self, record: Record, *, traced: bool = True) -> _Incoming:
+    async def _read_all(self, incoming: Sequence[_Incoming]) -> None:
+        for number, item in enumerate(incoming):
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+            if item.prepared is None and item.fault is None:
+                self._read(item)
+
+    def _read(self, item: _Incoming) -> None:
         """Read defensively. What cannot be read always has a span, which its dead letter's log line belongs to."""
-        span = self._span(record) if traced else trace.INVALID_SPAN
+        record, prepare = item.record, self.consumer.prepare
         try:
             topic = self._topic_of(record.topic)
             received = decode(topic, key=record.key, value=record.value, headers=record.headers)
         except UnreadableRecord as fault:
-            return _Incoming(record, None, fault, span if traced else self._span(record))
-        return _Incoming(record, received, None, span)
+            item.fault = fault
+            if item.span is trace.INVALID_SPAN:
+                item.span = self._span(record)
+            return
+        item.received, item.prepared = received, prepare(received) if prepare else received
 
     def _span(self, record: Record) -> trace.Span:
         """A span of this record's own; it continues the record's trace, or starts one where there is none."""

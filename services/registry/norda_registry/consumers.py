@@ -5,8 +5,10 @@ Both are copies of state, taken over in batches and by sequence; by them a one-s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
+from typing import TypeVar
 from uuid import UUID
 
 from norda_common.consumer import Consumer
@@ -17,34 +19,45 @@ from norda_common.database import Connection
 
 from .store import directory, participations
 
-
-def _latest(records: Sequence[Received]) -> list[Received]:
-    """The newest record of each aggregate; of equal sequences the tombstone, else the first."""
-    newest: dict[UUID, Received] = {}
-    for record in records:
-        known = newest.get(record.key)
-        if known is None or (record.sequence, record.data is None) > (known.sequence, known.data is None):
-            newest[record.key] = record
-    # In the order of their keys, so that two instances' batches cannot deadlock.
-    return [newest[key] for key in sorted(newest)]
+T = TypeVar("T")
 
 
-async def follow_organisations(connection: Connection, records: Sequence[Received], now: datetime) -> None:  # noqa: ARG001
+def _latest(items: Sequence[T], place: Callable[[T], tuple[UUID, int, bool]]) -> list[T]:
+    """The newest of each aggregate; of equal sequences the tombstone, else the first. `place`: id, sequence, gone."""
+    newest: dict[UUID, tuple[int, bool, T]] = {}
+    for item in items:
+        key, sequence, gone = place(item)
+        known = newest.get(key)
+        if known is None or (sequence, gone) > known[:2]:
+            newest[key] = sequence, gone, item
+    # In the order of their keys, so that two instances rarely deadlock; if they do, one of them tries again.
+    return [newest[key][2] for key in sorted(newest, key=attrgetter("int"))]
+
+
+def directory_entry(record: Received) -> directory.Row | directory.Erased:
+    """What the directory keeps of a record. Pure."""
+    if isinstance(record.data, Organisation) and record.value is not None:
+        return directory.row_of(record.sequence, record.data, data=record.value.decode())
+    return directory.Erased(record.key, record.sequence)
+
+
+async def follow_organisations(
+    connection: Connection,
+    entries: Sequence[directory.Row | directory.Erased],
+    now: datetime,  # noqa: ARG001
+) -> None:
     """Bring the directory up to date; idempotent."""
-    latest = _latest(records)
-    erased = [(record.sequence, record.key) for record in latest if record.data is None]
-    published = [(record.sequence, record.data) for record in latest if isinstance(record.data, Organisation)]
-    if erased:
+    latest = _latest(entries, lambda item: (item.organisation_id, item.sequence, isinstance(item, directory.Erased)))
+    if erased := [item for item in latest if isinstance(item, directory.Erased)]:
         await directory.erase(connection, erased)
-    if published:
-        await directory.upsert(connection, published)
+    await directory.upsert(connection, [item for item in latest if isinstance(item, directory.Row)])
 
 
 async def follow_registrations(connection: Connection, records: Sequence[Received], now: datetime) -> None:  # noqa: ARG001
     """Bring the participation history up to date; a registration without an organisation is in nobody's history."""
     gone: list[tuple[int, UUID]] = []
     published: list[tuple[int, Registration]] = []
-    for record in _latest(records):
+    for record in _latest(records, lambda item: (item.key, item.sequence, item.data is None)):
         if isinstance(record.data, Registration) and record.data.organisation_id is not None:
             published.append((record.sequence, record.data))
         else:
@@ -56,6 +69,6 @@ async def follow_registrations(connection: Connection, records: Sequence[Receive
 
 
 CONSUMERS = (
-    Consumer(name="directory", topics=(ORGANISATION,), batch=follow_organisations),
+    Consumer(name="directory", topics=(ORGANISATION,), prepare=directory_entry, batch=follow_organisations),
     Consumer(name="participations", topics=(REGISTRATION,), batch=follow_registrations),
 )

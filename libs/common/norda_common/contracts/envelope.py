@@ -8,13 +8,13 @@ See docs/decisions/0003-own-envelope.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ..record_batch import sized, varint
 from ..states import State
@@ -25,7 +25,9 @@ CONTENT_TYPE = "application/json"
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context, the form all versions begin with."""
 Headers = list[tuple[str, bytes]]
-
+Fields = Mapping[str, bytes | None]
+"""A record's headers by name."""
+_UUID = TypeAdapter(UUID)
 
 _SPECVERSION = ("ce_specversion", b"1.0")
 _CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
@@ -62,11 +64,11 @@ class UnreadableRecord(Exception):  # noqa: N818 - it is a verdict on a record, 
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A readable record: who said what of which aggregate. `data` None is a tombstone.
+class Received(NamedTuple):
+    """A readable record: who said what of which aggregate. `data` None is a tombstone; `value` is the data as it came.
 
-    `state` is read from the source, so a record says whose it is even on a mirrored topic.
+    `state` is read from the source, so a record says whose it is even on a mirrored topic. A named tuple, since a
+    frozen dataclass of eleven fields takes four times as long to make.
     """
 
     topic: Topic
@@ -79,6 +81,7 @@ class Received:
     time: datetime
     data: EventData | None
     traceparent: str | None
+    value: bytes | None = None
 
 
 def write_headers(
@@ -176,9 +179,13 @@ def header_text(headers: Sequence[tuple[str, bytes | None]], name: str) -> str |
 
 def trace_of(headers: Sequence[tuple[str, bytes | None]]) -> str | None:
     """The trace a record belongs to: the hop's `traceparent`, else the cause's; None unless it is a valid one."""
+    return _trace(dict(headers))
+
+
+def _trace(fields: Fields) -> str | None:
     for name in ("traceparent", "ce_traceparent"):
-        text = header_text(headers, name)
-        if text and TRACEPARENT.fullmatch(text):
+        text = (fields.get(name) or b"").decode(errors="replace")
+        if TRACEPARENT.fullmatch(text):
             return text
     return None
 
@@ -190,93 +197,107 @@ def decode(
     value: bytes | None,
     headers: Sequence[tuple[str, bytes | None]],
 ) -> Received:
-    """Read a record of this topic. Raises UnreadableRecord with the exact reason."""
-    fields = _fields(headers)
-    if fields.get("ce_specversion") != "1.0":
+    """Read a record of this topic; of headers with one name the last counts.
+
+    Raises:
+        UnreadableRecord: with the exact reason.
+    """
+    fields = dict(headers)
+    if None in fields.values():
+        _refuse_null(fields)
+    if fields.get("ce_specversion") != b"1.0":
         raise UnreadableRecord("not_a_cloudevent", f"ce_specversion is {fields.get('ce_specversion')!r}, not '1.0'")
-    change = _change(topic, _required(fields, "ce_type"))
+    change = _change(topic.service, topic.aggregate, topic.major, _required(fields, "ce_type"))
     aggregate_id = _key(key, fields)
+    source, state = _source(_required(fields, "ce_source"))
     return Received(
-        topic=topic,
-        state=_state(fields),
-        change=change,
-        event_id=_uuid(_required(fields, "ce_id"), "ce_id"),
-        source=fields["ce_source"],
-        key=aggregate_id,
-        sequence=_sequence(fields),
-        time=_time(fields),
-        data=_data(topic, value, fields),
-        traceparent=trace_of(headers),
+        topic,
+        state,
+        change,
+        _uuid(_text(fields, "ce_id"), "ce_id"),
+        source,
+        aggregate_id,
+        _sequence(_text(fields, "ce_sequence")),
+        _time(_text(fields, "ce_time")),
+        _data(topic, value, fields),
+        _trace(fields),
+        value,
     )
 
 
-def _fields(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for name, raw in headers:
-        if not name.startswith("ce_") and name != "content-type":
-            continue
-        if raw is None:
+def _refuse_null(fields: Fields) -> None:
+    for name, raw in fields.items():
+        if raw is None and (name.startswith("ce_") or name == "content-type"):
             raise UnreadableRecord("null_header", f"header {name} is null")
-        try:
-            fields[name] = raw.decode()
-        except UnicodeDecodeError as error:
-            raise UnreadableRecord("undecodable_header", f"header {name} is not UTF-8: {error.reason}") from error
-    return fields
 
 
-def _required(fields: dict[str, str], name: str) -> str:
+def _required(fields: Fields, name: str) -> bytes:
     value = fields.get(name)
     if not value:
         raise UnreadableRecord("missing_header", f"header {name} is missing")
     return value
 
 
-def _change(topic: Topic, event_type: str) -> str:
-    prefix, version = f"norda.{topic.service}.{topic.aggregate}.", f".v{topic.major}"
+def _text(fields: Fields, name: str) -> str:
+    return _as_text(_required(fields, name), name)
+
+
+def _as_text(raw: bytes, name: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableRecord("undecodable_header", f"header {name} is not UTF-8: {error.reason}") from error
+
+
+# Types and sources are few and come with every record: each is read once.
+@lru_cache(1024)
+def _change(service: str, aggregate: str, major: int, raw: bytes) -> str:
+    event_type = _as_text(raw, "ce_type")
+    prefix, version = f"norda.{service}.{aggregate}.", f".v{major}"
     if not event_type.startswith(prefix):
-        raise UnreadableRecord("unexpected_type", f"{event_type} does not belong on {topic.identity}")
+        raise UnreadableRecord("unexpected_type", f"{event_type} does not belong on {service}.{aggregate}{version}")
     if not event_type.endswith(version):
-        raise UnreadableRecord("unknown_version", f"{event_type} is not of version {topic.major}")
+        raise UnreadableRecord("unknown_version", f"{event_type} is not of version {major}")
     return event_type[len(prefix) : -len(version)]
 
 
-def _key(key: bytes | None, fields: dict[str, str]) -> UUID:
+@lru_cache(1024)
+def _source(raw: bytes) -> tuple[str, State]:
+    source = _as_text(raw, "ce_source")
+    parts = source.split("/")
+    try:
+        return source, State(parts[1])
+    except (IndexError, ValueError) as error:
+        raise UnreadableRecord("unknown_source", f"{source!r} names no state") from error
+
+
+def _key(key: bytes | None, fields: Fields) -> UUID:
     if key is None:
         raise UnreadableRecord("missing_key", "the record has no key")
+    if key != _required(fields, "ce_subject"):
+        raise UnreadableRecord("key_mismatch", "the key is not the ce_subject")
     try:
         text = key.decode()
     except UnicodeDecodeError as error:
         raise UnreadableRecord("undecodable_key", "the key is not UTF-8") from error
-    if text != _required(fields, "ce_subject"):
-        raise UnreadableRecord("key_mismatch", "the key is not the ce_subject")
     return _uuid(text, "key")
 
 
 def _uuid(text: str, name: str) -> UUID:
     try:
-        return UUID(text)
-    except ValueError as error:
+        # Pydantic's is three times as quick as UUID's own reader.
+        return _UUID.validate_python(text)
+    except ValidationError as error:
         raise UnreadableRecord("invalid_id", f"{name} is not a UUID") from error
 
 
-def _state(fields: dict[str, str]) -> State:
-    source = _required(fields, "ce_source")
-    parts = source.split("/")
-    try:
-        return State(parts[1])
-    except (IndexError, ValueError) as error:
-        raise UnreadableRecord("unknown_source", f"{source!r} names no state") from error
-
-
-def _sequence(fields: dict[str, str]) -> int:
-    text = _required(fields, "ce_sequence")
+def _sequence(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise UnreadableRecord("invalid_sequence", "ce_sequence is not a whole number")
     return int(text)
 
 
-def _time(fields: dict[str, str]) -> datetime:
-    text = _required(fields, "ce_time")
+def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
@@ -286,12 +307,14 @@ def _time(fields: dict[str, str]) -> datetime:
     return time
 
 
-def _data(topic: Topic, value: bytes | None, fields: dict[str, str]) -> EventData | None:
+def _data(topic: Topic, value: bytes | None, fields: Fields) -> EventData | None:
     if value is None:
         return None
-    content_type = fields.get("content-type", CONTENT_TYPE).partition(";")[0].strip()
-    if content_type != CONTENT_TYPE:
-        raise UnreadableRecord("unknown_content_type", f"content-type is {content_type!r}")
+    content_type = fields.get("content-type")
+    if content_type and content_type != _CONTENT_TYPE[1]:
+        named = _as_text(content_type, "content-type").partition(";")[0].strip()
+        if named != CONTENT_TYPE:
+            raise UnreadableRecord("unknown_content_type", f"content-type is {named!r}")
     try:
         return topic.data.model_validate_json(value)
     except ValidationError as error:

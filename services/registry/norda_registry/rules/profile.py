@@ -48,10 +48,15 @@ def entry_key(entry: RegisterEntry) -> tuple[str, str]:
 
 def identifiers(organisation: Organisation) -> list[Identifier]:
     """All numbers of an organisation, past ones too, each once."""
+    return [Identifier(kind, value, current) for (kind, value), current in numbers_of(organisation).items()]
+
+
+def numbers_of(organisation: Organisation) -> dict[tuple[str, str], bool]:
+    """The same by kind and value: whether the organisation holds the number now."""
     found: dict[tuple[str, str], bool] = {}
     for kind, value, current in _numbers(organisation):
         found[kind, value] = found.get((kind, value), False) or current
-    return [Identifier(kind, value, current) for (kind, value), current in found.items()]
+    return found
 
 
 def _numbers(organisation: Organisation) -> Iterator[tuple[str, str, bool]]:

@@ -5,8 +5,9 @@ Upserts compare sequences, so redelivery, replay and the record left on a former
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from norda_common.contracts.registry import Organisation
@@ -14,12 +15,13 @@ from norda_common.database import Connection
 
 from ..rules.classifications import with_broader
 from ..rules.names import fold, search_text
-from ..rules.profile import ACTIVE, current_clusters, current_entry, identifiers
+from ..rules.profile import ACTIVE, current_clusters, current_entry, numbers_of
 from .matches import plan_every_statement
 
 _BREAK = "\n"
 
 _UPSERT = """
+with taken as (
 insert into directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
                        competences, clusters, cluster_code, data, changed_at)
 select organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
@@ -38,58 +40,89 @@ on conflict (organisation_id) do update
        cluster_code = excluded.cluster_code, data = excluded.data,
        changed_at = excluded.changed_at
  where directory.sequence < excluded.sequence
-returning organisation_id
+returning organisation_id)
+select organisation_id, number.kind, number.value, number.held
+  from taken left join directory_number as number using (organisation_id)
 """
 
 
-async def upsert(connection: Connection, published: Sequence[tuple[int, Organisation]]) -> None:
-    """Take over what is newer; each organisation may occur once. At most three statements. Idempotent."""
-    organisations = [organisation for _, organisation in published]
+class Row(NamedTuple):
+    """An organisation ready to be written; `data` is its JSON, each number a kind, a value and whether it is held."""
+
+    organisation_id: UUID
+    sequence: int
+    responsible_state: str
+    kind: str
+    status: str
+    legal_name: str
+    sort_name: str
+    search_text: str
+    competences: str
+    clusters: str
+    cluster_code: str | None
+    data: str
+    changed_at: datetime
+    numbers: Collection[tuple[str, str, bool]]
+
+
+class Erased(NamedTuple):
+    """An organisation that was withdrawn with that version."""
+
+    organisation_id: UUID
+    sequence: int
+
+
+def row_of(sequence: int, organisation: Organisation, *, data: str | None = None) -> Row:
+    """The row of an organisation of that version; `data` is its JSON, where the caller has it already."""
+    name = fold(organisation.legal_name)
+    active = organisation.status == ACTIVE
+    return Row(
+        organisation.organisation_id,
+        sequence,
+        organisation.responsible_state,
+        organisation.kind,
+        organisation.status,
+        organisation.legal_name,
+        name[:200],
+        _searchable(organisation),
+        _BREAK.join(with_broader(organisation.competences)),
+        _BREAK.join(current_clusters(organisation.memberships)),
+        organisation.cluster_code,
+        organisation.model_dump_json(exclude_none=True) if data is None else data,
+        organisation.changed_at,
+        {(kind, value, current and active) for (kind, value), current in numbers_of(organisation).items()},
+    )
+
+
+async def upsert(connection: Connection, rows: Sequence[Row]) -> None:
+    """Take over what is newer; each organisation may occur once. At most four statements. Idempotent."""
+    if not rows:
+        return
     await plan_every_statement(connection)
-    rows = await connection.fetch(
-        _UPSERT,
-        [organisation.organisation_id for organisation in organisations],
-        [sequence for sequence, _ in published],
-        [organisation.responsible_state for organisation in organisations],
-        [organisation.kind for organisation in organisations],
-        [organisation.status for organisation in organisations],
-        [organisation.legal_name for organisation in organisations],
-        [fold(organisation.legal_name)[:200] for organisation in organisations],
-        [_searchable(organisation) for organisation in organisations],
-        [_BREAK.join(with_broader(organisation.competences)) for organisation in organisations],
-        [_BREAK.join(current_clusters(organisation.memberships)) for organisation in organisations],
-        [organisation.cluster_code for organisation in organisations],
-        [organisation.model_dump_json(exclude_none=True) for organisation in organisations],
-        [organisation.changed_at for organisation in organisations],
-    )
-    taken = {row["organisation_id"] for row in rows}
-    await _replace_numbers(
-        connection, [organisation for organisation in organisations if organisation.organisation_id in taken]
-    )
+    columns = list(zip(*rows, strict=True))[:-1]
+    taken: dict[UUID, set[tuple[str, str, bool]]] = {}
+    for key, kind, value, held in await connection.fetch(_UPSERT, *columns):
+        known = taken.setdefault(key, set())
+        if kind is not None:
+            known.add((kind, value, held))
+    await _replace_numbers(connection, taken, {row.organisation_id: row.numbers for row in rows})
 
 
-async def _replace_numbers(connection: Connection, organisations: Sequence[Organisation]) -> None:
+async def _replace_numbers(
+    connection: Connection,
+    known: Mapping[UUID, Collection[tuple[str, str, bool]]],
+    wanted: Mapping[UUID, Collection[tuple[str, str, bool]]],
+) -> None:
     """Write the numbers of those that have others than before: few changes touch a number, each has some six."""
-    known: dict[UUID, set[tuple[str, str, bool]]] = defaultdict(set)
-    for row in await connection.fetch(
-        "select organisation_id, kind, value, held from directory_number where organisation_id = any($1)",
-        [organisation.organisation_id for organisation in organisations],
-    ):
-        known[row["organisation_id"]].add((row["kind"], row["value"], row["held"]))
-    wanted = {organisation.organisation_id: _numbers(organisation) for organisation in organisations}
-    changed = [key for key, numbers in wanted.items() if numbers != known[key]]
+    changed = [key for key, numbers in known.items() if numbers != wanted[key]]
     if any(known[key] for key in changed):
         await connection.execute("delete from directory_number where organisation_id = any($1)", changed)
-    await connection.copy_records_to_table(
-        "directory_number",
-        columns=["organisation_id", "kind", "value", "held"],
-        records=[(key, *number) for key in changed for number in wanted[key]],
-    )
-
-
-def _numbers(organisation: Organisation) -> set[tuple[str, str, bool]]:
-    active = organisation.status == ACTIVE
-    return {(item.kind, item.value, item.current and active) for item in identifiers(organisation)}
+    if changed:
+        await connection.copy_records_to_table(
+            "directory_number",
+            columns=["organisation_id", "kind", "value", "held"],
+            records=[(key, *number) for key in changed for number in wanted[key]],
+        )
 
 
 def _searchable(organisation: Organisation) -> str:
@@ -106,9 +139,9 @@ def _searchable(organisation: Organisation) -> str:
     )
 
 
-async def erase(connection: Connection, erased: Sequence[tuple[int, UUID]]) -> None:
+async def erase(connection: Connection, erased: Sequence[Erased]) -> None:
     """Take withdrawn organisations out, and remember it: an older record read later must not bring them back."""
-    sequences, ids = [sequence for sequence, _ in erased], [organisation_id for _, organisation_id in erased]
+    ids, sequences = [item.organisation_id for item in erased], [item.sequence for item in erased]
     await connection.execute(
         """insert into directory_erasure (organisation_id, sequence) select * from unnest($1::uuid[], $2::bigint[])
            on conflict (organisation_id) do update
