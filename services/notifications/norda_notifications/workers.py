@@ -71,6 +71,8 @@ class Postman:
         # Until the data's turn, for the data, and for the commit.
         self._lease = timedelta(seconds=3 * settings.mail_timeout_seconds)
         self._in_doubt = asyncio.Semaphore(settings.mail_in_doubt)
+        # So many keep the turn busy while the next are claimed, several by one claim.
+        self._enough = max(settings.mail_in_doubt, settings.mail_parallel // 2)
         self._under_way: set[asyncio.Task[None]] = set()
         self._attempts: list[Attempt] = []
         self._committing = asyncio.Lock()
@@ -94,6 +96,9 @@ class Postman:
         if self._unreachable_in_a_row:
             await self._wait_for(asyncio.ALL_COMPLETED)
             await asyncio.sleep(PAUSE_SECONDS[min(self._unreachable_in_a_row, len(PAUSE_SECONDS)) - 1])
+        if len(self._under_way) > self._enough:
+            await self._wait_for(asyncio.FIRST_COMPLETED)
+            return
         # Before the claim: what is committed after this and missed by the claim ends the wait below.
         self._committed.clear()
         free = 1 if self._unreachable_in_a_row else self._settings.mail_parallel - len(self._under_way)
