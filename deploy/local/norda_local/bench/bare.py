@@ -1,8 +1,8 @@
 """The contestants of `bench write` that one would write with FastAPI and asyncpg alone: store a body, and announce it.
 
-One process, one pool of the services' size, the same settings of uvicorn, a pydantic model of the same fields. The first
-inserts one row, which commits by itself; the second keeps row and event in one transaction, the least that an outbox
-can cost. No sign-in, no rules, no relay, no telemetry, no error documents.
+One process, one pool of the services' size, the same settings of uvicorn, a pydantic model of the same fields. The
+first inserts one row, which commits by itself; the second keeps row and event in one transaction, the least that an
+outbox can cost. No sign-in, no rules, no relay, no telemetry, no error documents.
 """
 
 from __future__ import annotations
@@ -90,9 +90,7 @@ app = FastAPI(lifespan=_pool)
 async def store(organisation: Organisation, request: Request) -> Stored:
     """Store the body."""
     stored = Stored(id=uuid4(), organisation=organisation)
-    await request.app.state.pool.execute(
-        _INSERT, stored.id, organisation.legal_name, organisation.model_dump_json()
-    )
+    await request.app.state.pool.execute(_INSERT, stored.id, organisation.legal_name, organisation.model_dump_json())
     return stored
 
 

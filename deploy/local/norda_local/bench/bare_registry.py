@@ -1,7 +1,7 @@
 """A contestant of `bench write`: the registry's own use case and tables behind an endpoint of FastAPI alone.
 
-What it lacks of the registry is the platform around a command: sign-in, problem documents, limits and headers of the web
-edge, telemetry, relay and consumers. So it sets the price of validating, looking up and storing apart from theirs.
+What it lacks of the registry is the platform around a command: sign-in, problem documents, limits and headers of the
+web edge, telemetry, relay and consumers. So it sets the price of validating, looking up and storing apart from theirs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from norda_common.auth import Caller
 from norda_common.database import Database
+from norda_common.service import spare_the_collector
 from norda_common.states import ALL_STATES, State
 from norda_registry.api.views import OrganisationView, outcome
 from norda_registry.usecases.commands import RegisterOrganisation
@@ -52,4 +53,5 @@ async def ready() -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    spare_the_collector()
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_config=None, access_log=False, server_header=False)
