@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
+import httpx2
 import pytest
 from norda_local.bench import filling, load
+from norda_local.bench.bare import TABLES
 from norda_local.bench.bodies import organisation, registration
 from norda_local.bench.scale import Case
+from norda_local.bench.standing_by import relay_standing_by
+from norda_local.bench.write_pieces import CONTESTANTS, Rounds, report
 from norda_registry.rules.fields import normalised
 from norda_registry.rules.findings import Findings
 from norda_registry.usecases.commands import RegisterOrganisation
-from support.installation import Installation, dsn_for
+from support.installation import Installation, dsn_for, free_port
+from support.waiting import eventually
 
 
 @asynccontextmanager
@@ -101,3 +107,81 @@ def test_a_flat_cost_is_projected_flat_and_a_growing_one_grows() -> None:
     growing = Case("growing", (100, 1_000, 10_000), {100: [1.0] * 3, 1_000: [2.0] * 3, 10_000: [3.0] * 3})
     assert growing.growth == 3
     assert growing.projected(1_000_000) == pytest.approx([5, 5, 5])
+
+
+ORGANISATION_BODY = json.loads(organisation(77)) | {"clusters": []}
+
+
+async def test_a_relay_that_stands_by_sends_nothing_and_goes_on_afterwards(installation: Installation) -> None:
+    service = await asyncio.to_thread(installation.start, "registry")
+    outbox = "select count(*) from registry.outbox"
+    connection = await installation.connect(role="norda_registry")
+    try:
+        async with relay_standing_by(installation.dsn("registry"), service="registry"), service.client() as client:
+            assert (await client.post("/api/v1/organisations", json=ORGANISATION_BODY)).status_code == 201
+            await asyncio.sleep(1.5)
+            assert await connection.fetchval(outbox) == 1
+
+        async def sent() -> None:
+            assert await connection.fetchval(outbox) == 0
+
+        await eventually(sent, within=10)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("module", "path", "role", "rows"),
+    [
+        ("bare", "/organisations", None, {"bare.organisation": 1, "bare.outbox": 0}),
+        ("bare", "/announced", None, {"bare.organisation": 1, "bare.outbox": 1}),
+        (
+            "bare_registry",
+            "/organisations",
+            "registry",
+            {
+                "registry.organisation": 1,
+                "registry.identifier": 6,
+                "registry.organisation_version": 1,
+                "registry.outbox": 1,
+            },
+        ),
+    ],
+)
+async def test_a_contestant_writes_what_it_is_said_to_write(
+    installation: Installation, module: str, path: str, role: str | None, rows: dict[str, int]
+) -> None:
+    admin = dsn_for(installation.servers.postgres, database=installation.database)
+    connection = await asyncpg.connect(admin)
+    port = free_port()
+    dsn = installation.dsn(role) if role else admin
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", f"norda_local.bench.{module}", str(port), dsn)
+    try:
+        await connection.execute(TABLES)
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+            async def ready() -> None:
+                assert (await client.get("/")).status_code == 200
+
+            await eventually(ready, within=30)
+            answer = await client.post(path, json=ORGANISATION_BODY)
+        assert answer.status_code == 201, answer.text
+        assert {table: await connection.fetchval(f"select count(*) from {table}") for table in rows} == rows  # noqa: S608
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 10)
+        await connection.close()
+
+
+def test_the_pieces_of_a_command_add_up_to_the_whole() -> None:
+    found = {
+        name: Rounds([100.0 - place], [1.0], [2.0], [0.5 * (place + 1)], [0.25 * (place + 1)], [0.25])
+        for place, name in enumerate(CONTESTANTS)
+    }
+    written = report(found, quick=True)
+    contestants, pieces = written.tables
+    assert [row[0] for row in contestants.rows] == [item.title for item in CONTESTANTS.values()]
+    assert contestants.rows[-1][2] == pytest.approx(0.96)
+    for column, whole in ((1, 2.5), (2, 1.25), (3, 0.25), (4, 4.0)):
+        assert sum(float(row[column]) for row in pieces.rows) == pytest.approx(whole)
+    assert [target.met for target in written.targets] == [True]

@@ -171,7 +171,7 @@ def serve(service: Service, settings: ServiceSettings) -> None:
     """Run until SIGTERM or SIGINT; stops within ten seconds."""
     telemetry = Telemetry(service.name, settings)
     app = create_app(service, settings)
-    _spare_the_collector()
+    spare_the_collector()
     _keep_memory()
     config = uvicorn.Config(
         app,
@@ -188,7 +188,7 @@ def serve(service: Service, settings: ServiceSettings) -> None:
         telemetry.stop()
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Let garbage collection pass over what lives as long as the process, and run less often.
 
     A batch of records is some 50,000 objects, all freed by their counts; looking for cycles among them and everything

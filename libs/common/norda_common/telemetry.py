@@ -123,9 +123,10 @@ class Telemetry:
                 BatchLogRecordProcessor(OTLPLogExporter(endpoint=f"{endpoint}/v1/logs"))
             )
             set_logger_provider(self._logs)
-        self._meters = MeterProvider(resource=resource, metric_readers=readers)
+        # Instruments without a reader would still gather each measurement's attributes and time, for nobody.
+        self._meters = MeterProvider(resource=resource, metric_readers=readers) if readers else None
         trace.set_tracer_provider(self._tracers)
-        metrics.set_meter_provider(self._meters)
+        metrics.set_meter_provider(self._meters or metrics.NoOpMeterProvider())
         configure_logging(settings, provider=self._logs)
 
     def stop(self, *, seconds: float = 2.0) -> None:
@@ -136,7 +137,8 @@ class Telemetry:
 
     def _shut_down(self) -> None:
         self._tracers.shutdown()
-        self._meters.shutdown(timeout_millis=1_000)
+        if self._meters:
+            self._meters.shutdown(timeout_millis=1_000)
         if self._logs:
             self._logs.shutdown()
 
