@@ -39,7 +39,7 @@ CONTESTANTS = {
     ),
     "use_case": Contestant(
         title="bare: registry's use case",
-        adds="rules, look-up, 6 numbers, a version",
+        adds="rules, look-up, 6 numbers, version",
         process="bare_registry",
         path="/organisations",
         standing_by=True,
