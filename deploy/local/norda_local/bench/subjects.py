@@ -1,8 +1,8 @@
 """One service that consumes, on a database of its own: started, watched from outside, and stopped.
 
 Owns how a round is measured: from the first acknowledged batch to the last, by what the group has committed in Kafka,
-which costs the service nothing to be asked. CPU and memory are the service's process's alone, PostgreSQL's CPU stands
-beside them.
+which costs the service nothing to be asked; where all is acknowledged at once, from the look before that. CPU and
+memory are the service's process's alone, PostgreSQL's CPU stands beside them.
 """
 
 from __future__ import annotations
@@ -60,6 +60,16 @@ class Outcome:
         return asdict(self) | {"per_second": self.per_second}
 
 
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """How far a group is at a moment."""
+
+    at: float
+    handled: int
+    cpu_seconds: float
+    postgres_cpu_seconds: float
+
+
 class Database:
     """A copy of the stack's database as the services' setups have left it; made in 50 ms, ends with the servers."""
 
@@ -110,24 +120,29 @@ class Subject:
 
 
 async def _watch(service: ServiceUnderTest, admin: AIOKafkaAdminClient, group: str, expected: int) -> Outcome:
-    samples: list[tuple[float, int, float, float]] = []
     process, rss, moved = service.process, 0, time.monotonic()
     coordinator = await admin.find_coordinator(group)
-    while not samples or samples[-1][1] < expected:
+    began = last = _Sample(moved, 0, 0.0, 0.0)
+    while last.handled < expected:
         await asyncio.sleep(SAMPLE_SECONDS)
         places = await admin.list_consumer_group_offsets(group, coordinator)
-        handled, now = sum(place.offset for place in places.values()), time.monotonic()
+        handled = sum(place.offset for place in places.values())
+        used = cpu_seconds(service.stack, (service.part.name, "postgres"))
         rss = max(rss, process.memory_info().rss)
-        if handled > (samples[-1][1] if samples else 0):
-            used = cpu_seconds(service.stack, (service.part.name, "postgres"))
-            samples.append((now, handled, *used.values()))
-            moved = now
-        if now - moved > PATIENCE_SECONDS or not process.is_running():
-            raise StackError(f"{service.part.name} does not go on: {samples[-1:]} of {expected}", "see its log")
-    if len(samples) < 2:
-        raise StackError(f"{expected} records are too few for two samples", "let it handle more")
-    (began, first, cpu, postgres), (ended, last, cpu_ended, postgres_ended) = samples[0], samples[-1]
-    return Outcome(last - first, ended - began, cpu_ended - cpu, rss / (1 << 20), postgres_ended - postgres)
+        before, last = last, _Sample(time.monotonic(), handled, *used.values())
+        if last.handled > before.handled:
+            moved = last.at
+        if not began.handled:
+            began = last if last.handled < expected else before
+        if last.at - moved > PATIENCE_SECONDS or not process.is_running():
+            raise StackError(f"{service.part.name} does not go on: {last} of {expected}", "see its log")
+    return Outcome(
+        last.handled - began.handled,
+        last.at - began.at,
+        last.cpu_seconds - began.cpu_seconds,
+        rss / (1 << 20),
+        last.postgres_cpu_seconds - began.postgres_cpu_seconds,
+    )
 
 
 async def _rewind(bootstrap: str, group: str, partitions: Sequence[TopicPartition]) -> None:
