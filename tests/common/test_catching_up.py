@@ -17,6 +17,7 @@ from norda_common import consumer as consuming_side
 from norda_common.broker import FETCHING
 from norda_common.consumer import MOST_LINKS, MOST_TRACED, PART, Consumer, ConsumerRuntime, Record
 from norda_common.contracts.envelope import Received, encode_headers, encode_value
+from norda_common.contracts.model import EventData
 from norda_common.contracts.topics import Event
 from norda_common.database import Connection
 from norda_common.identifiers import new_id
@@ -218,3 +219,36 @@ async def test_what_a_batch_held_is_given_back_without_garbage_collection(
             await eventually(freed)
     finally:
         gc.enable()
+
+
+class Name(EventData):
+    """Part of what a Thing says."""
+
+    text: str
+
+
+class Number(EventData):
+    """What no Thing says."""
+
+    text: int
+
+
+async def test_a_consumer_that_reads_part_of_the_data_neither_reads_nor_checks_the_rest(probe: Probe) -> None:
+    read: list[Any] = []
+
+    async def copy(_: Connection, records: Sequence[Received], __: datetime) -> None:
+        read.extend(record.data for record in records)
+
+    with pytest.raises(ValueError, match="text"):
+        Consumer(name="other", topics=(THING,), data=Number, batch=copy)
+    event = thing(new_id(), 1, "as it is")
+    other = (encode_value(event) or b"").replace(str(event.key).encode(), b"no id")
+    async with AIOKafkaProducer(bootstrap_servers=probe.servers.kafka, acks="all") as producer:
+        headers = encode_headers(event, traceparent=None)
+        await producer.send_and_wait(probe.topic(), key=str(event.key).encode(), value=other, headers=headers)
+    async with probe.running(consumers=[Consumer(name="part", topics=(THING,), data=Name, batch=copy)]):
+
+        async def done() -> None:
+            assert read == [Name(text="as it is")]
+
+        await eventually(done)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from norda_common.contracts.envelope import Received
+from norda_common.contracts.envelope import decode, encode_headers, encode_value
+from norda_common.contracts.registry import ORGANISATION
 from norda_common.contracts.topics import Event
 from norda_common.identifiers import new_id
 from norda_events.store import organisations
-from norda_events.usecases.copying import copy_organisations
+from norda_events.usecases import copying
 from support.installation import Installation
 from support.waiting import eventually
 
@@ -85,8 +86,8 @@ async def test_any_order_and_any_repetition_end_in_the_newest_state(module_insta
         for _ in range(3):
             chance.shuffle(history)
             for start in range(0, len(history), 17):
-                batch = [_received(event) for event in history[start : start + 17]]
-                await copy_organisations(connection, batch, history[0].time)
+                batch = [_known(event) for event in history[start : start + 17]]
+                await copying.copy_organisations(connection, batch, history[0].time)
         known = await organisations.known(connection, keys)
         assert {(item.name, item.sequence) for item in known.values()} == {("Stand 5", 5)}
         assert len(known) == 20
@@ -94,16 +95,13 @@ async def test_any_order_and_any_repetition_end_in_the_newest_state(module_insta
         await connection.close()
 
 
-def _received(event: Event) -> Received:
-    return Received(
-        topic=event.topic,
-        state=event.state,
-        change=event.change,
-        event_id=event.event_id,
-        source=event.source,
-        key=event.key,
-        sequence=event.sequence,
-        time=event.time,
-        data=event.data,
-        traceparent=None,
+def _known(event: Event) -> organisations.KnownOrganisation:
+    return copying.known(
+        decode(
+            ORGANISATION,
+            key=str(event.key).encode(),
+            value=encode_value(event),
+            headers=encode_headers(event, traceparent=None),
+            data=copying.OrganisationFacts,
+        )
     )

@@ -22,6 +22,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from . import deadletters
 from .contracts.envelope import Received, UnreadableRecord, decode, header_text, trace_of
+from .contracts.model import EventData
 from .contracts.topics import Topic, names_of
 from .database import Connection, Database, is_transient
 from .errors import NordaError
@@ -54,12 +55,16 @@ class Consumer:
     `batch(connection, records, now)` copies state: it must compare sequences itself (upsert only what is newer), and
     gets the readable records in partition order, up to PART at a time and all in one transaction. `prepare(record)`
     makes of each record what `batch` is to get in its place; it is pure, and works while the database does, so what a
-    copy costs in Python belongs there. `each(connection, record, now)` has side effects: the inbox lets it see every
-    event once, its span is current, and what it appends to the outbox continues the trace.
+    copy costs in Python belongs there. `data` is a model with the fields of the topics' data that it looks at, where
+    these are few: the others are neither read nor checked.
+
+    `each(connection, record, now)` has side effects: the inbox lets it see every event once, its span is current, and
+    what it appends to the outbox continues the trace.
     """
 
     name: str
     topics: tuple[Topic, ...]
+    data: type[EventData] | None = None
     prepare: Prepare | None = None
     batch: BatchHandler | None = None
     each: RecordHandler | None = None
@@ -69,6 +74,9 @@ class Consumer:
             raise ValueError(f"consumer {self.name} needs either batch or each")
         if self.prepare is not None and self.batch is None:
             raise ValueError(f"consumer {self.name} prepares nothing: only batch takes what is prepared")
+        if self.data is not None:
+            for topic in self.topics:
+                _check_part_of(topic, self.data)
         if not self.topics:
             raise ValueError(f"consumer {self.name} listens to nothing")
 
@@ -295,7 +303,9 @@ class ConsumerRuntime:
         record, prepare = item.record, self.consumer.prepare
         try:
             topic = self._topic_of(record.topic)
-            received = decode(topic, key=record.key, value=record.value, headers=record.headers)
+            received = decode(
+                topic, key=record.key, value=record.value, headers=record.headers, data=self.consumer.data
+            )
         except UnreadableRecord as fault:
             item.fault = fault
             if item.span is trace.INVALID_SPAN:
@@ -357,6 +367,14 @@ async def _first_time(connection: Connection, consumer: str, received: Sequence[
         _FIRST_TIME, consumer, [item.source for item in received], [item.event_id for item in received]
     )
     return {(row["source"], row["event_id"]) for row in rows}
+
+
+def _check_part_of(topic: Topic, data: type[EventData]) -> None:
+    """Raise ValueError unless the topic's data has these fields, of these types."""
+    declared = topic.data.model_fields
+    for name, field in data.model_fields.items():
+        if name not in declared or declared[name].annotation != field.annotation:
+            raise ValueError(f"{topic.identity} has no {name} as {data.__name__} reads it")
 
 
 def _fail(span: trace.Span, error: BaseException) -> None:

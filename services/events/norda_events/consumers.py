@@ -5,6 +5,14 @@ from __future__ import annotations
 from norda_common.consumer import Consumer
 from norda_common.contracts.registry import ORGANISATION
 
-from .usecases.copying import copy_organisations
+from .usecases.copying import OrganisationFacts, copy_organisations, known
 
-CONSUMERS = (Consumer(name="organisations", topics=(ORGANISATION,), batch=copy_organisations),)
+CONSUMERS = (
+    Consumer(
+        name="organisations",
+        topics=(ORGANISATION,),
+        data=OrganisationFacts,
+        prepare=known,
+        batch=copy_organisations,
+    ),
+)

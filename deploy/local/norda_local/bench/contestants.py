@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
-import time
 from typing import Protocol, TypeAlias
 
 import asyncpg
-import httpx2
 import psutil
 
-from norda_local import processes
 from norda_local.bench.debezium import Connect
 from norda_local.bench.rows import CREATE_DEBEZIUM
-from norda_local.errors import PartFailedError
-from norda_local.services import Servers, run_setup_if_due, service_environment
+from norda_local.bench.services import ServiceUnderTest, start_services
 from norda_local.stack import Stack
 
 START_SECONDS = 60
@@ -61,70 +55,41 @@ class NordaRelay:
 
     kind, title, topic = "norda", "norda", "bench.relay.norda"
 
-    def __init__(self, stack: Stack, *, port: int) -> None:
+    def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._port = port
-        self._process: subprocess.Popen[bytes] | None = None
+        self._service: ServiceUnderTest | None = None
 
     async def start(self, admin: Admin) -> None:  # noqa: ARG002 - the setup makes its schema
         """Set the registry up and serve. Nothing is exported to a tracing server, as Debezium does not either."""
-        endpoints, home = self._stack.endpoints(), self._stack.home
-        servers = Servers(database=endpoints["database"], kafka=endpoints["kafka"], otlp="", smtp="")
-        environment = service_environment(home, "registry", port=self._port, states="hb,hh,ni", servers=servers)
-        run_setup_if_due(home, "registry", environment, servers)
-        await asyncio.to_thread(self._serve, {**processes.inherited_environment(home), **environment})
-
-    def _serve(self, environment: dict[str, str]) -> None:
-        log = self._stack.home.logs / "registry.log"
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "norda_registry", "serve"],
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_ready():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise PartFailedError("the registry did not start", f"see {log}")
-            time.sleep(0.2)
-
-    def _is_ready(self) -> bool:
-        try:
-            document = httpx2.get(f"http://127.0.0.1:{self._port}/readyz", timeout=5).json()
-        except (httpx2.HTTPError, ValueError):
-            return False
-        return bool(document["status"] == "ready" and document["relay"]["active"])
+        services = await asyncio.to_thread(start_services, self._stack, "registry")
+        self._service = services["registry"]
 
     async def take_part(self) -> None:
         """Let the process run."""
-        self._signal(signal.SIGCONT)
+        self._process.send_signal(signal.SIGCONT)
 
     async def step_aside(self) -> None:
         """Halt the process."""
-        self._signal(signal.SIGSTOP)
+        self._process.send_signal(signal.SIGSTOP)
 
     async def processes(self, admin: Admin) -> list[psutil.Process]:
         """The service, and the connection that holds the lease."""
-        return [psutil.Process(self._pid), await _server_process(admin, _OF_NORDA)]
+        return [self._process, await _server_process(admin, _OF_NORDA)]
 
     async def forget(self, admin: Admin) -> None:
         """Nothing: the relay deletes what was acknowledged."""
 
     def stop(self) -> None:
         """End the service."""
-        if self._process is not None:
-            self._signal(signal.SIGCONT)
-            processes.stop(psutil.Process(self._process.pid), stop_signal=signal.SIGTERM, seconds=10)
+        if self._service is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._service.stop()
 
     @property
-    def _pid(self) -> int:
-        if self._process is None:
+    def _process(self) -> psutil.Process:
+        if self._service is None:
             raise RuntimeError("the registry is not started")
-        return self._process.pid
-
-    def _signal(self, number: signal.Signals) -> None:
-        psutil.Process(self._pid).send_signal(number)
+        return self._service.process
 
 
 class DebeziumRelay:

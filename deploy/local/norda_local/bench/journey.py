@@ -58,11 +58,16 @@ class Trip:
 def measure(*, quick: bool, say: Say) -> Report:
     """Send requests at a steady rate, in rounds that alternate between the two cases."""
     rounds, seconds = (3, 8.0) if quick else (5, 25.0)
+    return measure_with(rounds=rounds, seconds=seconds, quick=quick, say=say)
+
+
+def measure_with(*, rounds: int, seconds: float, quick: bool, say: Say) -> Report:
+    """The measurement with rounds of the caller's choice; as long as half a round, at most 4 s, is spent to warm up."""
     found: dict[str, list[list[Trip]]] = {case: [] for case in CASES}
     with servers_of_its_own("bench", only=("postgres", "kafka", "mail")) as stack:
         stack.up()
         way = Way(stack)
-        way.round(CASES[0], seconds=4.0)
+        way.round(CASES[0], seconds=min(4.0, seconds / 2))
         for number in range(rounds):
             for case, trips in found.items():
                 trips.append(way.round(case, seconds=seconds))

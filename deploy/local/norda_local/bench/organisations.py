@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -95,27 +95,35 @@ def state_of(number: int) -> State:
     return ALL_STATES[number % len(ALL_STATES)]
 
 
-def fill(bootstrap_servers: str, prefix: str, records: Iterable[tuple[int, int]]) -> None:
-    """Make the organisation topics below the prefix and put one record per (number, version) on them."""
-    asyncio.run(_fill(bootstrap_servers, prefix, records))
+def fill(
+    bootstrap_servers: str,
+    prefix: str,
+    records: Iterable[tuple[int, int]],
+    *,
+    key: Callable[[int], UUID] = key_of,
+) -> None:
+    """Make the organisation topics below the prefix and put one record per (number, version) on them.
+
+    `key` gives an organisation's id, where it is to be one that a table was filled with.
+    """
+    asyncio.run(_fill(bootstrap_servers, prefix, ((key(number), number, version) for number, version in records)))
 
 
-async def _fill(bootstrap_servers: str, prefix: str, records: Iterable[tuple[int, int]]) -> None:
+async def _fill(bootstrap_servers: str, prefix: str, records: Iterable[tuple[UUID, int, int]]) -> None:
     await ensure_topics(bootstrap_servers, [ORGANISATION], ALL_STATES, replication=1, prefix=prefix)
     async with AIOKafkaProducer(
         bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=True, linger_ms=20, max_batch_size=128 << 10
     ) as producer:
         waiting: list[asyncio.Future[object]] = []
-        for number, version in records:
-            waiting.append(await _send(producer, prefix, number, version))
+        for key, number, version in records:
+            waiting.append(await _send(producer, prefix, _event(key, number, version), number))
             if len(waiting) == NUMBERS_IN_FLIGHT:
                 await asyncio.gather(*waiting)
                 waiting.clear()
         await asyncio.gather(*waiting)
 
 
-async def _send(producer: AIOKafkaProducer, prefix: str, number: int, version: int) -> asyncio.Future[object]:
-    event = _event(number, version)
+async def _send(producer: AIOKafkaProducer, prefix: str, event: Event, number: int) -> asyncio.Future[object]:
     future: asyncio.Future[object] = await producer.send(
         ORGANISATION.name(event.state, prefix=prefix),
         key=str(event.key).encode(),
@@ -126,12 +134,10 @@ async def _send(producer: AIOKafkaProducer, prefix: str, number: int, version: i
     return future
 
 
-def _event(number: int, version: int) -> Event:
-    data = organisation(number, version)
+def _event(key: UUID, number: int, version: int) -> Event:
+    data = organisation(number, version).model_copy(update={"organisation_id": key})
     change = "registered" if version == 1 else "changed"
-    return ORGANISATION.event(
-        change, data, state=state_of(number), key=data.organisation_id, sequence=version, time=data.changed_at
-    )
+    return ORGANISATION.event(change, data, state=state_of(number), key=key, sequence=version, time=data.changed_at)
 
 
 def _trace(number: int) -> str:

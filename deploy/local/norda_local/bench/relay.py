@@ -30,7 +30,6 @@ from norda_local.bench.debezium import Connect
 from norda_local.bench.report import Figures, Report, Target, median, median_ratio, percentile
 from norda_local.display import downloads_of
 from norda_local.errors import StackError
-from norda_local.settings import free_ports
 from norda_local.stack import Stack
 from norda_local.throwaway import servers_of_its_own
 
@@ -161,9 +160,9 @@ def measure(*, quick: bool, say: Say) -> Report:
             artifacts.fetch(jars, stack.jars, progress=bar)
         say("starting PostgreSQL and Kafka")
         stack.up()
-        spare = free_ports()
-        connect = Connect(stack.home, jars=stack.jars, artifacts=jars, port=spare["otlp"])
-        contestants = (NordaRelay(stack, port=spare["registry"]), DebeziumRelay(stack, connect))
+        # No tracing server runs beside them, so its port is free.
+        connect = Connect(stack.home, jars=stack.jars, artifacts=jars, port=stack.settings.ports["otlp"])
+        contestants = (NordaRelay(stack), DebeziumRelay(stack, connect))
         try:
             return asyncio.run(_measure(stack, contestants, plan, say, quick=quick))
         finally:

@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 
 from norda_local import processes
+from norda_local.errors import StackError
 from norda_local.lifecycle import silent, start_all, stop_part
-from norda_local.parts import Part
+from norda_local.parts import Part, nothing
 from norda_local.services import Servers, service_part
 from norda_local.stack import Stack
 from norda_local.tokens import issue_token
@@ -42,13 +43,30 @@ class ServiceUnderTest:
         """The DSN of its own role."""
         return self.part.environment["NORDA_DATABASE_URL"]
 
+    @property
+    def process(self) -> psutil.Process:
+        """Its process. Raises StackError when it does not run."""
+        process = processes.running(self.stack.home, self.part.name)
+        if process is None:
+            raise StackError(f"{self.part.name} does not run", f"see {self.stack.home.logs / self.part.name}.log")
+        return process
+
+    def elsewhere(self, environment: Mapping[str, str]) -> ServiceUnderTest:
+        """The same service with other variables, for example another database; it is set up there already."""
+        part = replace(self.part, environment={**self.part.environment, **environment}, prepare=nothing)
+        return replace(self, part=part)
+
+    def start(self) -> None:
+        """Start it (again); its setup runs again only when its code has changed."""
+        start_all(self.stack.home, [self.part], silent)
+
+    def launch(self) -> None:
+        """Start its process and wait for nothing."""
+        processes.launch(self.stack.home, self.part)
+
     def stop(self) -> None:
         """Stop it in order."""
         stop_part(self.stack.home, self.part, silent)
-
-    def start(self) -> None:
-        """Start it again, after `stop`; its setup runs again only when its code has changed."""
-        start_all(self.stack.home, [self.part], silent)
 
 
 def start_services(
@@ -59,18 +77,25 @@ def start_services(
     Raises:
         StackError: one does not become healthy.
     """
+    services = set_up_services(stack, *names, environment=environment)
+    start_all(stack.home, [service.part for service in services.values()], silent)
+    return services
+
+
+def set_up_services(
+    stack: Stack, *names: str, environment: Mapping[str, str] | None = None
+) -> dict[str, ServiceUnderTest]:
+    """Set up these services' schemas, roles and topics, and start nothing. Raises StackError."""
     endpoints = stack.endpoints()
     servers = Servers(database=endpoints["database"], kafka=endpoints["kafka"], otlp="", smtp=endpoints["smtp"])
-    parts = [
-        service_part(stack.home, name, port=stack.settings.ports[name], states=STATES, servers=servers, needs=())
-        for name in names
-    ]
-    parts = [
-        replace(part, environment={**part.environment, "NORDA_LOG_FORMAT": "json", **(environment or {})})
-        for part in parts
-    ]
-    start_all(stack.home, parts, silent)
-    return {part.name: ServiceUnderTest(part, stack) for part in parts}
+    services: dict[str, ServiceUnderTest] = {}
+    for name in names:
+        port = stack.settings.ports[name]
+        part = service_part(stack.home, name, port=port, states=STATES, servers=servers, needs=())
+        part.prepare()
+        given = {**part.environment, "NORDA_LOG_FORMAT": "json", **(environment or {})}
+        services[name] = ServiceUnderTest(replace(part, environment=given), stack)
+    return services
 
 
 def headers_of(stack: Stack, *, state: str = "hb") -> dict[str, str]:

@@ -1,38 +1,31 @@
-"""One service process that consumes, on a database of its own: started, watched from outside, and stopped.
+"""One service that consumes, on a database of its own: started, watched from outside, and stopped.
 
-Owns how a round is measured: from the first sample in which something had been handled to the last record, by what
-`/readyz` counts; CPU and memory are the service's process's alone, PostgreSQL's CPU stands beside them.
+Owns how a round is measured: from the first acknowledged batch to the last, by what the group has committed in Kafka,
+which costs the service nothing to be asked; where all is acknowledged at once, from the look before that. CPU and
+memory are the service's process's alone, PostgreSQL's CPU stands beside them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import httpx2
-import psutil
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 from norda_common.contracts.registry import ORGANISATION
 
-from norda_local import processes
 from norda_local.bench.organisations import topic_names
+from norda_local.bench.services import ServiceUnderTest, cpu_seconds
 from norda_local.errors import StackError
 from norda_local.stack import Stack
 
-SAMPLE_SECONDS = 0.2
+SAMPLE_SECONDS = 0.05
 PATIENCE_SECONDS = 120.0
 """How long nothing may move before a round is given up."""
 
@@ -53,14 +46,14 @@ class Outcome:
         return self.events / self.seconds
 
     @property
-    def cpu_per_100k(self) -> float:
-        """CPU seconds of the process per 100,000 events."""
-        return self.cpu_seconds / self.events * 100_000
+    def cpu_per_event(self) -> float:
+        """Microseconds of CPU per event, of the process."""
+        return self.cpu_seconds / self.events * 1e6
 
     @property
-    def postgres_cpu_per_100k(self) -> float:
-        """CPU seconds of PostgreSQL's processes per 100,000 events."""
-        return self.postgres_cpu_seconds / self.events * 100_000
+    def postgres_cpu_per_event(self) -> float:
+        """Microseconds of CPU per event, of PostgreSQL's processes."""
+        return self.postgres_cpu_seconds / self.events * 1e6
 
     def as_json(self) -> dict[str, float]:
         """For the report's rounds."""
@@ -68,131 +61,102 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A service's consumer with a database of its own; made by `prepare`, its database ends with the servers."""
+class _Sample:
+    """How far a group is at a moment."""
 
-    service: str
-    consumer: str
-    database: str
-    stack: Stack
+    at: float
+    handled: int
+    cpu_seconds: float
+    postgres_cpu_seconds: float
 
-    @classmethod
-    def prepare(cls, stack: Stack, service: str, consumer: str) -> Subject:
-        """Make the database and run the service's `setup` on it."""
-        made = cls(service, consumer, f"bench_{secrets.token_hex(4)}", stack)
-        asyncio.run(_statement(stack.endpoints()["database"], f"create database {made.database}"))
-        result = subprocess.run(
-            [sys.executable, "-m", f"norda_{service}", "setup"],
-            env=made._environment(port=1, prefix=""),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode:
-            raise StackError(f"{service} setup failed", result.stderr.strip())
-        return made
+
+class Database:
+    """A copy of the stack's database as the services' setups have left it; made in 50 ms, ends with the servers."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._admin = urlsplit(stack.endpoints()["database"])
+        self._name = f"bench_{secrets.token_hex(4)}"
+        self._maintain(f"create database {self._name} template {self._admin.path[1:]}")
+
+    def url(self, of: str | None = None) -> str:
+        """Its address with the credentials that another address has; without one, the privileged ones."""
+        return urlunsplit((urlsplit(of) if of else self._admin)._replace(path=f"/{self._name}"))
 
     def drop(self) -> None:
-        """Delete the database."""
-        asyncio.run(
-            _statement(self.stack.endpoints()["database"], f"drop database if exists {self.database} with (force)")
-        )
+        """Delete it."""
+        self._maintain(f"drop database {self._name} with (force)")
+
+    def _maintain(self, statement: str) -> None:
+        # A database somebody is connected to can be no template.
+        asyncio.run(_execute(urlunsplit(self._admin._replace(path="/postgres")), statement))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A service's consumer on a database."""
+
+    service: ServiceUnderTest
+    consumer: str
+    database: Database
 
     def consume(self, prefix: str, expected: int) -> Outcome:
-        """Start the service on the topics below the prefix, and stop it when `expected` records are handled."""
-        asyncio.run(self._rewind(prefix))
-        port = _free_port()
-        log = self.stack.home.logs / f"bench-{self.service}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"norda_{self.service}", "serve"],
-                env=self._environment(port=port, prefix=prefix),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        """Start the service on the topics below the prefix, and stop it when `expected` records are acknowledged."""
+        own_role = self.service.database_url
+        here = {"NORDA_DATABASE_URL": self.database.url(own_role), "NORDA_KAFKA_TOPIC_PREFIX": prefix}
+        return asyncio.run(self._consume(self.service.elsewhere(here), prefix, expected))
+
+    async def _consume(self, service: ServiceUnderTest, prefix: str, expected: int) -> Outcome:
+        bootstrap = service.stack.endpoints()["kafka"]
+        group = f"{prefix}norda.{service.part.name}.hb-hh-ni.{self.consumer}"
+        await _rewind(bootstrap, group, _partitions(prefix))
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        await admin.start()
+        service.launch()
         try:
-            return self._watch(psutil.Process(process.pid), f"http://127.0.0.1:{port}/readyz", expected)
+            return await _watch(service, admin, group, expected)
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-
-    async def _rewind(self, prefix: str) -> None:
-        """Let the consumer's group begin at the beginning, whatever an earlier round has acknowledged."""
-        group = f"{prefix}norda.{self.service}.hb-hh-ni.{self.consumer}"
-        places = {
-            TopicPartition(name, partition): 0
-            for name in topic_names(prefix)
-            for partition in range(ORGANISATION.partitions)
-        }
-        async with AIOKafkaConsumer(
-            bootstrap_servers=self.stack.endpoints()["kafka"], group_id=group, enable_auto_commit=False
-        ) as reader:
-            reader.assign(list(places))
-            await reader.commit(places)
-
-    def _watch(self, process: psutil.Process, url: str, expected: int) -> Outcome:
-        samples: list[tuple[float, int, float, float]] = []
-        rss = 0
-        moved = time.monotonic()
-        with httpx2.Client(timeout=10) as client:
-            while not samples or samples[-1][1] < expected:
-                time.sleep(SAMPLE_SECONDS)
-                handled = self._handled(client, url)
-                now = time.monotonic()
-                rss = max(rss, process.memory_info().rss)
-                if handled and (not samples or handled > samples[-1][1]):
-                    moved = now
-                    samples.append((now, handled, _cpu(process), self._postgres_cpu()))
-                if now - moved > PATIENCE_SECONDS or not process.is_running():
-                    raise StackError(f"{self.service} does not go on: {samples[-1:]} of {expected}", "see its log")
-        (began, first, cpu, postgres), (ended, last, cpu_ended, postgres_ended) = samples[0], samples[-1]
-        return Outcome(last - first, ended - began, cpu_ended - cpu, rss / (1 << 20), postgres_ended - postgres)
-
-    def _handled(self, client: httpx2.Client, url: str) -> int:
-        with suppress(httpx2.HTTPError):
-            consumers: Mapping[str, Any] = client.get(url).json()["consumers"]
-            return int(consumers[self.consumer]["handled"])
-        return 0
-
-    def _postgres_cpu(self) -> float:
-        server = processes.running(self.stack.home, "postgres")
-        return sum(_cpu(child) for child in server.children(recursive=True)) if server else 0.0
-
-    def _environment(self, *, port: int, prefix: str) -> dict[str, str]:
-        endpoints = self.stack.endpoints()
-        admin = urlsplit(endpoints["database"])
-        location = admin.netloc.rpartition("@")[2]
-        path = f"/{self.database}"
-        # The roles belong to this run's server, which ends with it.
-        own = admin._replace(netloc=f"norda_{self.service}:bench@{location}", path=path)
-        return {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("NORDA_", "OTEL_"))},
-            "NORDA_STATES": "hb,hh,ni",
-            "NORDA_DATABASE_URL": urlunsplit(own),
-            "NORDA_ADMIN_DATABASE_URL": urlunsplit(admin._replace(path=path)),
-            "NORDA_KAFKA_BOOTSTRAP_SERVERS": endpoints["kafka"],
-            "NORDA_KAFKA_TOPIC_PREFIX": prefix,
-            "NORDA_HTTP_PORT": str(port),
-            "NORDA_TOKEN_JWKS_FILE": str(self.stack.home.run / "jwks.json"),
-            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoints["otlp"],
-        }
+            service.stop()
+            await admin.close()
 
 
-def _cpu(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
+async def _watch(service: ServiceUnderTest, admin: AIOKafkaAdminClient, group: str, expected: int) -> Outcome:
+    process, rss, moved = service.process, 0, time.monotonic()
+    coordinator = await admin.find_coordinator(group)
+    began = last = _Sample(moved, 0, 0.0, 0.0)
+    while last.handled < expected:
+        await asyncio.sleep(SAMPLE_SECONDS)
+        places = await admin.list_consumer_group_offsets(group, coordinator)
+        handled = sum(place.offset for place in places.values())
+        used = cpu_seconds(service.stack, (service.part.name, "postgres"))
+        rss = max(rss, process.memory_info().rss)
+        before, last = last, _Sample(time.monotonic(), handled, *used.values())
+        if last.handled > before.handled:
+            moved = last.at
+        if not began.handled:
+            began = last if last.handled < expected else before
+        if last.at - moved > PATIENCE_SECONDS or not process.is_running():
+            raise StackError(f"{service.part.name} does not go on: {last} of {expected}", "see its log")
+    return Outcome(
+        last.handled - began.handled,
+        last.at - began.at,
+        last.cpu_seconds - began.cpu_seconds,
+        rss / (1 << 20),
+        last.postgres_cpu_seconds - began.postgres_cpu_seconds,
+    )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+async def _rewind(bootstrap: str, group: str, partitions: Sequence[TopicPartition]) -> None:
+    """Let the consumer's group begin at the beginning, whatever an earlier round has acknowledged."""
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False) as reader:
+        reader.assign(partitions)
+        await reader.commit(dict.fromkeys(partitions, 0))
 
 
-async def _statement(dsn: str, statement: str) -> None:
+def _partitions(prefix: str) -> Sequence[TopicPartition]:
+    return [TopicPartition(name, number) for name in topic_names(prefix) for number in range(ORGANISATION.partitions)]
+
+
+async def _execute(dsn: str, statement: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(statement)

@@ -196,8 +196,9 @@ def decode(
     key: bytes | None,
     value: bytes | None,
     headers: Sequence[tuple[str, bytes | None]],
+    data: type[EventData] | None = None,
 ) -> Received:
-    """Read a record of this topic; of headers with one name the last counts.
+    """Read a record of this topic; of headers with one name the last counts. `data` reads part of the topic's data.
 
     Raises:
         UnreadableRecord: with the exact reason.
@@ -219,7 +220,7 @@ def decode(
         aggregate_id,
         _sequence(_text(fields, "ce_sequence")),
         _time(_text(fields, "ce_time")),
-        _data(topic, value, fields),
+        _data(data or topic.data, value, fields),
         _trace(fields),
         value,
     )
@@ -307,7 +308,7 @@ def _time(text: str) -> datetime:
     return time
 
 
-def _data(topic: Topic, value: bytes | None, fields: Fields) -> EventData | None:
+def _data(model: type[EventData], value: bytes | None, fields: Fields) -> EventData | None:
     if value is None:
         return None
     content_type = fields.get("content-type")
@@ -316,7 +317,7 @@ def _data(topic: Topic, value: bytes | None, fields: Fields) -> EventData | None
         if named != CONTENT_TYPE:
             raise UnreadableRecord("unknown_content_type", f"content-type is {named!r}")
     try:
-        return topic.data.model_validate_json(value)
+        return model.model_validate_json(value)
     except ValidationError as error:
         # Only places and kinds of the faults: a payload can hold personal data, a reason is shown to operators.
         faults = "; ".join(

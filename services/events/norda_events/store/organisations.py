@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -24,8 +24,7 @@ where o.sequence < excluded.sequence
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownOrganisation:
+class KnownOrganisation(NamedTuple):
     """What the read model keeps of an organisation; `sequence` is the registry's version of it."""
 
     id: UUID

@@ -7,28 +7,25 @@ from datetime import datetime
 from uuid import UUID
 
 from norda_common.contracts.envelope import Received
-from norda_common.contracts.registry import Organisation
+from norda_common.contracts.model import EventData, StateCode
 from norda_common.database import Connection
 
 from ..store import organisations
 from ..store.organisations import ERASED, KnownOrganisation
 
 
-async def copy_organisations(connection: Connection, records: Sequence[Received], now: datetime) -> None:  # noqa: ARG001 - a consumer's signature
-    """Bring the read model up to these records: only newer ones count, one statement per batch. Idempotent.
+class OrganisationFacts(EventData):
+    """What this service reads of an organisation; the other thirty fields are none of its business."""
 
-    After a relocation both states' topics carry the same sequence and the same content, so either may come first.
-    """
-    newest: dict[UUID, Received] = {}
-    for record in records:
-        known = newest.get(record.key)
-        if known is None or record.sequence > known.sequence:
-            newest[record.key] = record
-    if newest:
-        await organisations.upsert(connection, [_known(record) for record in newest.values()])
+    responsible_state: StateCode
+    kind: str
+    status: str
+    legal_name: str
+    competences: tuple[str, ...] = ()
 
 
-def _known(record: Received) -> KnownOrganisation:
+def known(record: Received) -> KnownOrganisation:
+    """What the read model keeps of a record; of a withdrawn organisation only that it was."""
     data = record.data
     if data is None:
         return KnownOrganisation(
@@ -40,7 +37,7 @@ def _known(record: Received) -> KnownOrganisation:
             competences=(),
             sequence=record.sequence,
         )
-    assert isinstance(data, Organisation)  # noqa: S101 - the topic's declared data
+    assert isinstance(data, OrganisationFacts)  # noqa: S101 - what the consumer reads
     return KnownOrganisation(
         id=record.key,
         state=data.responsible_state,
@@ -50,3 +47,17 @@ def _known(record: Received) -> KnownOrganisation:
         competences=data.competences,
         sequence=record.sequence,
     )
+
+
+async def copy_organisations(connection: Connection, versions: Sequence[KnownOrganisation], now: datetime) -> None:  # noqa: ARG001 - a consumer's signature
+    """Bring the read model up to these versions: only newer ones count, one statement for all. Idempotent.
+
+    After a relocation both states' topics carry the same sequence and the same content, so either may come first.
+    """
+    newest: dict[UUID, KnownOrganisation] = {}
+    for version in versions:
+        latest = newest.get(version.id)
+        if latest is None or version.sequence > latest.sequence:
+            newest[version.id] = version
+    if newest:
+        await organisations.upsert(connection, list(newest.values()))
