@@ -96,13 +96,17 @@ async def test_what_stood_still_shows_also_when_kafka_answers_no_more(probe: Pro
 
 
 async def test_who_works_slowly_does_not_stand_still(probe: Probe) -> None:
+    begun = asyncio.Semaphore(0)
+
     async def work_slowly(*_: object) -> None:
+        begun.release()
         await asyncio.sleep(1)
 
     async with probe.running(consumers=[Consumer(name="slow", topics=(THING,), each=work_slowly)]) as runtime:
-        for _ in range(9):
+        for _ in range(8):
+            # While one is worked on, the next comes: there is always something to do, and each batch is one record.
             await send(probe, thing(new_id(), 1))
-            await asyncio.sleep(1.1)
+            await asyncio.wait_for(begun.acquire(), 20)
             assert runtime.consumer_runtimes[0].status.stuck is None
 
 
