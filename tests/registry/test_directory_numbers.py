@@ -10,8 +10,9 @@ import asyncpg
 import pytest
 from norda_common.contracts.registry import EXAMPLE, Organisation
 from norda_common.identifiers import new_id
+from norda_registry.rules.names import query_words
 from norda_registry.rules.profile import ACTIVE, identifiers
-from norda_registry.store import directory
+from norda_registry.store import directory, searches
 from support.installation import Installation
 
 Numbers = set[tuple[UUID, str, str, bool]]
@@ -87,4 +88,18 @@ async def test_numbers_that_an_older_release_left_behind_are_replaced(installati
     async with connection.transaction():
         await directory.upsert(connection, [directory.row_of(1, organisation)])
     assert await stored(connection) == numbers_of(organisation)
+    await connection.close()
+
+
+async def test_a_word_longer_than_postgresql_takes_is_stored_and_found_by_its_beginning(
+    installation: Installation,
+) -> None:
+    organisation = EXAMPLE.model_copy(update={"organisation_id": new_id(), "legal_name": "x" * 5_000})
+    connection = await registry_connection(installation)
+    async with connection.transaction():
+        await directory.upsert(connection, [directory.row_of(1, organisation)])
+    for query in ("x", "x" * 99, "x" * 150):
+        found = await searches.listed(connection, searches.Filters(words=query_words(query)), after=None, limit=2)
+        assert [row["organisation_id"] for row in found] == [organisation.organisation_id]
+    assert not await searches.listed(connection, searches.Filters(words=query_words("xy")), after=None, limit=2)
     await connection.close()

@@ -56,7 +56,7 @@ _STATEMENTS = {
     "events.organisation": (_ORGANISATION,),
     "registry.directory": (_DIRECTORY, _NUMBERS),
 }
-BULKY_INDEXES = {"registry.directory": "directory_search"}
+BULKY_INDEXES = {"registry.directory": "directory_words"}
 """Made anew after a large fill: entered row by row it would take most of the time."""
 
 

@@ -10,6 +10,8 @@ import unicodedata
 
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "œ": "oe", "ł": "l", "đ": "d"}
 _DIAERESIS = "\N{COMBINING DIAERESIS}"
+LONGEST_WORD = 100
+"""Of a word so much is searched; PostgreSQL takes 2,046 bytes, and a record may say anything."""
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -34,12 +36,12 @@ def search_text(*texts: str | None) -> str:
     words = fold(text).split()
     if not text.isascii():
         words += fold_plain(text).split()
-    return " " + " ".join(dict.fromkeys(words)) if words else ""
+    return " " + " ".join(dict.fromkeys(word[:LONGEST_WORD] for word in words)) if words else ""
 
 
 def query_words(text: str) -> list[str]:
     """The folded words of a search; at most eight, since more find nothing more."""
-    return fold(text).split()[:8]
+    return [word[:LONGEST_WORD] for word in fold(text).split()[:8]]
 
 
 def _bare(lowered: str) -> str:

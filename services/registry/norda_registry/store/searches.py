@@ -13,6 +13,9 @@ from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 
+_WORDS = "array_to_tsvector(string_to_array(ltrim(search_text), ' '))"
+"""A row's words, as its index `directory_words` has them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
@@ -44,9 +47,9 @@ def list_statement(filters: Filters, *, after: tuple[object, ...] | None, limit:
         conditions.append(condition.format(*numbers))
         parameters.extend(values)
 
-    for word in filters.words:
-        # Folded words hold letters and digits only, so nothing in them is special to LIKE.
-        narrow("search_text like {}", f"% {word}%")
+    if filters.words:
+        # Folded words hold letters and digits only, so nothing in them is special to a tsquery; `:*` is a beginning.
+        narrow(f"{_WORDS} @@ {{}}::tsquery", " & ".join(f"{word}:*" for word in filters.words))
     for column, value in (
         ("responsible_state", filters.state),
         ("kind", filters.kind),
