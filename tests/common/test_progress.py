@@ -54,6 +54,18 @@ async def test_a_handler_that_hangs_shows_and_its_batch_counts_as_lag(probe: Pro
         await eventually(well)
 
 
+async def test_the_fault_of_a_batch_that_another_replica_has_handled_since_is_forgotten(probe: Probe) -> None:
+    async with probe.running(consumers=[EACH]) as runtime:
+        status = runtime.consumer_runtimes[0].status
+        # As a batch leaves it whose partition moved on before it could be taken again; no other batch need ever come.
+        status.error, status.failures_in_a_row = "ConnectionResetError", 3
+
+        async def forgotten() -> None:
+            assert (status.error, status.failures_in_a_row) == (None, 0)
+
+        await eventually(forgotten)
+
+
 async def test_a_handler_that_keeps_failing_shows(probe: Probe) -> None:
     async def fail(_: Connection, __: Received, ___: datetime) -> None:
         raise ConnectionResetError("gone")

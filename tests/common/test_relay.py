@@ -170,6 +170,41 @@ async def test_a_record_the_broker_refuses_blocks_its_own_key_only(probe: Probe)
     assert all(list(dict.fromkeys(sequences)) == [b"1", b"2"] for sequences in per_key.values())
 
 
+async def test_nothing_overtakes_a_batch_the_broker_refuses(probe: Probe) -> None:
+    """The first batch of the page is half a megabyte and too large for the topic, the second would not be."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=probe.servers.kafka)
+    await admin.start()
+    resource = ConfigResource(ConfigResourceType.TOPIC, probe.topic(), {"max.message.bytes": "300000"})
+    await admin.alter_configs([resource])
+    await admin.close()
+    key = new_id()
+    await append(probe, *(thing(key, sequence, "x" * 10_000) for sequence in range(1, 61)))
+    async with probe.running():
+        records = await read(probe, 60, within=30)
+        await eventually(lambda: is_empty(probe))
+    sequences = [int(dict(record.headers)["ce_sequence"]) for record in records]
+    assert list(dict.fromkeys(sequences)) == list(range(1, 61))
+
+
+@pytest.mark.parametrize("time", ["infinity", "12000-01-01 UTC"])
+async def test_a_row_whose_time_cannot_be_written_blocks_its_own_key_only(probe: Probe, time: str) -> None:
+    stuck, other = new_id(), new_id()
+    await append(probe, thing(stuck, 1), thing(other, 1))
+    connection = await probe.connect()
+    await connection.execute("update outbox set time = $1::text::timestamptz where key = $2", time, stuck)
+    async with probe.running():
+        await append(probe, thing(stuck, 2), thing(other, 2))
+        records = await read(probe, 2)
+
+        async def the_others_are_sent() -> None:
+            rows = await connection.fetch("select key, blocked_reason from outbox order by id")
+            assert [tuple(row) for row in rows] == [(stuck, "invalid_time"), (stuck, None)]
+
+        await eventually(the_others_are_sent)
+        await connection.close()
+    assert {record.key for record in records} == {str(other).encode()}
+
+
 async def test_a_topic_that_does_not_exist_blocks_nothing_else(probe: Probe) -> None:
     nowhere, somewhere = new_id(), new_id()
     await append(probe, thing(nowhere, 1), thing(somewhere, 1))

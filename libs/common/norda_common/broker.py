@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
@@ -110,12 +111,16 @@ def _handler(runtime: ConsumerRuntime) -> Callable[[KafkaAckableMessage], Awaita
             # The partitions moved on to another member, which takes the batch again; effects happen once.
             runtime.status.error = f"acknowledgement: {type(error).__name__}"
         finally:
-            # Whatever went wrong, also a cancellation: rewind, or the next acknowledgement would pass the batch over.
-            if not done:
-                await message.nack()
-            # FastStream's message is part of a cycle; without this its batch, megabytes, waits for garbage collection.
-            message.raw_message = ()
-            runtime.status.in_hand = 0
+            try:
+                # Whatever went wrong, also a cancellation: rewind, or the next acknowledgement would pass it over.
+                # A partition that moved on meanwhile is its next member's to read from where it was.
+                with suppress(IllegalStateError):
+                    if not done:
+                        await message.nack()
+            finally:
+                # FastStream's message is part of a cycle; without this its megabytes wait for garbage collection.
+                message.raw_message = ()
+                runtime.status.in_hand = 0
         if runtime.consumer.batch is not None and len(records) < SMALL_BATCH:
             await asyncio.sleep(GATHER_SECONDS)
 

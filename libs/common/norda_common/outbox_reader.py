@@ -22,7 +22,7 @@ from .contracts.model import rfc3339_of
 from .database import affected
 
 Row: TypeAlias = asyncpg.Record
-"""A row of `_COLUMNS`, in their order; key and event id as text, and `time` as RFC 3339."""
+"""A row of `_COLUMNS`, in their order; ids as text, and `time` as RFC 3339, None where it has no such form."""
 
 PAGE_BYTES = 8 * 1024 * 1024
 """What one read may bring into memory, beside its last row; two reads are in memory at once."""
@@ -110,11 +110,7 @@ class OutboxReader:
         """Prepare the statements and learn what is blocked."""
         await self._connection.execute(f"{ALWAYS_BY_INDEX}; {_WITHOUT_WAITING}")
         await self._connection.set_type_codec(
-            "timestamptz",
-            schema="pg_catalog",
-            format="tuple",
-            encoder=_not_sent,
-            decoder=lambda parts: rfc3339_of(parts[0]),
+            "timestamptz", schema="pg_catalog", format="tuple", encoder=_not_sent, decoder=_instant
         )
         self._page = await self._connection.prepare(_PAGE.format(condition=""))
         self._page_beside_blocked = await self._connection.prepare(_PAGE.format(condition=_BEHIND_BLOCKED))
@@ -199,6 +195,14 @@ class OutboxReader:
         self._floor = min([self._settled, *ended])
         self._settled = highest
         self._settled_at = time.monotonic()
+
+
+def _instant(parts: tuple[int]) -> str | None:
+    """RFC 3339, or None for an instant that has no such form: one such row must not stop all others."""
+    try:
+        return rfc3339_of(parts[0])
+    except OverflowError:
+        return None
 
 
 def _not_sent(value: object) -> tuple[int]:

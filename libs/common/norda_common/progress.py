@@ -38,8 +38,15 @@ class Progress:
         self._answered_at = time.monotonic()
 
     async def look(self) -> None:
-        """Compare with the looks before, and write what stands still into the runtime's status. Bounded."""
-        self.runtime.status.stuck = self._judge(fault=await self._look())
+        """Compare with the looks before, and write what stands still into the runtime's status. Bounded.
+
+        A fault of a batch that another member has handled since is forgotten: nobody here would take it back.
+        """
+        status = self.runtime.status
+        fault = await self._look()
+        status.stuck = self._judge(fault=fault)
+        if fault is None and not status.in_hand and self._still.keys().isdisjoint(self._positions()):
+            status.error, status.failures_in_a_row = None, 0
 
     async def _look(self) -> str | None:
         """See which partitions are behind, and since when their places are the same; the fault if Kafka is silent."""

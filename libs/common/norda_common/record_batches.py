@@ -86,8 +86,10 @@ class BatchWriter:
             if held_back and (topic, key) in held_back:
                 continue
             count = counts[topic]
-            if count is None or (value is not None and len(value) > MAX_RECORD_BYTES):
-                unsendable[row_id] = "unknown_topic" if count is None else "too_large"
+            if count is None or time is None or (value is not None and len(value) > MAX_RECORD_BYTES):
+                unsendable[row_id] = (
+                    "unknown_topic" if count is None else "invalid_time" if time is None else "too_large"
+                )
                 held_back.add((topic, key))
                 continue
             name, (raw_key, hashed) = self._prefix + topic, _placed(key)

@@ -300,12 +300,26 @@ class Relay:
 
 
 async def _send(producer: AIOKafkaProducer, batches: Sequence[RowBatch]) -> list[_Flight]:
-    """Hand the batches to the producer; it waits for those before in the same partition."""
+    """Hand the batches to the producer, of each partition one after the other's acknowledgement.
+
+    Once one is refused, nothing more goes to its partition: of a producer that is new to it a broker takes any number
+    as the first, so what follows would be on the topic before what was refused.
+    """
     flights: list[_Flight] = []
+    latest: dict[tuple[str, int], _Flight] = {}
     for batch in batches:
+        place = (batch.topic, batch.partition)
+        before = latest.get(place)
+        if before is not None:
+            await asyncio.wait([before.acknowledged])
+            fault = before.acknowledged.exception()
+            if fault is not None:
+                batch.end(fault)
+                continue
         batch.begin()
         acknowledged = await producer.send_batch(batch.records, batch.topic, partition=batch.partition)
-        flights.append(_Flight(batch, acknowledged))
+        latest[place] = _Flight(batch, acknowledged)
+        flights.append(latest[place])
     return flights
 
 
