@@ -10,6 +10,7 @@ import asyncio
 import json
 import secrets
 import signal
+import threading
 import time
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
@@ -32,6 +33,8 @@ class MailStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Mails come in by the SMTP server's thread, and are asked for by the page's.
+        self._turn = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         self.mails = {path.stem: summary(path.stem, _parse(path.read_bytes())) for path in self._files()}
 
@@ -42,11 +45,17 @@ class MailStore:
         scratch = self.folder / f"{key}.new"
         scratch.write_bytes(content)
         scratch.rename(self.folder / f"{key}.eml")
-        self.mails[key] = summary(key, _parse(content))
-        while len(self.mails) > MAX_KEPT_MAILS:
-            oldest = next(iter(self.mails))
-            del self.mails[oldest]
-            (self.folder / f"{oldest}.eml").unlink(missing_ok=True)
+        with self._turn:
+            self.mails[key] = summary(key, _parse(content))
+            while len(self.mails) > MAX_KEPT_MAILS:
+                oldest = next(iter(self.mails))
+                del self.mails[oldest]
+                (self.folder / f"{oldest}.eml").unlink(missing_ok=True)
+
+    def listed(self) -> dict[str, dict[str, Any]]:
+        """What is known of each mail, by id; a copy."""
+        with self._turn:
+            return dict(self.mails)
 
     def contents(self) -> list[bytes]:
         """Every mail, oldest first."""
@@ -56,7 +65,8 @@ class MailStore:
         """Forget every mail."""
         for path in self._files():
             path.unlink()
-        self.mails.clear()
+        with self._turn:
+            self.mails.clear()
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*.eml"))
@@ -134,7 +144,7 @@ def pages(mailboxes: TestMailboxDict, store: MailStore) -> web.Application:
     frontend = Frontend(mailboxes, user="", multi_user=True)
 
     async def listing(request: web.Request) -> web.Response:
-        found = selected(store.mails, dict(request.query))
+        found = selected(store.listed(), dict(request.query))
         return web.json_response({"count": len(found), "mails": found}, dumps=_dumps)
 
     async def clear(_: web.Request) -> web.Response:
