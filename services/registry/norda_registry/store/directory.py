@@ -1,6 +1,10 @@
 """The directory: organisations of all states as last published. Written by the consumer alone.
 
 Upserts compare sequences, so redelivery, replay and the record left on a former state's topic change nothing.
+
+Two replicas may write about one organisation at once. Both first take its key in `directory`, where the second waits
+for the first's commit; only a statement after that sees what the first wrote. So numbers and erasures are read when the
+key is held, never in the statement that takes it.
 """
 
 from __future__ import annotations
@@ -21,7 +25,6 @@ from .matches import plan_every_statement
 _BREAK = "\n"
 
 _UPSERT = """
-with taken as (
 insert into directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
                        competences, clusters, cluster_code, data, changed_at)
 select organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
@@ -31,8 +34,6 @@ select organisation_id, sequence, responsible_state, kind, status, legal_name, s
               $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[])
        as row(organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
               competences, clusters, cluster_code, data, changed_at)
- where not exists (select from directory_erasure erased
-                    where erased.organisation_id = row.organisation_id and erased.sequence >= row.sequence)
 on conflict (organisation_id) do update
    set sequence = excluded.sequence, responsible_state = excluded.responsible_state, kind = excluded.kind,
        status = excluded.status, legal_name = excluded.legal_name, sort_name = excluded.sort_name,
@@ -40,9 +41,26 @@ on conflict (organisation_id) do update
        cluster_code = excluded.cluster_code, data = excluded.data,
        changed_at = excluded.changed_at
  where directory.sequence < excluded.sequence
-returning organisation_id)
-select organisation_id, number.kind, number.value, number.held
-  from taken left join directory_number as number using (organisation_id)
+returning organisation_id
+"""
+_SETTLE = """
+with forbidden as (
+delete from directory using directory_erasure as erased
+ where directory.organisation_id = any($1) and erased.organisation_id = directory.organisation_id
+   and erased.sequence >= directory.sequence
+returning directory.organisation_id)
+select organisation_id, forbidden.organisation_id is not null as forbidden, number.kind, number.value, number.held
+  from unnest($1::uuid[]) as written(organisation_id)
+  left join forbidden using (organisation_id)
+  left join directory_number as number using (organisation_id)
+"""
+# An unknown organisation has no row that could be locked: one is put in its place and taken out again with the others.
+_LOCK = """
+insert into directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
+                       competences, clusters, data, changed_at)
+select organisation_id, sequence, '', 'company', 'active', '', '', '', '{}', '{}', '{}', now()
+  from unnest($1::uuid[], $2::bigint[]) as row(organisation_id, sequence)
+on conflict (organisation_id) do update set sequence = excluded.sequence where false
 """
 
 
@@ -95,17 +113,22 @@ def row_of(sequence: int, organisation: Organisation, *, data: str | None = None
 
 
 async def upsert(connection: Connection, rows: Sequence[Row]) -> None:
-    """Take over what is newer; each organisation may occur once. At most four statements. Idempotent."""
+    """Take over what is newer; each organisation may occur once. At most five statements. Idempotent."""
     if not rows:
         return
     await plan_every_statement(connection)
     columns = list(zip(*rows, strict=True))[:-1]
-    taken: dict[UUID, set[tuple[str, str, bool]]] = {}
-    for key, kind, value, held in await connection.fetch(_UPSERT, *columns):
-        known = taken.setdefault(key, set())
+    written = [key for (key,) in await connection.fetch(_UPSERT, *columns)]
+    if not written:
+        return
+    wanted = {row.organisation_id: row.numbers for row in rows}
+    known: dict[UUID, set[tuple[str, str, bool]]] = {key: set() for key in written}
+    for key, forbidden, kind, value, held in await connection.fetch(_SETTLE, written):
+        if forbidden:
+            wanted[key] = set()
         if kind is not None:
-            known.add((kind, value, held))
-    await _replace_numbers(connection, taken, {row.organisation_id: row.numbers for row in rows})
+            known[key].add((kind, value, held))
+    await _replace_numbers(connection, known, wanted)
 
 
 async def _replace_numbers(
@@ -142,6 +165,7 @@ def _searchable(organisation: Organisation) -> str:
 async def erase(connection: Connection, erased: Sequence[Erased]) -> None:
     """Take withdrawn organisations out, and remember it: an older record read later must not bring them back."""
     ids, sequences = [item.organisation_id for item in erased], [item.sequence for item in erased]
+    await connection.execute(_LOCK, ids, sequences)
     await connection.execute(
         """insert into directory_erasure (organisation_id, sequence) select * from unnest($1::uuid[], $2::bigint[])
            on conflict (organisation_id) do update
