@@ -30,7 +30,8 @@ def _latest(items: Sequence[T], place: Callable[[T], tuple[UUID, int, bool]]) ->
         known = newest.get(key)
         if known is None or (sequence, gone) > known[:2]:
             newest[key] = sequence, gone, item
-    # In the order of their keys, so that two instances rarely deadlock; if they do, one of them tries again.
+    # In the order of their keys, so that two replicas seldom deadlock. They still can, since a transaction has several
+    # such parts, and each takes out before it puts in; PostgreSQL ends one of them, which tries again.
     return [newest[key][2] for key in sorted(newest, key=attrgetter("int"))]
 
 

@@ -37,7 +37,10 @@ class KnownOrganisation(NamedTuple):
 
 
 async def upsert(connection: Connection, organisations: Sequence[KnownOrganisation]) -> None:
-    """Store what is newer than what is known; one statement, each id once, in id order so that two never deadlock."""
+    """Store what is newer than what is known; one statement, each id once.
+
+    It locks in id order, so that two seldom deadlock: transactions of several calls still can, and one is tried again.
+    """
     await connection.execute(
         _UPSERT,
         [item.id for item in organisations],
