@@ -47,10 +47,25 @@ LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 """What a connection ends with when the server is restarted under it."""
 COPIES = {
     "registry.directory": (
-        """select organisation_id::text as id, sequence, responsible_state, kind, status, legal_name, cluster_code, data
+        """select organisation_id::text as id, sequence, responsible_state, kind, status, legal_name, cluster_code,
+                  array(select unnest(competences) as code order by code),
+                  array(select unnest(clusters) as code order by code), data
            from registry.directory""",
-        """select id::text, version, responsible_state, kind, status, legal_name, cluster_code, data
+        # Every broader competence's code is the beginning of the narrower ones' (tests/chaos/test_collectors.py).
+        """select id::text, version, responsible_state, kind, status, legal_name, cluster_code,
+                  array(select code from jsonb_array_elements_text(coalesce(data -> 'competences', '[]')) as code
+                        union select split_part(code, '-', 1)
+                        from jsonb_array_elements_text(coalesce(data -> 'competences', '[]')) as code order by code),
+                  array(select distinct membership ->> 'cluster_code' as code
+                        from jsonb_array_elements(coalesce(data -> 'memberships', '[]')) as membership
+                        where membership ->> 'valid_to' is null order by code), data
            from registry.organisation""",
+    ),
+    "registry.directory_number": (
+        """select organisation_id::text as id, array_agg(array[kind, value, held::text] order by kind, value)
+           from registry.directory_number group by organisation_id""",
+        """select organisation_id::text, array_agg(array[kind, value, held::text] order by kind, value)
+           from registry.identifier group by organisation_id""",
     ),
     "events.organisation": (
         """select id::text, state, name, status, kind, competences, sequence
