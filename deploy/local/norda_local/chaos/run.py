@@ -148,8 +148,7 @@ class Run:
         try:
             await asyncio.sleep(1)
             for fault in plan.measured:
-                if not await field.calm():
-                    field.history.note("not calm", checks={n: d["checks"] for n, d in field.watch.documents.items()})
+                await field.calm_before(fault.name)
                 await self._inject(fault)
             await asyncio.gather(self._in_turn(plan.taking), self._in_turn(plan.beside))
         finally:
