@@ -17,7 +17,7 @@ from norda_local.chaos.expectations import expected_mails, occasions_told
 from norda_local.chaos.faults.database import append
 from norda_local.chaos.faults.records import unreadable
 from norda_local.chaos.ledger import Promise
-from norda_local.chaos.watch import row_is_blocked
+from norda_local.chaos.watch import consumer_stalls, relay_stalls, row_is_blocked
 from norda_local.chaos.witness import Witness
 from support.installation import Installation, Running, dsn_for
 from support.waiting import eventually
@@ -151,6 +151,28 @@ async def test_a_blocked_row_is_seen_in_readyz_within_ten_seconds(scene: Scene) 
             return row_is_blocked((await client.get("/readyz")).json())
 
         await eventually(shown, within=invariants.SHOWN_SECONDS)
+
+
+async def test_a_consumer_and_a_relay_that_are_held_up_are_seen_in_readyz(scene: Scene) -> None:
+    async def stalls() -> tuple[bool, bool]:
+        async with scene.registry.client(state=None) as client:
+            seen = (await client.get("/readyz")).json()
+        return consumer_stalls(seen, "directory"), relay_stalls(seen)
+
+    async def consumer_is_shown() -> None:
+        assert await stalls() == (True, False)
+
+    async def both_are_shown() -> None:
+        assert await stalls() == (True, True)
+
+    assert await stalls() == (False, False)
+    held_up = await scene.witness.connect()
+    await held_up.execute("begin; lock table registry.directory in access exclusive mode")
+    await scene.register("Beispiel Zweites")
+    await eventually(consumer_is_shown, within=invariants.SHOWN_SECONDS)
+    await held_up.execute("lock table registry.outbox in access exclusive mode")
+    await eventually(both_are_shown, within=invariants.SHOWN_SECONDS)
+    await held_up.close()
 
 
 async def test_every_kind_of_junk_becomes_one_dead_letter_of_its_reader(scene: Scene) -> None:
