@@ -17,6 +17,7 @@ from norda_local.chaos.cluster import Cluster
 from norda_local.chaos.faults import database, network, processes
 from norda_local.chaos.field import Field
 from norda_local.chaos.history import History
+from norda_local.chaos.judgement import _idle
 from norda_local.chaos.ledger import Ledger
 from norda_local.chaos.load import NoSuccess, Office
 from norda_local.chaos.members import Member
@@ -154,6 +155,27 @@ async def test_a_readyz_that_is_no_document_of_ours_is_found(field: Field) -> No
         await field.watch._look(client, "registry-1")
     (found,) = field.watch.odd
     assert found.startswith("/readyz of registry-1 answered")
+
+
+async def test_what_replicas_handle_is_counted_apart_for_each_calm_phase(field: Field) -> None:
+    watch = field.watch
+
+    def handled(name: str, number: int) -> None:
+        consumers = {"directory": {"handled": number}}
+        watch.note(name, seen(active=name.endswith("1")) | {"consumers": consumers})
+
+    for name in field.cluster.replicas:
+        handled(name, 7)
+    handled("registry-1", 10)
+    handled("registry-1", 2)
+    handled("registry-2", 12)
+    handled("registry-1", 3)
+    phases = [{name: number for name, number in phase.items() if number} for phase in watch.calm_phases]
+    assert phases == [{"registry-1": 3}, {"registry-2": 5, "registry-1": 1}]
+    judged = _idle(field)
+    assert "registry-1 never handled a record" not in judged
+    watch.most_handled = {("registry-1", "directory"): 1}
+    assert "registry-2 never handled a record" in _idle(field)
 
 
 @asynccontextmanager

@@ -205,6 +205,24 @@ def test_what_takes_longer_than_it_may_is_found() -> None:
     ]
 
 
+REPLICAS = ("registry-1", "registry-2")
+
+
+@pytest.mark.parametrize(
+    ("phases", "told"),
+    [
+        ([(30, 25), (90, 0)], []),
+        ([(100, 4)], ["registry: one replica handled 4% of the records in calm times, at most"]),
+        ([(100, 0), (0, 100)], ["registry: one replica handled 0% of the records in calm times, at most"]),
+        ([(10, 0)], []),
+    ],
+    ids=["shared", "hardly", "one after the other", "too few to tell"],
+)
+def test_partitions_that_are_not_shared_are_found(phases: list[tuple[int, int]], told: list[str]) -> None:
+    counts = [dict(zip(REPLICAS, phase, strict=True)) for phase in phases]
+    assert invariants.shared(counts, REPLICAS) == told
+
+
 def test_junk_that_is_not_kept_once_is_found() -> None:
     place = (TOPIC, 0, 7)
     assert invariants.buried_once({place: ("registry",)}, {"registry": {place: 1}, "events": {}}) == []

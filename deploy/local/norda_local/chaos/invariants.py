@@ -21,6 +21,8 @@ EARLIER_SECONDS, LATER_SECONDS = 2.0, 12.0
 """A kill this long before a mail arrived, or after it, was in its send: what the server said is committed soon, but not
 while the database is away.
 """
+LEAST_SHARE, ENOUGH_RECORDS = 0.05, 50
+"""Of a service's records in a calm phase; of fewer, one replica may by chance get none."""
 MOST_TOLD = 20
 """Violations of one invariant that are told one by one."""
 
@@ -302,6 +304,20 @@ def buried_once(
         found += [f"{service}: {place} became a dead letter, and was sound" for place in sorted(set(kept) - wanted)]
         found += [f"{service}: {place} is {times} dead letters" for place, times in kept.items() if times > 1]
     return bounded(found)
+
+
+def shared(calm_phases: Iterable[Mapping[str, int]], replicas: Collection[str]) -> list[str]:
+    """Replicas of a service share its partitions: in some calm phase with enough records each handled a real share.
+
+    That each had its turn, while another was away, does not do; just after a start one may have none for seconds.
+    """
+    phases, found = list(calm_phases), []
+    for service in sorted({name.rpartition("-")[0] for name in replicas}):
+        counts = [[phase.get(name, 0) for name in replicas if name.rpartition("-")[0] == service] for phase in phases]
+        shares = [min(count) / sum(count) for count in counts if sum(count) >= ENOUGH_RECORDS]
+        if shares and max(shares) < LEAST_SHARE:
+            found.append(f"{service}: one replica handled {max(shares):.0%} of the records in calm times, at most")
+    return found
 
 
 def bounded(found: list[str]) -> list[str]:

@@ -132,9 +132,10 @@ async def _told(field: Field, *, settled: Collection[str]) -> list[str]:
 
 
 def _idle(field: Field) -> list[str]:
-    """Replicas that never handled a record: partitions were not shared."""
-    handled = field.watch.most_handled
-    return [f"{name} never handled a record" for name in field.cluster.replicas if not _sum(handled, name)]
+    """Replicas that never handled a record, or next to none while all was calm: partitions were not shared."""
+    handled, replicas = field.watch.most_handled, field.cluster.replicas
+    never = [f"{name} never handled a record" for name in replicas if not _sum(handled, name)]
+    return [*never, *invariants.shared(field.watch.calm_phases, replicas)]
 
 
 def _sum(handled: dict[tuple[str, str], int], replica: str) -> int:
