@@ -14,11 +14,11 @@ from norda_common.contracts.competences import competences
 from norda_common.contracts.registry import ORGANISATION
 from norda_common.states import State
 from norda_local.chaos import invariants
-from norda_local.chaos.expectations import expected_mails
+from norda_local.chaos.expectations import expected_mails, occasions_told
 from norda_local.chaos.faults.database import append
 from norda_local.chaos.faults.records import unreadable
 from norda_local.chaos.ledger import Promise
-from norda_local.chaos.watch import row_is_blocked
+from norda_local.chaos.watch import consumer_stalls, relay_stalls, row_is_blocked
 from norda_local.chaos.witness import Witness
 from support.installation import Installation, Running, dsn_for
 from support.waiting import eventually
@@ -171,6 +171,28 @@ async def test_a_blocked_row_is_seen_in_readyz_within_ten_seconds(scene: Scene) 
         await eventually(shown, within=invariants.SHOWN_SECONDS)
 
 
+async def test_a_consumer_and_a_relay_that_are_held_up_are_seen_in_readyz(scene: Scene) -> None:
+    async def stalls() -> tuple[bool, bool]:
+        async with scene.registry.client(state=None) as client:
+            seen = (await client.get("/readyz")).json()
+        return consumer_stalls(seen, "directory"), relay_stalls(seen)
+
+    async def consumer_is_shown() -> None:
+        assert await stalls() == (True, False)
+
+    async def both_are_shown() -> None:
+        assert await stalls() == (True, True)
+
+    assert await stalls() == (False, False)
+    held_up = await scene.witness.connect()
+    await held_up.execute("begin; lock table registry.directory in access exclusive mode")
+    await scene.register("Beispiel Zweites")
+    await eventually(consumer_is_shown, within=invariants.SHOWN_SECONDS)
+    await held_up.execute("lock table registry.outbox in access exclusive mode")
+    await eventually(both_are_shown, within=invariants.SHOWN_SECONDS)
+    await held_up.close()
+
+
 async def test_every_kind_of_junk_becomes_one_dead_letter_of_its_reader(scene: Scene) -> None:
     junk = list(unreadable(ORGANISATION, State.BREMEN))
     for key, value, headers in junk:
@@ -200,14 +222,13 @@ async def test_a_second_mail_is_found_in_the_mailboxes(scene: Scene) -> None:
         assert (await client.post(f"/api/v1/events/{event}/publication")).status_code == 200
 
     async def told() -> list[str]:
-        expected = expected_mails(
-            await scene.witness.committed(), await scene.witness.subscriptions(), offices={}, settled=[subscription]
-        )
+        committed, subscriptions = await scene.witness.committed(), await scene.witness.subscriptions()
+        expected = expected_mails(committed, subscriptions, offices={}, settled=[subscription])
         assert set(expected.must) == {reader}
         # Two ask at once, as the watch and the judgement do; neither may see a mail twice.
         await asyncio.gather(scene.witness.mails(), scene.witness.mails())
         mine = [mail for mail in await scene.witness.mails() if mail.recipient == reader]
-        return invariants.told_once(expected, mine)
+        return invariants.told_once(expected, mine, occasions=occasions_told(committed, await scene.witness.caused()))
 
     async def once() -> None:
         assert await told() == []
@@ -217,7 +238,18 @@ async def test_a_second_mail_is_found_in_the_mailboxes(scene: Scene) -> None:
     resend(installation.servers.smtp, reader, message_id=mail.message_id)
     assert "again, and nothing was killed in its send" in (await told())[0]
     resend(installation.servers.smtp, reader, message_id="<another@norda.example>")
-    assert any("was told 2 times, of 1 occasions" in violation for violation in await told())
+    assert any("which tells of nothing that happened" in violation for violation in await told())
+    await scene.execute(
+        """insert into notifications.delivery (id, notice_id, state, channel, occasion, precedence, due_at, created_at,
+                                               recipient_id, status)
+           select $1::text::uuid, notice_id, state, channel, 'another', precedence, due_at, created_at, null,
+                  'delivered'
+           from notifications.delivery where id = $2::text::uuid""",
+        str(other := uuid4()),
+        mail.delivery,
+    )
+    resend(installation.servers.smtp, reader, message_id=f"<{other}@norda.example>")
+    assert any(f"of published:{event} by 2 mails" in violation for violation in await told())
 
 
 def resend(smtp: str, recipient: str, *, message_id: str) -> None:

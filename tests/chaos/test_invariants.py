@@ -8,8 +8,19 @@ from typing import Any
 
 import pytest
 from norda_local.chaos import invariants
-from norda_local.chaos.expectations import expected_mails
-from norda_local.chaos.invariants import Committed, Copies, Expected, Mailed, Planted, Said, Subscribed
+from norda_local.chaos.expectations import expected_mails, occasions_told
+from norda_local.chaos.invariants import (
+    HANDED_OVER_SECONDS,
+    STOPPED_SECONDS,
+    Committed,
+    Copies,
+    Expected,
+    Mailed,
+    Planted,
+    Said,
+    Subscribed,
+    Timing,
+)
 from norda_local.chaos.ledger import Promise
 
 TOPIC = "hb.registry.organisation.v1"
@@ -19,11 +30,14 @@ KEY = "0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e3f"
 def committed(sequence: int, *, topic: str = TOPIC, key: str = KEY, outbox_id: int | None = None) -> Committed:
     kind = "norda.registry.organisation.changed.v1"
     place = outbox_id or sequence
-    return Committed("registry", place, topic, key, f"{key}-{sequence}", kind, sequence, b"{}", 0.0)
+    return Committed(
+        "registry", place, topic, key, f"{key}-{sequence}", kind, sequence, b"{}", 0.0, "/hb/registry", "noon", "schema"
+    )
 
 
 def said(event: Committed, offset: int, **changes: Any) -> Said:
-    record = Said(event.topic, 0, offset, event.key, event.event_id, event.sequence, event.type, event.value)
+    place, envelope = (event.topic, 0, offset), (event.source, event.time, event.data_schema)
+    record = Said(*place, event.key, event.event_id, event.sequence, event.type, event.value, *envelope)
     return dataclasses.replace(record, **changes)
 
 
@@ -65,6 +79,18 @@ def test_a_committed_event_that_was_never_sent_is_found() -> None:
     assert "another content" in other
 
 
+@pytest.mark.parametrize(
+    "change", [{"value": b""}, {"source": "/ni/registry"}, {"time": "midnight"}, {"data_schema": "other"}], ids=str
+)
+def test_what_was_sent_otherwise_than_committed_is_found(change: dict[str, Any]) -> None:
+    tombstone = dataclasses.replace(EVENTS[0], value=None)
+    assert invariants.committed_is_said([tombstone], [said(tombstone, 0)]) == []
+    (found,) = invariants.committed_is_said([tombstone], [said(tombstone, 0, **change)])
+    assert "another content" in found
+    (found,) = invariants.in_order([said(tombstone, 0), said(tombstone, 1, **change)], [tombstone], planted=())
+    assert "came again with another content" in found
+
+
 def test_exact_redeliveries_are_in_order() -> None:
     again = [*RECORDS, said(EVENTS[1], 3), said(EVENTS[2], 4)]
     assert invariants.in_order(again, EVENTS, planted=()) == []
@@ -77,6 +103,7 @@ def test_exact_redeliveries_are_in_order() -> None:
         ([RECORDS[0], RECORDS[2]], "sequences [1, 3] on the topic, [1, 2, 3] were committed"),
         ([*RECORDS, said(EVENTS[1], 3, value=b"[]")], "came again with another content"),
         ([*RECORDS, said(EVENTS[2], 3, event_id="another")], "sequence 3 came after 3, as a new event"),
+        ([*RECORDS[:2], said(EVENTS[2], 0, partition=1)], "is on partitions [0, 1]"),
         ([], "sequences [] on the topic"),
     ],
 )
@@ -109,27 +136,36 @@ def test_a_read_model_that_differs_is_found(copy: dict[str, tuple[Any, ...]]) ->
     assert len(invariants.copies_equal([Copies("directory", copy, source)])) == 1
 
 
-EXPECTED = Expected(must={"a@ex.example": frozenset({"published:1"})}, may={"a@ex.example": frozenset({"changed:1"})})
+A = "a@ex.example"
+EXPECTED = Expected(must={A: frozenset({"published:1", "cancelled:1"})}, may={A: frozenset({"changed:1"})})
+ABOUT = {"1": "published:1", "2": "cancelled:1", "3": "changed:1", "4": "published:2", "5": "published:1"}
 
 
-@pytest.mark.parametrize("mails", [1, 2], ids=["what must be", "and what may be"])
-def test_who_was_told_once_was_told_right(mails: int) -> None:
-    arrived = [Mailed("a@ex.example", f"<{number}>", "") for number in range(mails)]
-    assert invariants.told_once(EXPECTED, arrived) == []
+def told(deliveries: str) -> list[str]:
+    """What is wrong when A got a mail of each of these deliveries."""
+    mails = [Mailed(A, f"<{delivery}@norda.example>", "") for delivery in deliveries]
+    return invariants.told_once(EXPECTED, mails, occasions=ABOUT)
+
+
+@pytest.mark.parametrize("deliveries", ["12", "123"], ids=["what must be", "and what may be"])
+def test_who_was_told_once_was_told_right(deliveries: str) -> None:
+    assert told(deliveries) == []
 
 
 @pytest.mark.parametrize(
-    ("mails", "told"),
+    ("deliveries", "violations"),
     [
-        ([], "was told 0 times, of 1 occasions"),
-        (["<1>", "<2>", "<3>"], "was told 3 times, of 2 occasions"),
-        (["<1>", "<1>"], "went to a@ex.example again, and nothing was killed"),
+        ("", [f"{A} was not told of cancelled:1", f"{A} was not told of published:1"]),
+        ("13", [f"{A} was not told of cancelled:1"]),
+        ("15", [f"{A} was not told of cancelled:1", f"{A} was told of published:1 by 2 mails"]),
+        ("124", [f"{A} was told of published:2, and is not to be"]),
+        ("126", [f"{A} got <6@norda.example> (''), which tells of nothing that happened"]),
+        ("1211", [f"<1@norda.example> went to {A} again, and nothing was killed in its send"] * 2),
     ],
+    ids=["nothing", "what may be for what must", "twice of one for two", "not theirs", "of nothing", "again"],
 )
-def test_who_was_not_told_or_twice_is_found(mails: list[str], told: str) -> None:
-    arrived = [Mailed("a@ex.example", message_id, "") for message_id in mails]
-    found = invariants.told_once(EXPECTED, arrived)
-    assert any(told in violation for violation in found), found
+def test_who_was_not_told_or_twice_is_found(deliveries: str, violations: list[str]) -> None:
+    assert sorted(told(deliveries)) == sorted(violations)
 
 
 def test_a_kill_in_the_send_excuses_one_copy_of_one_mail() -> None:
@@ -138,7 +174,7 @@ def test_a_kill_in_the_send_excuses_one_copy_of_one_mail() -> None:
     twice = [Mailed(f"{number}@ex.example", f"<{number}>", "", at) for number, at in sent]
 
     def violations(mails: list[Mailed], *kills: float) -> list[str]:
-        return invariants.told_once(expected, mails, disturbances=kills)
+        return invariants.told_once(expected, mails, occasions=dict.fromkeys("012", "x"), disturbances=kills)
 
     assert violations(twice, 101.5, 101.5) == []
     assert len(violations(twice, 101.5)) == 1
@@ -147,9 +183,44 @@ def test_a_kill_in_the_send_excuses_one_copy_of_one_mail() -> None:
     assert len(violations([*twice, third], 101.5, 101.5)) == 1, "and a third copy"
 
 
+def test_a_mail_tells_of_what_the_event_said_that_its_notice_was_caused_by() -> None:
+    events = [of_event("cancelled", 2), dataclasses.replace(committed(2), type="norda.registry.organisation.erased.v1")]
+    cause = (events[0].source, events[0].event_id)
+    caused = {"1": ("event_cancelled", *cause), "2": ("event_published", *cause), "3": ("event_cancelled", "", "none")}
+    assert occasions_told(events, caused) == {"1": f"cancelled:{KEY}"}
+
+
 def test_a_stall_that_shows_late_or_never_is_found() -> None:
     assert invariants.stalls_shown([Planted("a relay", 9.9, 9.9)]) == []
     assert len(invariants.stalls_shown([Planted("a relay", 10.2, 10.2), Planted("a relay", None, 14)])) == 2
+
+
+def test_what_takes_longer_than_it_may_is_found() -> None:
+    kept = [Timing("registry: relay handed over", 2.9, HANDED_OVER_SECONDS), Timing("stopped", 9.9, STOPPED_SECONDS)]
+    assert invariants.in_time(kept) == []
+    late = [dataclasses.replace(timing, seconds=timing.limit + 0.1) for timing in kept]
+    assert invariants.in_time(late) == [
+        "registry: relay handed over: 3.1 s, allowed are 3",
+        "stopped: 10.1 s, allowed are 10",
+    ]
+
+
+REPLICAS = ("registry-1", "registry-2")
+
+
+@pytest.mark.parametrize(
+    ("phases", "told"),
+    [
+        ([(30, 25), (90, 0)], []),
+        ([(100, 4)], ["registry: one replica handled 4% of the records in calm times, at most"]),
+        ([(100, 0), (0, 100)], ["registry: one replica handled 0% of the records in calm times, at most"]),
+        ([(10, 0)], []),
+    ],
+    ids=["shared", "hardly", "one after the other", "too few to tell"],
+)
+def test_partitions_that_are_not_shared_are_found(phases: list[tuple[int, int]], told: list[str]) -> None:
+    counts = [dict(zip(REPLICAS, phase, strict=True)) for phase in phases]
+    assert invariants.shared(counts, REPLICAS) == told
 
 
 def test_junk_that_is_not_kept_once_is_found() -> None:
@@ -170,7 +241,7 @@ def of_event(change: str, sequence: int, *, at: float = 1_000.0, topic: str = "e
     value = json.dumps({**event, **data}).encode()
     name = f"hb.events.{topic}.v1" if topic == "event" else f"internal.hb.events.{topic}.v1"
     kind = f"norda.events.{topic}.{change}.v1"
-    return Committed("events", sequence, name, KEY, f"{change}-{sequence}", kind, sequence, value, at)
+    return Committed("events", sequence, name, KEY, f"{change}-{sequence}", kind, sequence, value, at, "/hb/events")
 
 
 def subscribed(kind: str, value: str, *, at: float = 0.0, address: str = "a@ex.example") -> Subscribed:

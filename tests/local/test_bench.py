@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 import asyncpg
 import httpx2
 import pytest
+from norda_local import lock
 from norda_local.bench import filling, load
 from norda_local.bench.bare import TABLES
 from norda_local.bench.bodies import organisation, registration
+from norda_local.bench.report import versions
 from norda_local.bench.scale import Case
 from norda_local.bench.standing_by import relay_standing_by
 from norda_local.bench.write_pieces import CONTESTANTS, Rounds, report
@@ -185,3 +187,9 @@ def test_the_pieces_of_a_command_add_up_to_the_whole() -> None:
     for column, whole in ((1, 2.5), (2, 1.25), (3, 0.25), (4, 4.0)):
         assert sum(float(row[column]) for row in pieces.rows) == pytest.approx(whole)
     assert [target.met for target in written.targets] == [True]
+
+
+def test_a_report_names_the_servers_it_was_measured_with() -> None:
+    measured = {name: versions()[name] for name in ("kafka", "kafka-connect", "debezium", "postgresql")}
+    wanted = dict(zip(measured, (lock.KAFKA, *lock.DEBEZIUM[::2], lock.POSTGRES), strict=True))
+    assert measured == {name: coordinate.rpartition(":")[2] for name, coordinate in wanted.items()}

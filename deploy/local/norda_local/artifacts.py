@@ -47,6 +47,16 @@ class Artifact:
     bytes: int
 
     @property
+    def name(self) -> str:
+        """The artifact's name within its group."""
+        return self.coordinate.split(":")[1]
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        return self.coordinate.split(":")[2]
+
+    @property
     def filename(self) -> str:
         """The file's name in the cache, as Maven composes it."""
         _, name, version, *classifier = self.coordinate.split(":")

@@ -20,7 +20,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from norda_local.artifacts import platform_key, read_lock
+
 LIBRARIES = ("faststream", "aiokafka", "asyncpg", "fastapi", "pydantic", "uvicorn", "opentelemetry-sdk")
+SERVERS = {
+    "postgresql": ("postgres", "embedded-postgres-binaries"),
+    "kafka": ("kafka", "kafka-server"),
+    "debezium": ("debezium", "debezium-connector-postgres"),
+    "kafka-connect": ("debezium", "connect-runtime"),
+}
+"""Each server's group in the lock, and how the name of its artifact begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,5 +178,11 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and the libraries that matter here."""
-    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    """Of Python, the libraries and the servers that matter here; servers are what the lock of artifacts names."""
+    lock = read_lock()
+    lock["postgres"] = lock[f"postgres-{platform_key()}"]
+    servers = {
+        name: next(item.version for item in lock[group] if item.name.startswith(artifact))
+        for name, (group, artifact) in SERVERS.items()
+    }
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES} | servers

@@ -44,13 +44,39 @@ def expected_mails(
         elif event.topic.endswith(PARTICIPATION.identity) and change in PARTICIPANTS_ARE_TOLD:
             must[data["participant"]["email"].lower()].add(_occasion_of_participation(change, data, event))
         elif event.topic.endswith(ORGANISATION.identity) and change == "seat_relocated":
-            state = event.topic.removesuffix(ORGANISATION.identity).rstrip(".").rpartition(".")[2]
+            state = _state_of(event)
             if state in offices:
-                must[offices[state]].add(f"relocated:{event.key}:{event.sequence}:{state}")
+                must[offices[state]].add(_occasion_of_move(event))
     return Expected(
         must={address: frozenset(occasions) for address, occasions in must.items()},
         may={address: frozenset(occasions) for address, occasions in may.items()},
     )
+
+
+def occasions_told(committed: Iterable[Committed], caused: Mapping[str, tuple[str, str, str]]) -> dict[str, str]:
+    """What each delivery tells of, by its id; not those of which no such event tells.
+
+    `caused` is what the service noted of a delivery's notice: kind, and source and id of the event that caused it. What
+    happened is read from that event, as it was committed.
+    """
+    known = {
+        (kind, event.source, event.event_id): occasion
+        for event in committed
+        if event.value is not None
+        for kind, occasion in _notice_of(event, json.loads(event.value))
+    }
+    return {delivery: known[cause] for delivery, cause in caused.items() if cause in known}
+
+
+def _notice_of(event: Committed, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The kind of notice that the event gives rise to, and its occasion; nothing when nobody is told of it."""
+    change = event.type.split(".")[-2]
+    if event.topic.endswith(EVENT.identity) and change in SUBSCRIBERS_ARE_TOLD:
+        yield f"event_{change}", _occasion_of_event(change, data, event)
+    elif event.topic.endswith(PARTICIPATION.identity) and change in PARTICIPANTS_ARE_TOLD:
+        yield f"participation_{change}", _occasion_of_participation(change, data, event)
+    elif event.topic.endswith(ORGANISATION.identity) and change == "seat_relocated":
+        yield "organisation_relocated", _occasion_of_move(event)
 
 
 def _subscribers(
@@ -87,3 +113,12 @@ def _occasion_of_participation(change: str, data: Mapping[str, Any], event: Comm
             return f"rescheduled:{data['event']['event_id']}:{data['event']['changed_at']}"
         case _:
             return f"{change}:{event.key}:{event.sequence}"
+
+
+def _occasion_of_move(event: Committed) -> str:
+    return f"relocated:{event.key}:{event.sequence}:{_state_of(event)}"
+
+
+def _state_of(event: Committed) -> str:
+    """The state on whose topic an organisation's event is."""
+    return event.topic.removesuffix(ORGANISATION.identity).rstrip(".").rpartition(".")[2]

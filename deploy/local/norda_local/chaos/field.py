@@ -9,26 +9,12 @@ from random import Random
 
 from norda_local.chaos.cluster import Cluster
 from norda_local.chaos.history import History
-from norda_local.chaos.invariants import Planted
+from norda_local.chaos.invariants import Planted, Timing
 from norda_local.chaos.ledger import Ledger
 from norda_local.chaos.watch import Watch
 from norda_local.chaos.witness import Witness
 
 CALM_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Something that may take only so long."""
-
-    what: str
-    seconds: float
-    limit: float
-
-    @property
-    def kept(self) -> bool:
-        """Whether it was quick enough."""
-        return self.seconds <= self.limit
 
 
 @dataclass(slots=True)
@@ -78,3 +64,9 @@ class Field:
     async def calm(self) -> bool:
         """Wait until every replica is ready again; False when that does not come about."""
         return await self.watch.until(self.watch.calm, within=CALM_SECONDS) is not None
+
+    async def calm_before(self, fault: str) -> None:
+        """Wait until all is calm; what is measured of a fault that begins otherwise shows nothing, hence a finding."""
+        if not await self.calm():
+            self.history.note("not calm", checks={name: seen["checks"] for name, seen in self.watch.documents.items()})
+            self.findings.append(f"not every replica was ready before {fault}, for {CALM_SECONDS:.0f} s")

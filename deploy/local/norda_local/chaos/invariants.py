@@ -21,6 +21,8 @@ EARLIER_SECONDS, LATER_SECONDS = 2.0, 12.0
 """A kill this long before a mail arrived, or after it, was in its send: what the server said is committed soon, but not
 while the database is away.
 """
+LEAST_SHARE, ENOUGH_RECORDS = 0.05, 50
+"""Of a service's records in a calm phase; of fewer, one replica may by chance get none."""
 MOST_TOLD = 20
 """Violations of one invariant that are told one by one."""
 
@@ -37,6 +39,9 @@ class Said:
     sequence: int
     type: str
     value: bytes | None
+    source: str = ""
+    time: str = ""
+    data_schema: str = ""
 
     @property
     def place(self) -> tuple[str, int, int]:
@@ -46,7 +51,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """An event in the outbox of a transaction that committed; `at` is seconds since the epoch, by the database."""
+    """An event in the outbox of a transaction that committed; `at` is seconds since the epoch, by the database.
+
+    `time` is what the event says of itself, as RFC 3339, as it stands in the record's header.
+    """
 
     schema: str
     outbox_id: int
@@ -57,6 +65,9 @@ class Committed:
     sequence: int
     value: bytes | None
     at: float
+    source: str = ""
+    time: str = ""
+    data_schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,11 @@ class Mailed:
     message_id: str
     subject: str
     at: float = 0.0
+
+    @property
+    def delivery(self) -> str:
+        """The id of the delivery it is, which its Message-ID is made of."""
+        return self.message_id.strip("<>").partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +120,20 @@ class Planted:
     what: str
     shown_after: float | None
     lasted: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Something that may take only so long."""
+
+    what: str
+    seconds: float
+    limit: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether it was quick enough."""
+        return self.seconds <= self.limit
 
 
 def promises_kept(
@@ -141,16 +171,19 @@ def in_order(
 ) -> list[str]:
     """Per key, sequences never go back but as exact redeliveries of the same `ce_id`, and none is left out.
 
+    A key has one partition of each topic: between two, no reader knows an order.
     What a key's sequences are is told by the commits: after a relocation they go on, on another topic, where they were.
     """
     wanted: dict[tuple[str, str], list[int]] = defaultdict(list)
     for event in sorted(committed, key=lambda item: (item.schema, item.outbox_id)):
         wanted[event.topic, event.key].append(event.sequence)
     first: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
+    partitions: dict[tuple[str, str], set[int]] = defaultdict(set)
     found: list[str] = []
     for record in said:
         if record.place in planted:
             continue
+        partitions[record.topic, record.key].add(record.partition)
         known = first[record.topic, record.key]
         earlier = known.get(record.event_id)
         if earlier is not None and _content(earlier) != _content(record):
@@ -159,6 +192,9 @@ def in_order(
             newest = max(item.sequence for item in known.values())
             found.append(f"{record.topic} {record.key}: sequence {record.sequence} came after {newest}, as a new event")
         known.setdefault(record.event_id, record)
+    for (topic, key), those in partitions.items():
+        if len(those) > 1:
+            found.append(f"{topic} {key}: is on partitions {sorted(those)}")
     for place, sequences in wanted.items():
         got = [record.sequence for record in first.get(place, {}).values()]
         if got != sequences:
@@ -191,23 +227,32 @@ def copies_equal(copies: Iterable[Copies]) -> list[str]:
     return bounded(found)
 
 
-def told_once(expected: Expected, mails: Sequence[Mailed], *, disturbances: Sequence[float] = ()) -> list[str]:
-    """Each notice was delivered once per recipient.
+def told_once(
+    expected: Expected, mails: Sequence[Mailed], *, occasions: Mapping[str, str], disturbances: Sequence[float] = ()
+) -> list[str]:
+    """Each recipient was told of each occasion that concerns them, by one mail, and of nothing else.
 
-    A disturbance is the kill of one process in the send itself, or its connection cut there, at that time: it may
-    repeat the one mail that was under way, once (docs/decisions/0042-mail-at-least-once.md).
+    `occasions` are what deliveries tell of, by their ids. A disturbance is the kill of one process in the send itself,
+    or its connection cut there, at that time: it may repeat the one mail that was under way, once
+    (docs/decisions/0042-mail-at-least-once.md).
     """
-    arrived = Counter(recipient for recipient, _ in {(mail.recipient, mail.message_id) for mail in mails})
+    told: dict[str, Counter[str]] = defaultdict(Counter)
     found: list[str] = []
-    for recipient in sorted({*arrived, *expected.must}):
-        must, may = expected.must.get(recipient, frozenset()), expected.may.get(recipient, frozenset())
-        if arrived[recipient] < len(must):
-            found.append(f"{recipient} was told {arrived[recipient]} times, of {len(must)} occasions: {_some(must)}")
-        elif arrived[recipient] > len(must | may):
-            subjects = [mail.subject for mail in mails if mail.recipient == recipient]
+    for mail in {(mail.recipient, mail.message_id): mail for mail in mails}.values():
+        if mail.delivery in occasions:
+            told[mail.recipient][occasions[mail.delivery]] += 1
+        else:
             found.append(
-                f"{recipient} was told {arrived[recipient]} times, of {len(must | may)} occasions: {_some(subjects)}"
+                f"{mail.recipient} got {mail.message_id} ({mail.subject!r}), which tells of nothing that happened"
             )
+    for recipient in sorted({*told, *expected.must}):
+        must, may = expected.must.get(recipient, frozenset()), expected.may.get(recipient, frozenset())
+        found += [f"{recipient} was not told of {occasion}" for occasion in sorted(must - set(told[recipient]))]
+        for occasion, times in told[recipient].items():
+            if occasion not in must | may:
+                found.append(f"{recipient} was told of {occasion}, and is not to be")
+            elif times > 1:
+                found.append(f"{recipient} was told of {occasion} by {times} mails")
     excuses = sorted(disturbances)
     for mail in repeated(mails):
         excuse = next((at for at in excuses if -EARLIER_SECONDS < at - mail.at < LATER_SECONDS), None)
@@ -240,6 +285,11 @@ def stalls_shown(planted: Iterable[Planted]) -> list[str]:
     ]
 
 
+def in_time(timings: Iterable[Timing]) -> list[str]:
+    """Handing over, stopping and catching up take no longer than they may."""
+    return [f"{item.what}: {item.seconds:.1f} s, allowed are {item.limit:.0f}" for item in timings if not item.kept]
+
+
 def buried_once(
     junk: Mapping[tuple[str, int, int], Collection[str]], letters: Mapping[str, Mapping[tuple[str, int, int], int]]
 ) -> list[str]:
@@ -256,6 +306,20 @@ def buried_once(
     return bounded(found)
 
 
+def shared(calm_phases: Iterable[Mapping[str, int]], replicas: Collection[str]) -> list[str]:
+    """Replicas of a service share its partitions: in some calm phase with enough records each handled a real share.
+
+    That each had its turn, while another was away, does not do; just after a start one may have none for seconds.
+    """
+    phases, found = list(calm_phases), []
+    for service in sorted({name.rpartition("-")[0] for name in replicas}):
+        counts = [[phase.get(name, 0) for name in replicas if name.rpartition("-")[0] == service] for phase in phases]
+        shares = [min(count) / sum(count) for count in counts if sum(count) >= ENOUGH_RECORDS]
+        if shares and max(shares) < LEAST_SHARE:
+            found.append(f"{service}: one replica handled {max(shares):.0%} of the records in calm times, at most")
+    return found
+
+
 def bounded(found: list[str]) -> list[str]:
     """The first of many violations, and how many there are."""
     if len(found) <= MOST_TOLD:
@@ -263,13 +327,10 @@ def bounded(found: list[str]) -> list[str]:
     return [*found[:MOST_TOLD], f"and {len(found) - MOST_TOLD} more"]
 
 
-def _content(item: Said | Committed) -> tuple[str, int, str, bytes]:
-    return item.key, item.sequence, item.type, hashlib.sha256(item.value or b"").digest()
-
-
-def _some(items: Collection[str]) -> str:
-    """The first of many, in order."""
-    return ", ".join(sorted(items)[:5]) + (", ..." if len(items) > 5 else "")
+def _content(item: Said | Committed) -> tuple[object, ...]:
+    """What readers get. A tombstone has no value, which is not the same as an empty one."""
+    value = None if item.value is None else hashlib.sha256(item.value).digest()
+    return item.key, item.sequence, item.type, item.source, item.time, item.data_schema, value
 
 
 def _shown(row: tuple[Any, ...] | None) -> str:

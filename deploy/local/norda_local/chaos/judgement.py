@@ -13,7 +13,7 @@ from norda_common.states import ALL_STATES
 
 from norda_local.chaos import invariants
 from norda_local.chaos.cluster import MAIL_SECONDS
-from norda_local.chaos.expectations import expected_mails
+from norda_local.chaos.expectations import expected_mails, occasions_told
 from norda_local.chaos.field import Field
 from norda_local.services import SERVICES
 
@@ -64,9 +64,6 @@ async def judge(field: Field, *, settled: Collection[str]) -> list[Verdict]:
     letters = {service: await witness.dead_letters(service) for service in SERVICES}
     promises, junk = field.ledger.promises, field.junk
     ghosts = {record.event_id for record in said} & set(field.ghosts)
-    late = [
-        f"{item.what}: {item.seconds:.1f} s, allowed are {item.limit:.0f}" for item in field.timings if not item.kept
-    ]
     return [
         Verdict(
             "commands answered 2xx are stored and sent",
@@ -93,7 +90,7 @@ async def judge(field: Field, *, settled: Collection[str]) -> list[Verdict]:
             field.ledger.counts.total(),
             invariants.bounded([*field.ledger.improper, *field.watch.odd]),
         ),
-        Verdict("hand-over, stop and catching up in time", len(field.timings), late),
+        Verdict("hand-over, stop and catching up in time", len(field.timings), invariants.in_time(field.timings)),
         Verdict("both replicas take part", len(field.watch.most_handled), _idle(field)),
         Verdict("what faults saw themselves", field.injected.total(), field.findings),
     ]
@@ -117,21 +114,28 @@ async def _told_at_last(field: Field, *, settled: Collection[str]) -> list[str]:
 
 async def _told(field: Field, *, settled: Collection[str]) -> list[str]:
     witness = field.witness
-    committed, subscriptions = await witness.committed(), await witness.subscriptions()
-    offices, mails = await witness.offices(), await witness.mails()
+    # First the mails: what is read after them knows what they tell of.
+    mails, caused = await witness.mails(), await witness.caused()
+    committed, subscriptions, offices = (
+        await witness.committed(),
+        await witness.subscriptions(),
+        await witness.offices(),
+    )
 
     def compare() -> list[str]:
         expected = expected_mails(committed, subscriptions, offices=offices, settled=settled)
-        return invariants.told_once(expected, mails, disturbances=field.disturbances)
+        occasions = occasions_told(committed, caused)
+        return invariants.told_once(expected, mails, occasions=occasions, disturbances=field.disturbances)
 
     # The proxies run in this thread's loop: while it reckons, no mail would get through.
     return await asyncio.to_thread(compare)
 
 
 def _idle(field: Field) -> list[str]:
-    """Replicas that never handled a record: partitions were not shared."""
-    handled = field.watch.most_handled
-    return [f"{name} never handled a record" for name in field.cluster.replicas if not _sum(handled, name)]
+    """Replicas that never handled a record, or next to none while all was calm: partitions were not shared."""
+    handled, replicas = field.watch.most_handled, field.cluster.replicas
+    never = [f"{name} never handled a record" for name in replicas if not _sum(handled, name)]
+    return [*never, *invariants.shared(field.watch.calm_phases, replicas)]
 
 
 def _sum(handled: dict[tuple[str, str], int], replica: str) -> int:

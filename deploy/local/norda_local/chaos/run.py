@@ -55,6 +55,7 @@ class Run:
         self._alone_seconds = max(10.0, minutes * 60 - ALONE_LEAVES_SECONDS) if len(kinds) == 1 else None
         self._offices: list[Office] = []
         self._settled: list[str] = []
+        self._recovered = time.monotonic()
         self.rounds = 0
         self.seconds = 0.0
 
@@ -148,8 +149,7 @@ class Run:
         try:
             await asyncio.sleep(1)
             for fault in plan.measured:
-                if not await field.calm():
-                    field.history.note("not calm", checks={n: d["checks"] for n, d in field.watch.documents.items()})
+                await field.calm_before(fault.name)
                 await self._inject(fault)
             await asyncio.gather(self._in_turn(plan.taking), self._in_turn(plan.beside))
         finally:
@@ -174,6 +174,7 @@ class Run:
             await asyncio.sleep(fault.seconds())
         finally:
             await fault.recover()
+            self._recovered = time.monotonic()
             self.field.history.note("recovered", fault=kind.name)
 
     async def _calm_end(self) -> None:
@@ -182,4 +183,6 @@ class Run:
         if await field.watch.until(field.watch.all_answer, within=120) is None:
             field.findings.append("not every replica answers after the faults")
         took = await catch_up(field)
+        # The clock of the limit starts when every replica answers; this one when the last fault was undone.
+        field.figure("read models equal after the last fault was undone, s", time.monotonic() - self._recovered)
         self._tell(f"read models equal their sources after {took:.1f} s (allowed: {CAUGHT_UP_SECONDS:.0f})")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,9 @@ class Watch:
         """What replicas answered instead of their document."""
         self.most_handled: dict[tuple[str, str], int] = {}
         """The most records a replica's consumer has handled in one life, by (replica, consumer)."""
+        self.calm_phases: list[Counter[str]] = [Counter()]
+        """How many records each replica handled while all was calm, for each time between two disturbances."""
+        self._handled: dict[str, int] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -56,6 +60,7 @@ class Watch:
             document: Seen = (await client.get(f"{self._cluster.urls[name]}/readyz")).json()
         except (httpx2.HTTPError, OSError, ValueError):
             self.documents.pop(name, None)
+            self._disturbed()
             return
         finally:
             if (took := time.monotonic() - began) > SLOW_SECONDS:
@@ -64,10 +69,26 @@ class Watch:
             self.documents.pop(name, None)
             self.odd.append(f"/readyz of {name} answered {str(document)[:200]}")
             return
+        self.note(name, document)
+
+    def note(self, name: str, document: Seen) -> None:
+        """Keep what a replica says, and count what it has handled since it was last asked."""
         self.documents[name] = document
+        handled = sum(numbers["handled"] for numbers in document["consumers"].values())
+        since = handled - self._handled.get(name, handled)
+        self._handled[name] = handled
+        # A count that went back is another life's.
+        if self.calm() and since >= 0:
+            self.calm_phases[-1][name] += since
+        else:
+            self._disturbed()
         for consumer, numbers in document["consumers"].items():
             place = (name, consumer)
             self.most_handled[place] = max(self.most_handled.get(place, 0), numbers["handled"])
+
+    def _disturbed(self) -> None:
+        if self.calm_phases[-1]:
+            self.calm_phases.append(Counter())
 
     async def _weigh(self) -> None:
         while True:

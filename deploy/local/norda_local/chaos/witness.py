@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 from norda_common.contracts.envelope import header_text
+from norda_common.contracts.model import rfc3339
 
 from norda_local.chaos.invariants import Committed, Copies, Mailed, Said, Subscribed
 from norda_local.mail import list_mails
@@ -26,11 +27,14 @@ create schema if not exists chaos;
 create table if not exists chaos.committed (
     position bigint generated always as identity primary key, schema text not null, outbox_id bigint not null,
     topic text not null, key uuid not null, event_id uuid not null, type text not null, sequence bigint not null,
-    value bytea, at timestamptz not null default clock_timestamp());
+    value bytea, source text not null, time timestamptz not null, data_schema text not null,
+    at timestamptz not null default clock_timestamp());
 create or replace function chaos.copy() returns trigger language plpgsql security definer as $$
 begin
-    insert into chaos.committed (schema, outbox_id, topic, key, event_id, type, sequence, value)
-    values (tg_table_schema, new.id, new.topic, new.key, new.event_id, new.type, new.sequence, new.value);
+    insert into chaos.committed
+        (schema, outbox_id, topic, key, event_id, type, sequence, value, source, time, data_schema)
+    values (tg_table_schema, new.id, new.topic, new.key, new.event_id, new.type, new.sequence, new.value, new.source,
+            new.time, new.data_schema);
     return null;
 end $$;
 """
@@ -39,7 +43,7 @@ create or replace trigger chaos_copy after insert on {schema}.outbox for each ro
 """
 _COMMITTED = """
 select schema, outbox_id, topic, key::text, event_id::text, type, sequence, value,
-       extract(epoch from at)::float8 as at
+       extract(epoch from at)::float8 as at, source, time, data_schema
 from chaos.committed order by schema, outbox_id
 """
 AWAY_SECONDS = 60.0
@@ -98,6 +102,10 @@ _SUBSCRIBED = """
 select s.id::text, r.address_key, s.topic_kind, s.topic_value, extract(epoch from s.created_at)::float8 as created_at
 from notifications.subscription s join notifications.recipient r on r.id = s.recipient_id
 """
+_CAUSED = """
+select d.id::text, n.kind, n.source, n.caused_by::text
+from notifications.delivery d join notifications.notice n on n.id = d.notice_id
+"""
 _OFFICES = "select state, address_key from notifications.recipient where kind = 'office' and address_key is not null"
 _DEAD = 'select topic, partition, "offset", count(*) from {schema}.dead_letter group by 1, 2, 3'
 
@@ -146,7 +154,10 @@ class Witness:
     async def committed(self) -> list[Committed]:
         """Every event whose transaction committed, in the order of each outbox."""
         rows = await self.rows(_COMMITTED)
-        return [Committed(**{**row, "topic": self._prefix + row["topic"]}) for row in map(dict, rows)]
+        return [
+            Committed(**{**row, "topic": self._prefix + row["topic"], "time": rfc3339(row["time"])})
+            for row in map(dict, rows)
+        ]
 
     async def stored(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Version and sequence of every aggregate, by kind and id."""
@@ -181,6 +192,10 @@ class Witness:
     async def subscriptions(self) -> list[Subscribed]:
         """Everything that was subscribed to."""
         return [Subscribed(**dict(row)) for row in await self.rows(_SUBSCRIBED)]
+
+    async def caused(self) -> dict[str, tuple[str, str, str]]:
+        """Of every delivery by its id: its notice's kind, and source and id of the event that caused it."""
+        return {row["id"]: (row["kind"], row["source"], row["caused_by"]) for row in await self.rows(_CAUSED)}
 
     async def offices(self) -> dict[str, str]:
         """The offices' addresses by state."""
@@ -251,6 +266,9 @@ def _said(record: Any) -> Said:
         sequence=int(sequence) if sequence.isdigit() else -1,
         type=header_text(record.headers, "ce_type") or "",
         value=record.value,
+        source=header_text(record.headers, "ce_source") or "",
+        time=header_text(record.headers, "ce_time") or "",
+        data_schema=header_text(record.headers, "ce_dataschema") or "",
     )
 
 

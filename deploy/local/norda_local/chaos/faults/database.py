@@ -117,11 +117,14 @@ class StuckPartition(Fault):
 
     name = "stuck-partition"
     measures = True
+    _connection: asyncpg.Connection[asyncpg.Record] | None = None
 
     async def inject(self) -> None:
-        """Hold the lock until the stall is seen; what was seen before is no proof."""
+        """Hold the lock until the stall is seen; while one is seen before, nothing can be shown."""
         field = self.field
-        await field.watch.until(lambda: not self._told(), within=SEEN_SECONDS)
+        if await field.watch.until(lambda: not self._told(), within=SEEN_SECONDS) is None:
+            field.findings.append("a consumer of the registry did not get on before its partition was to be stuck")
+            return
         self._connection = await field.witness.connect()
         await self._connection.execute("begin; lock table registry.participation in access exclusive mode")
         began = time.monotonic()
@@ -132,9 +135,10 @@ class StuckPartition(Fault):
         return any(consumer_stalls(seen, "participations") for seen in self.field.watch.of("registry").values())
 
     async def recover(self) -> None:
-        """Let go."""
-        await self._connection.execute("rollback")
-        await self._connection.close()
+        """Let go, if it was held."""
+        if self._connection is not None:
+            await self._connection.execute("rollback")
+            await self._connection.close()
 
 
 FAULTS: tuple[type[Fault], ...] = (LongTransaction, PoisonedRow, StuckPartition)

@@ -70,7 +70,10 @@ class KillRelayHolder(Fault):
         member = field.cluster.replicas[holder]
         kill(field, member)
         field.watch.documents.pop(holder, None)
-        took = await field.watch.until(lambda: field.watch.holder(service), within=PATIENCE_SECONDS)
+        # What the killed one answered may come after its death.
+        took = await field.watch.until(
+            lambda: field.watch.holder(service) not in {None, holder}, within=PATIENCE_SECONDS
+        )
         field.timed(
             f"{service}: relay handed over", PATIENCE_SECONDS if took is None else took, limit=HANDED_OVER_SECONDS
         )
@@ -104,16 +107,18 @@ class FreezeRelayHolder(Fault):
 
     name = "freeze-relay-holder"
     measures = True
+    _frozen: Member | None = None
 
     async def inject(self) -> None:
         """Freeze it, and look whether a living replica tells of it."""
         field = self.field
         service = field.random.choice(SERVICES[:2])
+        await field.watch.until(lambda: self._quiet(service), within=FREEZE_TO_BE_SEEN_SECONDS)
         holder = field.watch.holder(service)
-        self._frozen = field.cluster.replicas[holder] if holder else None
-        if holder is None or self._frozen is None:
-            field.findings.append(f"no relay of {service} was active when its holder was to be frozen")
+        if holder is None or not self._quiet(service):
+            field.findings.append(f"not one relay of {service} was active, and well, when its holder was to be frozen")
             return
+        self._frozen = field.cluster.replicas[holder]
         field.history.note("freeze", member=holder)
         self._frozen.freeze()
         field.watch.documents.pop(holder, None)
@@ -126,6 +131,11 @@ class FreezeRelayHolder(Fault):
         )
         if taken is not None:
             field.figure("frozen relay taken over after, s", time.monotonic() - began)
+
+    def _quiet(self, service: str) -> bool:
+        """Whether one relay is active, and the other replica tells of nothing: what it tells then is of the freeze."""
+        holder = self.field.watch.holder(service)
+        return holder is not None and not self._told(service, holder)
 
     def _told(self, service: str, holder: str) -> bool:
         others = [seen for name, seen in self.field.watch.of(service).items() if name != holder]
