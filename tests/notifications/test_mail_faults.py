@@ -41,11 +41,11 @@ async def send(desk: Desk, email: str) -> None:
     await desk.publish(participation_said("confirmed", make_event(), email))
 
 
-async def arrived(server: MailServer, email: str, *, times: int = 1) -> list[str]:
+async def arrived(server: MailServer, email: str, *, times: int = 1, within: float = 15) -> list[str]:
     async def check() -> None:
         assert server.count(email) == times
 
-    await eventually(check, within=15)
+    await eventually(check, within=within)
     return [message_id for address, message_id in server.accepted if address == email]
 
 
@@ -148,6 +148,46 @@ async def test_while_no_server_is_there_mails_wait_and_readiness_says_so(desk: D
             server.start()
     await desk.settled()
     assert all(server.count(email) == 1 for email in emails)
+
+
+async def test_a_server_that_was_away_is_asked_again_soon_however_many_mails_it_kept_waiting(
+    desk: Desk, server: MailServer
+) -> None:
+    event, emails = make_event(), [person() for _ in range(8)]
+    for email in emails:
+        await desk.subscribe(email, "event", str(event.event_id))
+    server.stop()
+    try:
+        # Subscribers' notices of one occasion are due at the same moment.
+        await desk.publish(event_said("cancelled", event, sequence=2))
+        async with httpx2.AsyncClient(base_url=desk.service.url) as client:
+
+            async def degraded() -> None:
+                assert "mail" in (await client.get("/readyz")).json()["checks"]
+
+            await eventually(degraded)
+    finally:
+        server.start()
+
+    async def all_arrived() -> None:
+        assert [server.count(email) for email in emails] == [1] * 8
+
+    # One fault of all of them is one reason to wait: half a second, not the ten of the fifth in a row.
+    await eventually(all_arrived, within=6)
+    await desk.settled()
+
+
+async def test_a_mail_taken_meanwhile_ends_the_pause_of_one_that_was_not(desk: Desk, server: MailServer) -> None:
+    turned_away, slow = person(), person()
+    server.at_rcpt = lambda recipient, attempt: "421 4.3.2" if (recipient, attempt) == (turned_away, 1) else None
+    server.answering = False
+    await send(desk, slow)
+    await arrived(server, slow)
+    await send(desk, turned_away)
+    await eventually(lambda: _attempted(server, turned_away), within=1)
+    server.answering = True
+    await arrived(server, turned_away, within=6)
+    await desk.settled()
 
 
 async def test_a_refused_sender_says_nothing_about_the_mail(desk: Desk, server: MailServer) -> None:

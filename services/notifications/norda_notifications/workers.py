@@ -76,7 +76,8 @@ class Postman:
         self._under_way: set[asyncio.Task[None]] = set()
         self._attempts: list[Attempt] = []
         self._committing = asyncio.Lock()
-        self._unreachable_in_a_row = 0
+        self._unreachable = False
+        self._pauses_in_a_row = 0
         self._committed = runtime.database.commit_signal()
         self._sent = meter().create_counter("norda.mail.attempts", unit="{mail}")
 
@@ -93,15 +94,20 @@ class Postman:
             await self._server.close()
 
     async def _round(self) -> None:
-        if self._unreachable_in_a_row:
+        if self._unreachable:
             await self._wait_for(asyncio.ALL_COMPLETED)
-            await asyncio.sleep(PAUSE_SECONDS[min(self._unreachable_in_a_row, len(PAUSE_SECONDS)) - 1])
+        # A mail that was taken meanwhile has ended the pauses; however many were not, they are one reason to pause.
+        if self._unreachable:
+            self._unreachable = False
+            self._pauses_in_a_row += 1
+        if self._pauses_in_a_row:
+            await asyncio.sleep(PAUSE_SECONDS[min(self._pauses_in_a_row, len(PAUSE_SECONDS)) - 1])
         if len(self._under_way) > self._enough:
             await self._wait_for(asyncio.FIRST_COMPLETED)
             return
         # Before the claim: what is committed after this and missed by the claim ends the wait below.
         self._committed.clear()
-        free = 1 if self._unreachable_in_a_row else self._settings.mail_parallel - len(self._under_way)
+        free = 1 if self._pauses_in_a_row else self._settings.mail_parallel - len(self._under_way)
         claimed = await self._claim(free) if free else []
         for row in claimed:
             self._under_way.add(asyncio.create_task(self._deliver(row)))
@@ -199,11 +205,11 @@ class Postman:
     def _show(self, verdict: Verdict) -> None:
         """Let health say whether a server takes mail."""
         if verdict.outcome is Outcome.UNREACHABLE:
-            self._unreachable_in_a_row += 1
+            self._unreachable = True
             where = f"{self._server.host}:{self._server.port}"
             self._runtime.faults[FAULT] = f"no mail goes out by {where}: {verdict.error}; mails wait"
         else:
-            self._unreachable_in_a_row = 0
+            self._unreachable, self._pauses_in_a_row = False, 0
             self._runtime.faults.pop(FAULT, None)
 
     async def _commit(self, attempt: Attempt) -> None:
