@@ -11,7 +11,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -21,7 +20,7 @@ from norda_common.database import is_transient
 from norda_common.identifiers import new_id
 from norda_common.runtime import Runtime
 from norda_common.telemetry import context_of, meter, tracer
-from opentelemetry.trace import Span, SpanKind, StatusCode, use_span
+from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from .mail.letters import compose
 from .mail.message import UnusableAddressError, build
@@ -29,7 +28,7 @@ from .mail.smtp import MailServer, Verdict
 from .rules.retries import Outcome
 from .settings import NotificationsSettings, settings_of_process
 from .store import deliveries
-from .usecases.deliver import settle
+from .workers_settling import Attempt, Settlements
 
 log = structlog.get_logger(__name__)
 
@@ -42,15 +41,6 @@ FINISH_SECONDS = 4.0
 GATHER_SECONDS = 0.005
 """Mails settled by one commit end within this time, and their places are filled by one claim."""
 FAULT = "mail"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A claimed mail and what the server said of it; its delivery's event continues the span's trace."""
-
-    claimed: Record
-    verdict: Verdict
-    span: Span
 
 
 async def deliver_mail(runtime: Runtime) -> None:
@@ -74,8 +64,7 @@ class Postman:
         # So many keep the turn busy while the next are claimed, several by one claim.
         self._enough = max(settings.mail_in_doubt, settings.mail_parallel // 2)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._attempts: list[Attempt] = []
-        self._committing = asyncio.Lock()
+        self._settlements = Settlements(runtime.database, owner=self.owner)
         self._unreachable = False
         self._pauses_in_a_row = 0
         self._committed = runtime.database.commit_signal()
@@ -170,7 +159,7 @@ class Postman:
                 span.set_attribute("error.type", verdict.error)
                 span.set_status(StatusCode.ERROR)
             self._show(verdict)
-            await self._commit(Attempt(claimed, verdict, span))
+            await self._settlements.add(Attempt(claimed, verdict, span))
 
     async def _send(self, claimed: Record, span: Span, *, before_data: Callable[[], Awaitable[None]]) -> Verdict:
         try:
@@ -211,34 +200,3 @@ class Postman:
         else:
             self._unreachable, self._pauses_in_a_row = False, 0
             self._runtime.faults.pop(FAULT, None)
-
-    async def _commit(self, attempt: Attempt) -> None:
-        """Commit what became of a mail, however long the database is away: forgetting it would send the mail twice.
-
-        Attempts that end while a commit is under way share the next one, so a commit settles no more than those.
-        """
-        self._attempts.append(attempt)
-        async with self._committing:
-            together, self._attempts = self._attempts, []
-            while together:
-                try:
-                    await self._settle(together)
-                except Exception as error:
-                    if not is_transient(error):
-                        raise
-                    await asyncio.sleep(0.5)
-                else:
-                    return
-
-    async def _settle(self, attempts: list[Attempt]) -> None:
-        async with self._runtime.database.transaction() as connection:
-            for attempt in attempts:
-                with use_span(attempt.span):
-                    await settle(
-                        connection,
-                        attempt.claimed,
-                        owner=self.owner,
-                        outcome=attempt.verdict.outcome,
-                        error=attempt.verdict.error,
-                        now=datetime.now(UTC),
-                    )
