@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import httpx2
 from support.installation import Installation
 from support.waiting import eventually
 
@@ -40,6 +42,26 @@ async def reached(server: MailServer, email: str, *, times: int = 1) -> None:
     await eventually(check, within=20)
 
 
+@asynccontextmanager
+async def no_fault_of_mail(desk: Desk) -> AsyncIterator[None]:
+    """Health does not once blame the mail server meanwhile."""
+    blamed: list[str] = []
+
+    async def look() -> None:
+        async with httpx2.AsyncClient(base_url=desk.service.url, timeout=10) as client:
+            while not blamed:
+                blamed.extend(filter(None, [(await client.get("/readyz")).json()["checks"].get("mail")]))
+                await asyncio.sleep(0.1)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+        assert not looking.done(), blamed
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
 def settings(server: MailServer, **more: str) -> dict[str, str]:
     return {"NORDA_SMTP_URL": server.url, "NORDA_MAIL_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS)} | more
 
@@ -60,3 +82,36 @@ async def test_what_shares_a_commit_with_one_that_cannot_be_committed_goes_out_o
             await reached(server, bad, times=2)
         await desk.settled()
         assert [server.count(email) for email in (first, *good)] == [1, 1, 1]
+
+
+async def test_waiting_for_ones_turn_is_no_fault_of_a_slow_server(start_desk: Callable[..., Desk]) -> None:
+    event, emails = make_event(), [person() for _ in range(8)]
+    with mail_server() as server:
+        server.seconds_before_answer = TIMEOUT_SECONDS / 2
+        desk = start_desk(**settings(server))
+        async with no_fault_of_mail(desk):
+            await desk.publish(*(participation_said("confirmed", event, email) for email in emails))
+            for email in emails:
+                await reached(server, email)
+            await desk.settled()
+        assert [server.count(email) for email in emails] == [1] * 8
+        connection = await desk.installation.connect()
+        attempts = await connection.fetchval("select array_agg(distinct attempts) from notifications.delivery")
+        await connection.close()
+        assert attempts == [1]
+
+
+async def test_mails_that_wait_for_anothers_commit_go_out_once_when_the_database_is_back(
+    start_desk: Callable[..., Desk],
+) -> None:
+    event, emails = make_event(), [person() for _ in range(8)]
+    body = "raise exception 'away' using errcode = 'query_canceled';"
+    with mail_server() as server:
+        desk = start_desk(**settings(server))
+        async with disturbed(desk.installation, body, when="new.lease_owner is null"), no_fault_of_mail(desk):
+            await desk.publish(*(participation_said("confirmed", event, email) for email in emails))
+            # Longer than the lease: claims go on, and must not take what this process holds itself.
+            await asyncio.sleep(4 * TIMEOUT_SECONDS)
+            assert len(server.accepted) == 1
+        await desk.settled()
+        assert [server.count(email) for email in emails] == [1] * 8

@@ -20,8 +20,8 @@ class NotificationsSettings(ServiceSettings):
     mail_from: str = "Norda <norda@norda.example>"
     """Sender of all mail, with or without a display name; its domain also makes the Message-IDs."""
     mail_timeout_seconds: float = Field(default=30, gt=0, le=600)
-    """For one mail until its data's turn, and again for its data. A claim is held three times as long: a killed
-    worker's mails wait that long.
+    """For the server to agree to a mail's recipient, and again for its data. A claim is held three times as long: a
+    killed worker's mails wait that long.
     """
     mail_parallel: int = Field(default=8, ge=1, le=50)
     """SMTP connections, hence mails under way at once."""

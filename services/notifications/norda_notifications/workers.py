@@ -58,8 +58,9 @@ class Postman:
         self._runtime = runtime
         self._settings = settings
         self._server = server
-        # Until the data's turn, for the data, and for the commit.
         self._lease = timedelta(seconds=3 * settings.mail_timeout_seconds)
+        # Data goes out while the lease holds for it and for its commit.
+        self._needed = timedelta(seconds=1.5 * settings.mail_timeout_seconds)
         self._in_doubt = asyncio.Semaphore(settings.mail_in_doubt)
         # So many keep the turn busy while the next are claimed, several by one claim.
         self._enough = max(settings.mail_in_doubt, settings.mail_parallel // 2)
@@ -153,7 +154,7 @@ class Postman:
                 "norda.delivery.attempt": claimed["attempts"],
             },
         ) as span:
-            verdict = await self._send(claimed, span, before_data=partial(doubt.enter_async_context, self._in_doubt))
+            verdict = await self._send(claimed, span, before_data=partial(self._turn, claimed, doubt))
             self._sent.add(1, {"norda.outcome": verdict.outcome.value})
             if verdict.error:
                 span.set_attribute("error.type", verdict.error)
@@ -161,7 +162,20 @@ class Postman:
             self._show(verdict)
             await self._settlements.add(Attempt(claimed, verdict, span))
 
-    async def _send(self, claimed: Record, span: Span, *, before_data: Callable[[], Awaitable[None]]) -> Verdict:
+    async def _turn(self, claimed: Record, doubt: AsyncExitStack) -> bool:
+        """Wait for this mail's turn; False when too little is left of its lease, also because the process stood still.
+
+        By the clock and not by the loop's time: other replicas judge the lease by theirs.
+        """
+        last: datetime = claimed["lease_until"] - self._needed
+        try:
+            async with asyncio.timeout((last - datetime.now(UTC)).total_seconds()):
+                await doubt.enter_async_context(self._in_doubt)
+        except TimeoutError:
+            return False
+        return datetime.now(UTC) < last
+
+    async def _send(self, claimed: Record, span: Span, *, before_data: Callable[[], Awaitable[bool]]) -> Verdict:
         try:
             token = claimed["unsubscribe_token"]
             base = self._settings.base_url
@@ -192,7 +206,9 @@ class Postman:
         return await self._server.send(message, before_data=before_data)
 
     def _show(self, verdict: Verdict) -> None:
-        """Let health say whether a server takes mail."""
+        """Let health say whether a server takes mail; one that was not asked says nothing of it."""
+        if verdict.outcome is Outcome.GIVEN_BACK:
+            return
         if verdict.outcome is Outcome.UNREACHABLE:
             self._unreachable = True
             where = f"{self._server.host}:{self._server.port}"

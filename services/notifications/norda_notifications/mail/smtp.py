@@ -43,13 +43,18 @@ class Verdict:
     error: str | None = None
 
 
+class NoTurnError(Exception):
+    """The mail's data may not go out now, for a reason of ours."""
+
+
 class _Connection(SMTP):
     """An SMTP connection that does something before a mail's data goes out: until then the server has no mail."""
 
-    before_data: Callable[[], Awaitable[None]]
+    before_data: Callable[[], Awaitable[bool]]
 
     async def data(self, message: str | bytes, /, **options: Any) -> SMTPResponse:
-        await self.before_data()
+        if not await self.before_data():
+            raise NoTurnError
         return await super().data(message, **options)
 
 
@@ -66,11 +71,11 @@ class MailServer:
         self._timeout = timeout_seconds
         self._idle: list[tuple[_Connection, float]] = []
 
-    async def send(self, message: EmailMessage, *, before_data: Callable[[], Awaitable[None]]) -> Verdict:
+    async def send(self, message: EmailMessage, *, before_data: Callable[[], Awaitable[bool]]) -> Verdict:
         """Send one mail to its only recipient; never raises for what a server or a network does.
 
-        The timeout holds until `before_data` has ended, which is awaited when the server has agreed to the recipient,
-        and then anew for the data: who had to wait must not give up while the server takes the mail.
+        The timeout holds until the server has agreed to the recipient, and anew for the data. In between `before_data`
+        is awaited as long as it takes: that is no time of the server's. When it says no, the mail is given back.
         """
         sender, recipient = (message[header].addresses[0].addr_spec for header in ("From", "To"))
         options = [] if recipient.isascii() else ["smtputf8"]
@@ -78,12 +83,16 @@ class MailServer:
             content = message.as_bytes()
             async with asyncio.timeout(self._timeout) as limit, self._connection() as connection:
 
-                async def take_turn() -> None:
-                    await before_data()
+                async def take_turn() -> bool:
+                    limit.reschedule(None)
+                    mine = await before_data()
                     limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
+                    return mine
 
                 connection.before_data = take_turn
                 await connection.sendmail(sender, [recipient], content, mail_options=options)
+        except NoTurnError:
+            return Verdict(Outcome.GIVEN_BACK)
         except (SMTPException, OSError, TimeoutError, ValueError) as error:
             return verdict_of(error)
         return Verdict(Outcome.ACCEPTED)
@@ -104,6 +113,12 @@ class MailServer:
             yield connection
         except (SMTPRecipientsRefused, SMTPDataError, SMTPNotSupported):
             self._keep(connection)
+            raise
+        except NoTurnError:
+            # The server forgets the recipient, and the connection serves the next mail.
+            with suppress(SMTPException, OSError, TimeoutError):
+                await connection.rset()
+                self._keep(connection)
             raise
         except BaseException:
             connection.close()

@@ -20,6 +20,8 @@ class Outcome(StrEnum):
     """The server cannot take this mail now (4xx)."""
     UNREACHABLE = "unreachable"
     """No server that takes mail from us: nothing is wrong with the mail, it waits as long as it must."""
+    GIVEN_BACK = "given_back"
+    """Its data's turn did not come while the lease allowed it: no server was asked to take it, nor is one at fault."""
 
 
 def next_attempt(outcome: Outcome, *, attempts: int, created_at: datetime, now: datetime) -> datetime | None:

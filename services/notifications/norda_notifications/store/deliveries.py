@@ -34,7 +34,8 @@ with due as (
     from judged where delivery.id = judged.id and not judged.unwanted
     returning delivery.*
 )
-select d.id, d.notice_id, d.state, d.attempts, d.created_at, n.kind, n.content, n.traceparent, n.caused_by,
+select d.id, d.notice_id, d.state, d.attempts, d.created_at, d.lease_until, n.kind, n.content, n.traceparent,
+       n.caused_by,
        coalesce(d.address, r.address) as address, coalesce(d.name, r.name) as name,
        coalesce(d.language, r.language) as language,
        case when d.registration_id is null then d.reasons else '[]' end as reasons,
@@ -50,6 +51,10 @@ where id = $1 and lease_owner = $2 and status = 'due' and ($3 = 'delivered' or n
 """
 _POSTPONE = """
 update delivery set due_at = $3, last_error = $4, lease_owner = null, lease_until = null
+where id = $1 and lease_owner = $2 and status = 'due'
+"""
+_GIVE_BACK = """
+update delivery set attempts = attempts - 1, lease_owner = null, lease_until = null
 where id = $1 and lease_owner = $2 and status = 'due'
 """
 _LIST = """
@@ -112,6 +117,11 @@ async def postpone(
 ) -> None:
     """Give a delivery back, to be tried at `due_at`."""
     await connection.execute(_POSTPONE, delivery_id, owner, due_at, error)
+
+
+async def give_back(connection: Connection, delivery_id: UUID, *, owner: UUID) -> None:
+    """Undo a claim: the delivery is due as before, and was not tried."""
+    await connection.execute(_GIVE_BACK, delivery_id, owner)
 
 
 async def newest(

@@ -22,6 +22,9 @@ async def settle(
     connection: Connection, claimed: Record, *, owner: UUID, outcome: Outcome, error: str | None, now: datetime
 ) -> None:
     """Record an attempt's outcome; a final one is published. Without effect when the lease was lost."""
+    if outcome is Outcome.GIVEN_BACK:
+        await deliveries.give_back(connection, claimed["id"], owner=owner)
+        return
     again = next_attempt(outcome, attempts=claimed["attempts"], created_at=claimed["created_at"], now=now)
     if outcome is not Outcome.ACCEPTED and again is not None:
         await deliveries.postpone(connection, claimed["id"], owner=owner, due_at=again, error=error)
