@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx2
+import pytest
 from support.installation import Installation
 from support.waiting import eventually
 
@@ -101,10 +102,11 @@ async def test_waiting_for_ones_turn_is_no_fault_of_a_slow_server(start_desk: Ca
         assert attempts == [1]
 
 
+@pytest.mark.parametrize("mails", [3, 8])
 async def test_mails_that_wait_for_anothers_commit_go_out_once_when_the_database_is_back(
-    start_desk: Callable[..., Desk],
+    start_desk: Callable[..., Desk], mails: int
 ) -> None:
-    event, emails = make_event(), [person() for _ in range(8)]
+    event, emails = make_event(), [person() for _ in range(mails)]
     body = "raise exception 'away' using errcode = 'query_canceled';"
     with mail_server() as server:
         desk = start_desk(**settings(server))
@@ -114,4 +116,40 @@ async def test_mails_that_wait_for_anothers_commit_go_out_once_when_the_database
             await asyncio.sleep(4 * TIMEOUT_SECONDS)
             assert len(server.accepted) == 1
         await desk.settled()
-        assert [server.count(email) for email in emails] == [1] * 8
+        assert [server.count(email) for email in emails] == [1] * mails
+
+
+@asynccontextmanager
+async def database_away(installation: Installation) -> AsyncIterator[None]:
+    """The services' connections end, and no new one is taken."""
+    connection = await installation.connect()
+    await connection.execute(f'alter database "{installation.database}" connection limit 0')
+    await connection.execute(
+        """select pg_terminate_backend(pid) from pg_stat_activity
+           where datname = current_database() and usename <> current_user"""
+    )
+    try:
+        yield
+    finally:
+        await connection.execute(f'alter database "{installation.database}" connection limit -1')
+        await connection.close()
+
+
+async def test_after_an_outage_longer_than_the_lease_the_sender_commits_before_another_takes_its_mail(
+    start_desk: Callable[..., Desk],
+) -> None:
+    email, body = person(), "raise exception 'not yet' using errcode = 'query_canceled';"
+    with mail_server() as server:
+        desk = start_desk(**settings(server))
+        desk.installation.start("notifications", environment=settings(server))
+        server.answering = False
+        await desk.publish(participation_said("confirmed", make_event(), email))
+        await reached(server, email)
+        # The sender comes a little later than the other one, who could claim at once.
+        async with disturbed(desk.installation, body, when="new.lease_owner is null"):
+            async with database_away(desk.installation):
+                server.answering = True
+                await asyncio.sleep(4 * TIMEOUT_SECONDS)
+            await asyncio.sleep(3)
+        await desk.settled()
+        assert server.count(email) == 1

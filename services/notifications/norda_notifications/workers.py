@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 import structlog
 from asyncpg import Record
@@ -40,6 +41,11 @@ FINISH_SECONDS = 4.0
 """What mails under way get when the process stops; the whole stop may take ten seconds."""
 GATHER_SECONDS = 0.005
 """Mails settled by one commit end within this time, and their places are filled by one claim."""
+AFTER_OUTAGE = timedelta(seconds=15)
+"""So long after this process saw the database away it takes no mail of another's ended lease: whose holder lives may
+only now commit what a server took.
+"""
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 FAULT = "mail"
 
 
@@ -65,7 +71,9 @@ class Postman:
         # So many keep the turn busy while the next are claimed, several by one claim.
         self._enough = max(settings.mail_in_doubt, settings.mail_parallel // 2)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._settlements = Settlements(runtime.database, owner=self.owner)
+        self._in_hand: set[UUID] = set()
+        self._outage_at: datetime | None = None
+        self._settlements = Settlements(runtime.database, owner=self.owner, away=self._saw_outage)
         self._unreachable = False
         self._pauses_in_a_row = 0
         self._committed = runtime.database.commit_signal()
@@ -123,20 +131,40 @@ class Postman:
             # A claim is nobody's news; above all it must not wake the postman itself.
             async with self._runtime.database.transaction(news=False) as connection:
                 claimed = await deliveries.claim(
-                    connection, owner=self.owner, now=now, lease_until=now + self._lease, limit=limit
+                    connection,
+                    owner=self.owner,
+                    now=now,
+                    lease_until=now + self._lease,
+                    limit=limit,
+                    ended_by=self._lapsed(now),
+                    but=list(self._in_hand),
                 )
         except Exception as error:
             if not is_transient(error):
                 raise
             # Health shows the database itself; there is nothing to claim until it is back.
+            self._saw_outage()
             await asyncio.sleep(1)
             return []
         self._runtime.faults.pop("deliver_mail", None)
         return claimed
 
+    def _saw_outage(self) -> None:
+        self._outage_at = datetime.now(UTC)
+
+    def _lapsed(self, now: datetime) -> datetime:
+        """When a lease must have ended to be somebody else's: after an outage its holder first gets time to commit."""
+        if self._outage_at is None or now - self._outage_at > AFTER_OUTAGE:
+            return now
+        return BEFORE_ALL
+
     async def _deliver(self, claimed: Record) -> None:
-        async with AsyncExitStack() as doubt:
-            await self._deliver_in_turn(claimed, doubt)
+        self._in_hand.add(claimed["id"])
+        try:
+            async with AsyncExitStack() as doubt:
+                await self._deliver_in_turn(claimed, doubt)
+        finally:
+            self._in_hand.discard(claimed["id"])
 
     async def _deliver_in_turn(self, claimed: Record, doubt: AsyncExitStack) -> None:
         """Send and settle; `doubt` is entered before the data goes out, and left after the commit."""

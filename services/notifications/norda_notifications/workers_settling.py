@@ -7,7 +7,7 @@ cancelled, or that shares a commit with one that fails, is settled by the next, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -32,11 +32,12 @@ class Attempt:
 
 
 class Settlements:
-    """The attempts of one postman, whose leases `owner` marks."""
+    """The attempts of one postman, whose leases `owner` marks; `away` is called whenever the database is found away."""
 
-    def __init__(self, database: Database, *, owner: UUID) -> None:
+    def __init__(self, database: Database, *, owner: UUID, away: Callable[[], None]) -> None:
         self._database = database
         self._owner = owner
+        self._away = away
         self._open: list[Attempt] = []
         self._committing = asyncio.Lock()
 
@@ -54,6 +55,7 @@ class Settlements:
                     await self._settle(together)
                 except Exception as error:
                     if is_transient(error):
+                        self._away()
                         await asyncio.sleep(RETRY_SECONDS)
                     elif together == [attempt]:
                         self._open.remove(attempt)

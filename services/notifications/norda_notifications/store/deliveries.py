@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from norda_common.database import Connection, affected
 _CLAIM = """
 with due as (
     select id, recipient_id, reasons, unsubscribe_token, registration_id, address from delivery
-    where status = 'due' and channel = 'email' and due_at <= $2 and (lease_until is null or lease_until <= $2)
+    where status = 'due' and channel = 'email' and due_at <= $2 and (lease_until is null or lease_until <= $5)
+      and id <> all($6::uuid[])
     order by due_at, id limit $4
     for update skip locked
 ), judged as (
@@ -86,13 +88,22 @@ update delivery set read_at = coalesce(read_at, $3) where id = $1 and recipient_
 
 
 async def claim(
-    connection: Connection, *, owner: UUID, now: datetime, lease_until: datetime, limit: int
+    connection: Connection,
+    *,
+    owner: UUID,
+    now: datetime,
+    lease_until: datetime,
+    limit: int,
+    ended_by: datetime,
+    but: Sequence[UUID],
 ) -> list[Record]:
-    """Take due mails, oldest first, that nobody holds or whose lease ran out; several workers may ask at once.
+    """Take due mails, oldest first, that nobody holds or whose lease ended by `ended_by`; several workers may ask.
+
+    `but` are those the worker itself still has in hand, however old their leases.
 
     Those that must not go out any more (objection, unsubscription, no address) are dropped on the way.
     """
-    return await connection.fetch(_CLAIM, owner, now, lease_until, limit)
+    return await connection.fetch(_CLAIM, owner, now, lease_until, limit, ended_by, but)
 
 
 async def settle(
