@@ -1,6 +1,6 @@
 """`bench scale`: does an event cost the same when the tables hold years of history?
 
-Each case is measured with three sizes, each ten times the one before, in three segments; a straight line over the
+Each case is measured with three sizes over up to two powers of ten, in three segments; a straight line over the
 logarithm of the size tells what ten and a hundred million rows would cost. Cost is processor time of the service and of
 PostgreSQL together: on a machine that others use it says more than the clock. Services are driven from outside alone,
 by rows in the outbox and records on topics, and read by `/readyz`.
@@ -33,7 +33,7 @@ from norda_local.stack import Stack
 from norda_local.throwaway import servers_of_its_own
 
 PROJECTED = (10_000_000, 100_000_000)
-SIZES = ("small", "x10", "x100")
+SIZES = ("smallest", "middle", "largest")
 SEGMENTS = 3
 MOST_GROWTH = 1.3
 INSERTED_SHARE = 10
@@ -90,7 +90,7 @@ def measure_with(plan: Plan, *, quick: bool, say: Say) -> Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Sizes, two or three, and how many events make a segment.
+    """Sizes, two or three, and how many events make a segment: several batches of a consumer, or two ends fall on one.
 
     The directory is ten times smaller: with its indexes a row takes 3 kB, and a million are three times the companies
     of the three states.
@@ -103,10 +103,10 @@ class Plan:
 
 
 QUICK = Plan(
-    sizes=(10_000, 100_000, 1_000_000), directory_sizes=(10_000, 50_000, 200_000), relayed=20_000, consumed=2_000
+    sizes=(40_000, 200_000, 1_000_000), directory_sizes=(20_000, 60_000, 200_000), relayed=20_000, consumed=5_000
 )
 FULL = Plan(
-    sizes=(100_000, 1_000_000, 10_000_000), directory_sizes=(10_000, 100_000, 1_000_000), relayed=50_000, consumed=2_500
+    sizes=(100_000, 1_000_000, 10_000_000), directory_sizes=(20_000, 140_000, 1_000_000), relayed=50_000, consumed=5_000
 )
 
 
@@ -188,13 +188,13 @@ class Bench:
         holding = asyncio.create_task(_hold(lease))
         service = self._services["notifications"]
         await asyncio.to_thread(service.start)
-        await self._watching_costs(service, size)
+        await self._watching_costs(service, size + total)
         holding.cancel()
         await asyncio.gather(holding, return_exceptions=True)
         await lease.close()
         return await self._costs("notifications", lambda document: int(document["relay"]["sent"]), self._plan.relayed)
 
-    async def _watching_costs(self, service: ServiceUnderTest, size: int) -> None:
+    async def _watching_costs(self, service: ServiceUnderTest, waiting: int) -> None:
         """What it costs to know how large the backlog is, while another replica would be the one that sends."""
         names = ("notifications", "postgres")
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", timeout=30) as client:
@@ -208,7 +208,7 @@ class Bench:
                 took.append((time.monotonic() - began) * 1000)
         if document["relay"]["active"]:
             raise StackError("the relay sends although its lease is held elsewhere", "see norda_common/relay.py")
-        self.watching.append((f"{size:,}", median(took), used * 1000, f"{document['relay']['backlog']:,}"))
+        self.watching.append((f"{waiting:,}", median(took), used * 1000, f"{document['relay']['backlog']:,}"))
 
     async def _inbox(self, present: int, size: int) -> list[float]:
         await filling.fill(self._dsn, "notifications.inbox", present=present, wanted=size)
