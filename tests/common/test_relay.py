@@ -53,6 +53,15 @@ async def append(probe: Probe, *events: Any) -> None:
         await database.stop()
 
 
+async def limit_batches(probe: Probe, size: int) -> None:
+    """Let the broker refuse larger batches for the topic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=probe.servers.kafka)
+    await admin.start()
+    resource = ConfigResource(ConfigResourceType.TOPIC, probe.topic(), {"max.message.bytes": str(size)})
+    await admin.alter_configs([resource])
+    await admin.close()
+
+
 async def outbox_rows(probe: Probe) -> list[Any]:
     connection = await probe.connect()
     try:
@@ -146,11 +155,7 @@ async def test_a_row_too_large_blocks_its_own_key_only(probe: Probe) -> None:
 
 
 async def test_a_record_the_broker_refuses_blocks_its_own_key_only(probe: Probe) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=probe.servers.kafka)
-    await admin.start()
-    resource = ConfigResource(ConfigResourceType.TOPIC, probe.topic(), {"max.message.bytes": "100000"})
-    await admin.alter_configs([resource])
-    await admin.close()
+    await limit_batches(probe, 100_000)
     stuck, keys = new_id(), [new_id() for _ in range(40)]
     await append(
         probe,
@@ -172,11 +177,7 @@ async def test_a_record_the_broker_refuses_blocks_its_own_key_only(probe: Probe)
 
 async def test_nothing_overtakes_a_batch_the_broker_refuses(probe: Probe) -> None:
     """The first batch of the page is half a megabyte and too large for the topic, the second would not be."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=probe.servers.kafka)
-    await admin.start()
-    resource = ConfigResource(ConfigResourceType.TOPIC, probe.topic(), {"max.message.bytes": "300000"})
-    await admin.alter_configs([resource])
-    await admin.close()
+    await limit_batches(probe, 300_000)
     key = new_id()
     await append(probe, *(thing(key, sequence, "x" * 10_000) for sequence in range(1, 61)))
     async with probe.running():
