@@ -203,8 +203,8 @@ def _keep_memory() -> None:
     """Let the C library keep up to 64 MB that are free, and take large blocks from there.
 
     By default each block above 128 kB is asked of the system, which clears it, and is given back at once: for pages and
-    batches of half a megabyte that was a fifth of the relay's time (docs/decisions/0069-record-batches-of-our-own.md). Other C
-    libraries than GNU's have no such switch.
+    batches of half a megabyte that was a fifth of the relay's time (docs/decisions/0069-record-batches-of-our-own.md).
+    Other C libraries than GNU's have no such switch.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
