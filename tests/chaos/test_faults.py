@@ -21,7 +21,7 @@ from norda_local.chaos.judgement import _idle
 from norda_local.chaos.ledger import Ledger
 from norda_local.chaos.load import NoSuccess, Office
 from norda_local.chaos.members import Member
-from norda_local.chaos.watch import Watch
+from norda_local.chaos.watch import Watch, consumer_stalls
 from norda_local.chaos.witness import Witness
 from norda_local.folders import Home
 from norda_local.parts import Part, nothing
@@ -54,12 +54,28 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 async def test_a_stall_from_before_shows_no_stuck_partition(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "SEEN_SECONDS", 0.2)
-    field.watch.documents["registry-2"] = seen({"consumer.participations": "hb: stuck"})
+    field.watch.documents["registry-2"] = seen(
+        {"consumer.participations": "no progress on hb.events.registration.v1/0"}
+    )
     fault = database.StuckPartition(field)
     await fault.inject()
     await fault.recover()
     assert field.planted == []
     assert field.findings == ["a consumer of the registry did not get on before its partition was to be stuck"]
+
+
+@pytest.mark.parametrize(
+    ("told", "stalls"),
+    [
+        ("ok", False),
+        ("ConnectionResetError", False),
+        ("not connected", False),
+        ("no progress on hb.events.registration.v1/0", True),
+        ("ConnectionResetError; no progress on hb.events.registration.v1/0", True),
+    ],
+)
+def test_the_echo_of_another_fault_is_no_stall(told: str, *, stalls: bool) -> None:
+    assert consumer_stalls(seen({"consumer.participations": told}), "participations") is stalls
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[
     if relay.blocked:
         checks["outbox"] = f"{relay.blocked} blocked rows"
     for item in runtime.consumer_runtimes:
-        fault = item.status.error or item.status.stuck or runtime.consuming.error
+        faults = (item.status.error, item.status.stuck)
+        # Both are told: a batch's fault must not hide that a partition stands still.
+        fault = "; ".join(filter(None, faults)) or runtime.consuming.error
         checks[f"consumer.{item.consumer.name}"] = fault or "ok"
     checks |= runtime.faults
     ready = checks["database"] == "ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from uuid import UUID, uuid4
@@ -18,6 +19,8 @@ from norda_local.chaos.watch import consumer_stalls, row_is_blocked
 from norda_local.chaos.witness import LOST
 
 SEEN_SECONDS = 14.0
+BESIDE_SECONDS = 3.0
+"""How long another key may take beside a poisoned row: a hand-over's limit, where milliseconds are usual."""
 _APPEND = """
 insert into {schema}.outbox (topic, key, event_id, source, type, time, data_schema, sequence, value)
 values ($1, $2, $3, $4, $5, now(), $6, $7, $8)
@@ -96,8 +99,12 @@ class PoisonedRow(Fault):
             within=SEEN_SECONDS,
         )
         field.shown("a poisoned outbox row", seen, lasted=time.monotonic() - began)
+        # The row shows as blocked from before what is beside it is acknowledged; that must come while it is blocked.
+        deadline = time.monotonic() + BESIDE_SECONDS
+        while await self._waiting(beside) and time.monotonic() < deadline:  # noqa: ASYNC110 - another process's event
+            await asyncio.sleep(0.05)
         if await self._waiting(beside):
-            field.findings.append("a poisoned outbox row held back another key")
+            field.findings.append(f"a poisoned outbox row held back another key for {BESIDE_SECONDS:.0f} s")
         if await self._waiting(self._key) != 2:
             field.findings.append("a poisoned outbox row, or what follows for its key, went out")
 
