@@ -159,9 +159,9 @@ def test_a_broader_competence_is_the_beginning_of_the_narrower_ones() -> None:
 
 async def test_a_blocked_row_is_seen_in_readyz_within_ten_seconds(scene: Scene) -> None:
     await scene.execute(
-        """insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence)
+        """insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence, headers)
            values ('hb.registry.nothing.v1', gen_random_uuid(), gen_random_uuid(), '/hb/registry',
-                   'x', now(), 'x', 1)"""
+                   'x', now(), 'x', 1, '\\x00')"""
     )
     async with scene.registry.client(state=None) as client:
 

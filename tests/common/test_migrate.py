@@ -9,10 +9,14 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from norda_common import outbox
+from norda_common.contracts.envelope import encode_headers, header_block
+from norda_common.identifiers import new_id
 from norda_common.migrate import Migration, SetupError, read_migrations, set_up_schema
+from norda_common.states import State
 from support.installation import SERVICES, Installation, dsn_for, service_of
 
-from .conftest import SEEN, Probe
+from .conftest import SEEN, Probe, thing
 
 
 async def set_up(probe: Probe, *migrations: Migration) -> list[Migration]:
@@ -113,3 +117,20 @@ async def test_a_services_role_sees_no_other_services_schema(installation: Insta
     assert service_of(name).name == name
     await admin.close()
     await connection.close()
+
+
+async def test_what_waits_while_headers_come_to_be_stored_encoded_is_given_them(probe: Probe, tmp_path: Path) -> None:
+    """Migration 0004 writes in SQL what the outbox writes from then on."""
+    connection = await probe.connect()
+    traced = f"00-{'a' * 32}-{'b' * 16}-01"
+    events = [dataclasses.replace(thing(new_id(), 10**number), state=State.HAMBURG) for number in range(3)]
+    await outbox.append(connection, *events)
+    await connection.execute("update outbox set traceparent = $1 where sequence = 10", traced)
+    await connection.execute("alter table outbox drop column headers")
+    migration = next(item for item in read_migrations("common", tmp_path) if item.version == 4)
+    await connection.execute(migration.sql)
+    found = {row["sequence"]: row["headers"] for row in await connection.fetch("select sequence, headers from outbox")}
+    await connection.close()
+    for event in events:
+        trace = traced if event.sequence == 10 else None
+        assert found[event.sequence] == header_block(encode_headers(event, traceparent=trace, hop=trace))

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
-from norda_common.contracts.envelope import header_block, write_headers
-from norda_common.contracts.model import rfc3339, rfc3339_of
+from norda_common.contracts.envelope import encode_headers, event_id_in, header_block, is_header_block, with_hop
 from norda_common.identifiers import new_id
 from norda_common.record_batch import OVERHEAD_BYTES, RecordBatch, sized, varint
+
+from .conftest import thing
 
 Record = tuple[bytes, bytes | None, list[tuple[str, bytes]]]
 HEADERS = st.lists(st.tuples(st.text(max_size=80), st.binary(max_size=300)), max_size=20)
 RECORDS = st.lists(
     st.tuples(st.binary(max_size=100), st.none() | st.binary(max_size=20_000), HEADERS), min_size=1, max_size=80
 )
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-def block(headers: list[tuple[str, bytes]]) -> bytes:
-    return varint(len(headers)) + b"".join(sized(name.encode()) + sized(value) for name, value in headers)
 
 
 def read(batch: RecordBatch) -> tuple[Any, list[Any]]:
@@ -39,7 +35,7 @@ def read(batch: RecordBatch) -> tuple[Any, list[Any]]:
 def test_what_goes_in_comes_out(records: list[Record]) -> None:
     batch = RecordBatch(max_bytes=10_000_000)
     for key, value, headers in records:
-        assert batch.append(sized(key), value, block(headers))
+        assert batch.append(sized(key), value, header_block(headers))
     batch._set_producer_state(4711, 3, 42)
     head, found = read(batch)
     assert [(item.key, item.value, list(item.headers)) for item in found] == records
@@ -73,35 +69,22 @@ def test_a_batch_is_closed_by_the_record_that_does_not_fit_but_takes_any_first_o
     assert len(read(small)[1]) == 1
 
 
-@given(
-    sequence=st.integers(0, 10**17),
-    time=st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
-    cause=st.none()
-    | st.just("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-    | st.text("0f-ü", min_size=1, max_size=90),
-    hop=st.none() | st.just("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-    source=st.sampled_from(["/hb/registry", "/ni/" + "ü" * 200]),
-)
-def test_the_relays_headers_are_those_of_everybody_else(
-    sequence: int, time: datetime, cause: str | None, hop: str | None, source: str
-) -> None:
-    key, event_id = new_id(), new_id()
-    common: dict[str, Any] = {
-        "source": source,
-        "type_": "norda.registry.organisation.changed.v1",
-        "data_schema": "urn:norda:schema:registry.organisation.v1",
-        "sequence": sequence,
-        "cause": cause,
-        "hop": hop,
-    }
-    expected = write_headers(event_id=event_id, subject=str(key).encode(), time=time, **common)
+@given(HEADERS, st.binary(min_size=1, max_size=3))
+def test_spoilt_headers_are_found(headers: list[tuple[str, bytes]], spoilt: bytes) -> None:
+    block = header_block(headers)
+    assert is_header_block(block)
+    assert not is_header_block(block + spoilt)
+    assert not is_header_block(block[:-1])
+    assert not is_header_block(varint(len(headers) + 1) + block[len(varint(len(headers))) :])
+    assert not is_header_block(b"\x01")
+
+
+def test_headers_of_an_event_are_stored_as_they_are_sent_but_for_the_hop() -> None:
+    first, second = (f"00-{new_id().hex}-00f067aa0ba902b7-01" for _ in range(2))
+    event = thing(new_id(), 7)
+    stored = header_block(encode_headers(event, traceparent=first, hop=first))
     batch = RecordBatch(max_bytes=10_000)
-    headers = header_block(event_id=str(event_id), subject=str(key), time=rfc3339(time), **common)
-    batch.append(sized(str(key).encode()), b"{}", headers)
+    batch.append(sized(str(event.key).encode()), b"{}", with_hop(stored, second))
     ((record,),) = [read(batch)[1]]
-    assert sorted(record.headers) == sorted(expected)
-
-
-@given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_an_instant_of_the_database_is_written_as_any_other(time: datetime) -> None:
-    assert rfc3339_of((time - EPOCH) // timedelta(microseconds=1)) == rfc3339(time)
+    assert list(record.headers) == encode_headers(event, traceparent=first, hop=second)
+    assert event_id_in(stored) == str(event.event_id)

@@ -187,19 +187,19 @@ async def test_nothing_overtakes_a_batch_the_broker_refuses(probe: Probe) -> Non
     assert list(dict.fromkeys(sequences)) == list(range(1, 61))
 
 
-@pytest.mark.parametrize("time", ["infinity", "12000-01-01 UTC"])
-async def test_a_row_whose_time_cannot_be_written_blocks_its_own_key_only(probe: Probe, time: str) -> None:
+@pytest.mark.parametrize("headers", [b"\xff\xff\xff", b"\x12", b"\x16ce_id"], ids=bytes.hex)
+async def test_a_row_whose_headers_are_spoilt_blocks_its_own_key_only(probe: Probe, headers: bytes) -> None:
     stuck, other = new_id(), new_id()
     await append(probe, thing(stuck, 1), thing(other, 1))
     connection = await probe.connect()
-    await connection.execute("update outbox set time = $1::text::timestamptz where key = $2", time, stuck)
+    await connection.execute("update outbox set headers = $1 where key = $2", headers, stuck)
     async with probe.running():
         await append(probe, thing(stuck, 2), thing(other, 2))
         records = await read(probe, 2)
 
         async def the_others_are_sent() -> None:
             rows = await connection.fetch("select key, blocked_reason from outbox order by id")
-            assert [tuple(row) for row in rows] == [(stuck, "invalid_time"), (stuck, None)]
+            assert [tuple(row) for row in rows] == [(stuck, "unreadable_headers"), (stuck, None)]
 
         await eventually(the_others_are_sent)
         await connection.close()

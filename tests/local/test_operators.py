@@ -184,9 +184,10 @@ def test_all_letters_of_a_reason_are_replayed_once_the_cause_is_mended(norda: St
 
 def test_a_blocked_event_is_listed_and_goes_on_after_retry(norda: Stack) -> None:
     norda.sql(
-        """insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence, value)
+        """insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence, headers,
+                                     value)
            select 'hb.registry.organisation.v1', '0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e3f', gen_random_uuid(),
-                  '/hb/registry', 't', now(), 's', number, case number when 1 then $1::bytea else '{}' end
+                  '/hb/registry', 't', now(), 's', number, '\\x00', case number when 1 then $1::bytea else '{}' end
            from generate_series(1, 3) as number""",
         b"x" * 1_500_000,
     )

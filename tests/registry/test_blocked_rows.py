@@ -91,9 +91,10 @@ async def test_blocked_rows_come_in_pages_and_by_reason(installation: Installati
     await installation.make_topics()
     connection = await installation.connect(role="norda_registry")
     await connection.execute(
-        """insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence, value)
+        """insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence, headers,
+                                     value)
            select 'hb.registry.unheard.v1', gen_random_uuid(), gen_random_uuid(), '/hb/registry', 't', now(), 's', 1,
-                  '{}' from generate_series(1, 5)"""
+                  '\\x00', '{}' from generate_series(1, 5)"""
     )
     await connection.close()
     registry = installation.start("registry", wait=False)

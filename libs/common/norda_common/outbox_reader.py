@@ -18,11 +18,10 @@ from typing import TypeAlias
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from .contracts.model import rfc3339_of
 from .database import affected
 
 Row: TypeAlias = asyncpg.Record
-"""A row of `_COLUMNS`, in their order; ids as text, and `time` as RFC 3339, None where it has no such form."""
+"""A row of `_COLUMNS`, in their order; the key as text, `headers` as they stand in a Kafka record."""
 
 PAGE_BYTES = 8 * 1024 * 1024
 """What one read may bring into memory, beside its last row; two reads are in memory at once."""
@@ -38,7 +37,7 @@ _WITHOUT_WAITING = "set synchronous_commit = off"
 """A delete that a crash of the server forgets is an event sent again, as is allowed; waiting for the disk after each
 page was most of an event's way at ordinary load. What is read was committed by others, who do wait."""
 
-_COLUMNS = "id, topic, key::text, event_id::text, source, type, time, data_schema, sequence, traceparent, value"
+_COLUMNS = "id, topic, key::text, headers, traceparent, value"
 # The running total of bytes bounds a read; `rows` spares the sorting out of peers. A blocked row holds back what
 # follows for its topic and key, which is looked up only while there is one.
 _PAGE = f"""
@@ -109,9 +108,6 @@ class OutboxReader:
     async def start(self) -> None:
         """Prepare the statements and learn what is blocked."""
         await self._connection.execute(f"{ALWAYS_BY_INDEX}; {_WITHOUT_WAITING}")
-        await self._connection.set_type_codec(
-            "timestamptz", schema="pg_catalog", format="tuple", encoder=_not_sent, decoder=_instant
-        )
         self._page = await self._connection.prepare(_PAGE.format(condition=""))
         self._page_beside_blocked = await self._connection.prepare(_PAGE.format(condition=_BEHIND_BLOCKED))
         self._delete = await self._connection.prepare(_DELETE)
@@ -195,18 +191,6 @@ class OutboxReader:
         self._floor = min([self._settled, *ended])
         self._settled = highest
         self._settled_at = time.monotonic()
-
-
-def _instant(parts: tuple[int]) -> str | None:
-    """RFC 3339, or None for an instant that has no such form: one such row must not stop all others."""
-    try:
-        return rfc3339_of(parts[0])
-    except OverflowError:
-        return None
-
-
-def _not_sent(value: object) -> tuple[int]:
-    raise TypeError(f"the reader sends no instants, asked for {value}")
 
 
 async def _nothing() -> list[Row]:

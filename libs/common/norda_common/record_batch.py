@@ -43,6 +43,16 @@ def varint(number: int) -> bytes:
     return _VARINTS[number] if number < len(_VARINTS) else _varint(number)
 
 
+def read_varint(content: memoryview) -> tuple[int, memoryview]:
+    """A number as Kafka writes it, and what follows it. Raises IndexError where the content ends too early."""
+    place = number = 0
+    while content[place] & 0x80:
+        number |= (content[place] & 0x7F) << 7 * place
+        place += 1
+    number |= content[place] << 7 * place
+    return (number >> 1) ^ -(number & 1), content[place + 1 :]
+
+
 def sized(content: bytes) -> bytes:
     """Bytes behind their length: a key, a header's name or its value."""
     return varint(len(content)) + content

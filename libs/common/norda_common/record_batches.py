@@ -17,7 +17,7 @@ from aiokafka.structs import RecordMetadata
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, StatusCode
 
-from .contracts.envelope import header_block
+from .contracts.envelope import event_id_in, is_header_block, with_hop
 from .outbox_reader import Row
 from .publisher import MAX_BATCH_BYTES, MAX_RECORD_BYTES, Partitions, UnknownTopic
 from .record_batch import RecordBatch, sized
@@ -70,10 +70,11 @@ class BatchWriter:
         self._partitions = Partitions(producer)
         self._prefix = prefix
 
-    async def write(self, rows: Sequence[Row]) -> tuple[list[RowBatch], dict[int, str]]:
+    async def write(self, rows: Sequence[Row], *, careful: bool = False) -> tuple[list[RowBatch], dict[int, str]]:
         """The rows as batches in the order of their first row, and which row ids cannot be sent, with the reason.
 
-        What follows a row that cannot be sent, for the same topic and key, is left out.
+        What follows a row that cannot be sent, for the same topic and key, is left out. `careful` also finds headers
+        that no broker can read, for which it refuses the whole batch and does not say why.
         """
         counts = {topic: await self._count(topic) for topic in {row["topic"] for row in rows}}
         batches: list[RowBatch] = []
@@ -82,35 +83,26 @@ class BatchWriter:
         held_back: set[tuple[str, object]] = set()
         with_spans = len(rows) <= ROWS_WITH_SPANS
         for row in rows:
-            row_id, topic, key, event_id, source, type_, time, data_schema, sequence, traceparent, value = row
+            row_id, topic, key, headers, traceparent, value = row
             if held_back and (topic, key) in held_back:
                 continue
             count = counts[topic]
-            if count is None or time is None or (value is not None and len(value) > MAX_RECORD_BYTES):
-                unsendable[row_id] = (
-                    "unknown_topic" if count is None else "invalid_time" if time is None else "too_large"
-                )
+            fault = _fault(value, headers if careful else None)
+            if count is None or fault:
+                unsendable[row_id] = fault or "unknown_topic"
                 held_back.add((topic, key))
                 continue
-            name, (raw_key, hashed) = self._prefix + topic, _placed(key)
-            span = _start_span(name, key, row) if with_spans and traceparent else None
-            headers = header_block(
-                event_id=event_id,
-                source=source,
-                type_=type_,
-                subject=key,
-                time=time,
-                data_schema=data_schema,
-                sequence=sequence,
-                cause=traceparent,
-                hop=traceparent_of(span) if span else traceparent,
-            )
+            span: trace.Span | None = None
+            if with_spans and traceparent:
+                span = _start_span(self._prefix + topic, key, row)
+                headers = with_hop(headers, traceparent_of(span) or traceparent)
+            raw_key, hashed = _placed(key)
             place = (topic, hashed % count)
             batch = open_batches.get(place)
             if batch is None or not batch.records.append(raw_key, value, headers):
                 records = RecordBatch(max_bytes=MAX_BATCH_BYTES)
                 records.append(raw_key, value, headers)
-                batch = open_batches[place] = RowBatch(name, place[1], records)
+                batch = open_batches[place] = RowBatch(self._prefix + topic, place[1], records)
                 batches.append(batch)
             batch.ids.append(row_id)
             if span:
@@ -125,6 +117,15 @@ class BatchWriter:
             return await self._partitions.count(self._prefix + topic)
         except UnknownTopic:
             return None
+
+
+def _fault(value: bytes | None, headers: bytes | None) -> str | None:
+    """Why a row's record would be refused."""
+    if value is not None and len(value) > MAX_RECORD_BYTES:
+        return "too_large"
+    if headers is not None and not is_header_block(headers):
+        return "unreadable_headers"
+    return None
 
 
 @lru_cache(KEYS_REMEMBERED)
@@ -146,7 +147,7 @@ def _attributes(topic: str) -> dict[str, str | int]:
 def _start_span(topic: str, key: str, row: Row) -> trace.Span:
     """A PRODUCER span in the trace that stored the row."""
     attributes = _attributes(topic) | {
-        "messaging.message.id": row["event_id"],
+        "messaging.message.id": event_id_in(row["headers"]),
         "messaging.kafka.message.key": key,
     }
     context = context_of(row["traceparent"])

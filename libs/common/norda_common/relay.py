@@ -18,7 +18,7 @@ from typing import TypeVar
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownError
 from aiokafka.structs import RecordMetadata
 
 from . import relay_lease
@@ -219,19 +219,19 @@ class Relay:
         """Send row by row up to where a batch was refused, so that only the row it was refused for is blocked."""
         cursor = await reader.begin()
         while cursor < self._careful_until and (rows := await reader.page(cursor, 1)):
-            batches, _ = await self._encode(reader, writer, rows)
+            batches, _ = await self._encode(reader, writer, rows, careful=True)
             flights = await self._heartbeating(reader, _send(producer, batches))
             await reader.delete(await self._settle(reader, flights, careful=True))
             cursor = rows[-1]["id"]
         self._careful_until = 0
 
     async def _encode(
-        self, reader: OutboxReader, writer: BatchWriter, rows: Sequence[asyncpg.Record]
+        self, reader: OutboxReader, writer: BatchWriter, rows: Sequence[asyncpg.Record], *, careful: bool = False
     ) -> tuple[list[RowBatch], bool]:
         """The rows as batches, and whether some were blocked, and with them what follows of their keys."""
         if not rows:
             return [], False
-        batches, unsendable = await self._heartbeating(reader, writer.write(rows))
+        batches, unsendable = await self._heartbeating(reader, writer.write(rows, careful=careful))
         await self._block(reader, unsendable)
         return batches, bool(unsendable)
 
@@ -259,7 +259,7 @@ class Relay:
         self.status.sent += len(acknowledged)
         if fault is not None:
             await reader.delete(acknowledged)
-            if isinstance(fault, RECORD_FAULTS):
+            if isinstance(fault, (*RECORD_FAULTS, UnknownError)):
                 # The broker refused a whole batch for one record: start over with a new producer, row by row.
                 self._careful_until = max(row_id for flight in flights for row_id in flight.batch.ids)
             raise fault

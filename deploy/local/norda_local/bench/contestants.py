@@ -14,7 +14,7 @@ import asyncpg
 import psutil
 
 from norda_local.bench.debezium import Connect
-from norda_local.bench.rows import CREATE_DEBEZIUM
+from norda_local.bench.rows import CREATE_DEBEZIUM, HEADER_FUNCTION
 from norda_local.bench.services import ServiceUnderTest, start_services
 from norda_local.stack import Stack
 
@@ -59,8 +59,9 @@ class NordaRelay:
         self._stack = stack
         self._service: ServiceUnderTest | None = None
 
-    async def start(self, admin: Admin) -> None:  # noqa: ARG002 - the setup makes its schema
+    async def start(self, admin: Admin) -> None:
         """Set the registry up and serve. Nothing is exported to a tracing server, as Debezium does not either."""
+        await admin.execute(HEADER_FUNCTION)
         services = await asyncio.to_thread(start_services, self._stack, "registry")
         self._service = services["registry"]
 

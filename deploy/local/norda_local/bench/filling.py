@@ -10,6 +10,8 @@ from uuid import UUID
 
 import asyncpg
 
+from norda_local.bench.rows import HEADER_FUNCTION, HEADERS
+
 CHUNK_ROWS = 250_000
 PASSING_ROWS = 25_000
 """So many are in the outbox at once while history passes through it: about a second of a busy relay."""
@@ -17,11 +19,13 @@ PASSING_ROWS = 25_000
 _KEY = "('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
 
 _OUTBOX = f"""
-insert into notifications.outbox (topic, key, event_id, source, type, time, data_schema, sequence, value)
-select 'hb.notifications.delivery.v1', {_KEY}, gen_random_uuid(), '/hb/notifications',
-       'norda.notifications.delivery.delivered.v1', now(), 'https://norda.example/schemas/delivery.json', 1,
-       convert_to('{{"measured": "' || repeat('x', 80) || '"}}', 'UTF8')
-  from generate_series($1::bigint + 1, $2::bigint) as n
+insert into notifications.outbox (topic, key, event_id, source, type, time, data_schema, sequence, headers, value)
+select topic, key, event_id, source, type, time, data_schema, sequence, {HEADERS}, value
+  from (select 'hb.notifications.delivery.v1' as topic, {_KEY} as key, gen_random_uuid() as event_id,
+               '/hb/notifications' as source, 'norda.notifications.delivery.delivered.v1' as type, now() as time,
+               'urn:norda:schema:notifications.delivery.v1' as data_schema, 1 as sequence,
+               convert_to('{{"measured": "' || repeat('x', 80) || '"}}', 'UTF8') as value
+          from generate_series($1::bigint + 1, $2::bigint) as n) as events
 """  # noqa: S608 - constants
 _INBOX = f"""
 insert into notifications.inbox (consumer, source, event_id, handled_at)
@@ -69,6 +73,7 @@ async def fill(dsn: str, table: str, *, present: int, wanted: int, settle: bool 
     """Bring a table from the first `present` rows to the first `wanted`."""
     connection = await _connect(dsn)
     try:
+        await connection.execute(HEADER_FUNCTION)
         index = BULKY_INDEXES.get(table) if wanted - present > CHUNK_ROWS else None
         schema = table.partition(".")[0]
         definition = index and await connection.fetchval("select pg_get_indexdef($1::regclass)", f"{schema}.{index}")
@@ -99,6 +104,7 @@ async def pass_through(dsn: str, *, rows: int) -> None:
     """Let so many rows come into the outbox and go again, the oldest first, as the relay leaves them behind."""
     connection = await _connect(dsn)
     try:
+        await connection.execute(HEADER_FUNCTION)
         for first in range(0, rows, PASSING_ROWS):
             await connection.execute(_OUTBOX, first, min(rows, first + PASSING_ROWS))
             await connection.execute("delete from notifications.outbox")

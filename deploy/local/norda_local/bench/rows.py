@@ -12,6 +12,26 @@ VALUE_BYTES = 600
 KEYS = 1_000
 ROWS_PER_TRANSACTION = 1_000
 
+HEADER_FUNCTION = r"""
+create schema if not exists bench;
+create or replace function bench.header(name text, value text) returns bytea language sql immutable
+    -- As Kafka writes it, each part behind twice its length in one byte: all of them are below 64 bytes.
+    return set_byte('\x00'::bytea, 0, 2 * octet_length(name)) || convert_to(name, 'UTF8')
+        || set_byte('\x00'::bytea, 0, 2 * octet_length(value)) || convert_to(value, 'UTF8');
+"""
+HEADERS = r"""
+'\x12'::bytea || bench.header('ce_specversion', '1.0') || bench.header('ce_id', event_id::text)
+|| bench.header('ce_source', source) || bench.header('ce_type', type) || bench.header('ce_subject', key::text)
+|| bench.header('ce_time', to_char(time at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+|| bench.header('ce_dataschema', data_schema) || bench.header('ce_sequence', sequence::text)
+|| bench.header('content-type', 'application/json')
+"""
+"""An expression for `outbox.headers` of a row without a trace; `_TRACED` counts two more and adds them."""
+_TRACED = (
+    HEADERS.replace(r"\x12", r"\x16")
+    + "|| bench.header('ce_traceparent', traceparent) || bench.header('traceparent', traceparent)"
+)
+
 CREATE_DEBEZIUM = """
 create schema debezium;
 create table debezium.outbox (
@@ -24,10 +44,12 @@ create publication debezium for table debezium.outbox
 """
 
 _INSERTS = {
-    "norda": """
-insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence, value, traceparent)
-select $1, key::uuid, uuidv7(), source, type, time, data_schema, sequence, value, traceparent from events
-""",
+    "norda": f"""
+insert into registry.outbox (topic, key, event_id, source, type, time, data_schema, sequence, headers, value,
+                             traceparent)
+select $1, key::uuid, event_id, source, type, time, data_schema, sequence, {_TRACED}, value, traceparent
+from (select *, uuidv7() as event_id from events) as events
+""",  # noqa: S608 - constants
     "debezium": """
 insert into debezium.outbox (aggregatetype, key, event_id, source, type, time, data_schema, sequence, value,
                              traceparent)

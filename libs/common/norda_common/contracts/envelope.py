@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..record_batch import sized, varint
+from ..record_batch import read_varint, sized, varint
 from ..states import State
 from .model import EventData, rfc3339
 from .topics import Event, Topic
@@ -31,28 +31,13 @@ _UUID = TypeAdapter(UUID)
 
 _SPECVERSION = ("ce_specversion", b"1.0")
 _CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
-_LENGTHS = tuple(chr(2 * length) for length in range(64))
-"""Kafka's varint of a length, as the character it is."""
-_CAUSE, _HOP = sized(b"ce_traceparent"), sized(b"traceparent")
+_ID = sized(b"ce_id") + varint(36)
 
 
 @lru_cache(1024)
 def _constant(name: str, text: str) -> tuple[str, bytes]:
     """A header whose few values come again and again."""
     return (name, text.encode())
-
-
-@lru_cache(1024)
-def _constant_block(source: str, type_: str, data_schema: str, count: int) -> bytes:
-    """The count of a record's headers, and those of them that come again and again."""
-    headers = (
-        _SPECVERSION,
-        _constant("ce_source", source),
-        _constant("ce_type", type_),
-        _constant("ce_dataschema", data_schema),
-        _CONTENT_TYPE,
-    )
-    return varint(count) + b"".join(sized(name.encode()) + sized(value) for name, value in headers)
 
 
 class UnreadableRecord(Exception):  # noqa: N818 - it is a verdict on a record, not a fault of the program
@@ -117,38 +102,38 @@ def write_headers(
     return headers
 
 
-def header_block(
-    *,
-    event_id: str,
-    source: str,
-    type_: str,
-    subject: str,
-    time: str,
-    data_schema: str,
-    sequence: int,
-    cause: str | None,
-    hop: str | None = None,
-) -> bytes:
-    """The headers of `write_headers` as they stand in a Kafka record, their count first; for the relay, which writes
-    one per record. `event_id` and `subject` are UUIDs and `time` RFC 3339, as text.
-    """
-    digits = str(sequence)
-    # Text that is ASCII and below 64 bytes: its length is one byte, which is an ASCII character as well.
-    varying = (
-        f"\x0ace_id\x48{event_id}\x14ce_subject\x48{subject}\x0ece_time{_LENGTHS[len(time)]}{time}"
-        f"\x16ce_sequence{_LENGTHS[len(digits)]}{digits}"
-    )
-    constant = _constant_block(source, type_, data_schema, 9 + bool(cause) + bool(hop))
-    block = constant + varying.encode()
-    if cause:
-        block += _CAUSE + sized(cause.encode())
-    if hop:
-        block += _HOP + sized(hop.encode())
-    return block
+def header_block(headers: Headers) -> bytes:
+    """Headers as they stand in a Kafka record, their count first; with a hop's `traceparent` it ends with that."""
+    return varint(len(headers)) + b"".join(sized(name.encode()) + sized(value) for name, value in headers)
 
 
-def encode_headers(event: Event, *, traceparent: str | None) -> Headers:
-    """An event's headers as the relay sends them, but for the hop's own span."""
+def is_header_block(block: bytes) -> bool:
+    """Whether a broker will read this as headers: as many as it says, each name and value as long as it says."""
+    rest = memoryview(block)
+    try:
+        count, rest = read_varint(rest)
+        for _ in range(2 * count):
+            length, rest = read_varint(rest)
+            if not 0 <= length <= len(rest):
+                return False
+            rest = rest[length:]
+    except IndexError:
+        return False
+    return count >= 0 and not rest
+
+
+def with_hop(block: bytes, traceparent: str) -> bytes:
+    """A block that ends with a `traceparent`, with another one."""
+    return block[: -len(traceparent)] + traceparent.encode()
+
+
+def event_id_in(block: bytes) -> str:
+    """The `ce_id` in a block; for the trace alone, so whatever stands there will do."""
+    return block.partition(_ID)[2][:36].decode(errors="replace")
+
+
+def encode_headers(event: Event, *, traceparent: str | None, hop: str | None = None) -> Headers:
+    """An event's headers. `traceparent` is the trace that caused it, `hop` the span that sends it."""
     return write_headers(
         event_id=event.event_id,
         source=event.source,
@@ -158,6 +143,7 @@ def encode_headers(event: Event, *, traceparent: str | None) -> Headers:
         data_schema=event.topic.data_schema,
         sequence=event.sequence,
         cause=traceparent,
+        hop=hop,
     )
 
 

@@ -6,8 +6,7 @@ enumerations as open. Money is in minor units with a currency; instants carry an
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
@@ -19,20 +18,9 @@ def _to_utc(value: datetime) -> datetime:
 
 def rfc3339(value: datetime) -> str:
     """Write an aware instant as RFC 3339 in UTC with `Z`, e.g. `2026-11-23T15:00:00.123456Z`."""
-    # Most instants are in UTC already, and the relay writes one per record.
+    # Most instants are in UTC already.
     utc = value if value.tzinfo is UTC else value.astimezone(UTC)
     return f"{utc.isoformat()[:-6]}Z"
-
-
-def rfc3339_of(microseconds: int) -> str:
-    """The same text for an instant as PostgreSQL sends it: microseconds since 2000-01-01 in UTC."""
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{_second(seconds)}.{rest:06d}Z" if rest else f"{_second(seconds)}Z"
-
-
-@lru_cache(4_096)
-def _second(seconds: int) -> str:
-    return (datetime(2000, 1, 1) + timedelta(seconds=seconds)).isoformat()  # noqa: DTZ001 - without an offset to write
 
 
 UtcInstant = Annotated[

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import asyncpg
+from norda_common.contracts.envelope import header_block, write_headers
 from norda_common.contracts.notifications import DELIVERY
 from norda_common.contracts.registry import ORGANISATION
 from norda_common.contracts.topics import Topic
@@ -22,8 +24,8 @@ SEEN_SECONDS = 14.0
 BESIDE_SECONDS = 3.0
 """How long another key may take beside a poisoned row: a hand-over's limit, where milliseconds are usual."""
 _APPEND = """
-insert into {schema}.outbox (topic, key, event_id, source, type, time, data_schema, sequence, value)
-values ($1, $2, $3, $4, $5, now(), $6, $7, $8)
+insert into {schema}.outbox (topic, key, event_id, source, type, time, data_schema, sequence, headers, value)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 
 
@@ -38,16 +40,28 @@ async def append(
     value: bytes | None = None,
 ) -> str:
     """Put a row into the outbox of the topic's service, as a use case would; returns the event's id."""
-    event_id = uuid4()
+    event_id, source, now = uuid4(), f"/{state.value}/{topic.service}", datetime.now(UTC)
+    headers = write_headers(
+        event_id=event_id,
+        source=source,
+        type_=topic.type_of(change),
+        subject=str(key).encode(),
+        time=now,
+        data_schema=topic.data_schema,
+        sequence=sequence,
+        cause=None,
+    )
     await connection.execute(
         _APPEND.format(schema=topic.service),
         topic.name(state),
         key,
         event_id,
-        f"/{state.value}/{topic.service}",
+        source,
         topic.type_of(change),
+        now,
         topic.data_schema,
         sequence,
+        header_block(headers),
         value,
     )
     return str(event_id)
