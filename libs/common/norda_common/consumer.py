@@ -24,7 +24,7 @@ from . import deadletters
 from .contracts.envelope import Received, UnreadableRecord, decode, header_text, trace_of
 from .contracts.model import EventData
 from .contracts.topics import Topic, names_of
-from .database import Connection, Database, is_transient
+from .database import SYSTEM, Connection, Database, is_transient
 from .errors import NordaError
 from .states import ALL_STATES
 from .telemetry import context_of, link_to, meter, tracer
@@ -177,7 +177,7 @@ class ConsumerRuntime:
 
     async def _handle_together(self, incoming: Sequence[_Incoming], now: datetime) -> None:
         """One transaction; while the database works on one part of the records, the next part is read."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(SYSTEM) as connection:
             writing: asyncio.Task[None] | None = None
             try:
                 for first in range(0, len(incoming), PART):
@@ -206,7 +206,7 @@ class ConsumerRuntime:
         span = item.span if item.span.is_recording() else self._span(item.record)
         _fail(span, error)
         buried = _Incoming(item.record, span, fault=UnreadableRecord(type(error).__name__, _reason(error)))
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(SYSTEM) as connection:
             await self._bury(connection, [buried])
         self._count_dead([buried])
         if span is not item.span:

@@ -1,7 +1,9 @@
 """PostgreSQL: the pool a service works through, and which of its faults pass by themselves.
 
 Transactions are opened by edges alone (`Database.transaction`); after each commit the relay is woken. All statements
-run with the service's own role, whose search path is its schema.
+run with the service's own role, whose search path is its schema. Whoever takes a connection says for whom: row-level
+security shows and lets be written what that caller may, and nothing at all to nobody
+(docs/decisions/0081-rights-twice.md).
 """
 
 from __future__ import annotations
@@ -9,12 +11,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from .statements import TracedConnection
+from .statements import Identity, TracedConnection
+
+if TYPE_CHECKING:
+    from .auth import Caller
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
@@ -37,6 +42,11 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.LockNotAvailableError,
 )
 """Faults of the surroundings: waited out, never dead-lettered."""
+
+SYSTEM = Identity(subject="", state="", roles="system")
+"""The service itself: consumers, workers, housekeeping, and the sign-in before anybody is known. Never for a request of
+somebody who has signed in.
+"""
 
 ACQUIRE_SECONDS = 10
 """How long a request or a batch waits for a free connection."""
@@ -108,27 +118,33 @@ class Database:
         return self._pool
 
     @asynccontextmanager
-    async def transaction(self, *, news: bool = True) -> AsyncIterator[Connection]:
-        """One transaction; commits when the block ends, rolls back when it raises.
+    async def transaction(self, asking: Caller | Identity, *, news: bool = True) -> AsyncIterator[Connection]:
+        """One transaction for `asking`; commits when the block ends, rolls back when it raises.
 
         Then it wakes the relay and whoever else waits for commits, unless `news` says that there is nothing for them.
         """
-        async with self.read() as connection, connection.transaction():
+        async with self.read(asking) as connection, connection.transaction():
             yield connection
         if news:
             for signal in self._signals:
                 signal.set()
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[Connection]:
-        """A connection for reading; every statement sees its own snapshot."""
+    async def read(self, asking: Caller | Identity) -> AsyncIterator[Connection]:
+        """A connection for reading as `asking`; every statement sees its own snapshot."""
         # The pool's own time-out runs every acquisition in a task of its own.
         async with asyncio.timeout(ACQUIRE_SECONDS):
             connection = await self.pool.acquire()
         try:
+            await connection.act_as(asking if isinstance(asking, Identity) else identity_of(asking))
             yield connection
         finally:
             await self.pool.release(connection)
+
+
+def identity_of(caller: Caller) -> Identity:
+    """The caller as policies ask for them."""
+    return Identity(subject=caller.subject, state=caller.state or "", roles=",".join(sorted(caller.roles)))
 
 
 def server_settings(*, schema: str, application: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 
+from .database import SYSTEM
 from .migrate import Migration, pending
 from .runtime import Runtime
 
@@ -73,7 +74,7 @@ async def readiness(runtime: Runtime, migrations: Sequence[Migration]) -> tuple[
 
 async def _database(runtime: Runtime, migrations: Sequence[Migration]) -> str:
     try:
-        async with asyncio.timeout(3), runtime.database.read() as connection:
+        async with asyncio.timeout(3), runtime.database.read(SYSTEM) as connection:
             missing = await pending(connection, migrations)  # type: ignore[arg-type]
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         return type(error).__name__

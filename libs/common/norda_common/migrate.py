@@ -180,4 +180,6 @@ async def _grant(connection: asyncpg.Connection[asyncpg.Record], *, role: str, s
     await connection.execute(f"grant usage, select on all sequences in schema {name} to {user}")
     await connection.execute(f"grant execute on all functions in schema {name} to {user}")
     await connection.execute(f"revoke insert, update, delete on {name}.schema_migration from {user}")
+    if await connection.fetchval("select to_regclass($1)", f"{name}.audit_log"):
+        await connection.execute(f"revoke update, delete on {name}.audit_log from {user}")
     await connection.execute("reset role")

@@ -19,9 +19,11 @@ from . import deadletters
 from .auth import TokenVerifier
 from .consumer import Consumer, ConsumerRuntime
 from .consuming import Consuming
-from .database import Database
+from .database import SYSTEM, Database
 from .relay import Relay
 from .settings import ServiceSettings
+from .signin.keys import KeyFile, Keys, ProviderKeys
+from .signin.provider import Provider
 from .telemetry import meter
 
 log = structlog.get_logger(__name__)
@@ -45,6 +47,8 @@ class Runtime:
     workers: Sequence[Worker] = ()
     database: Database = field(init=False)
     relay: Relay = field(init=False)
+    provider: Provider | None = field(init=False)
+    keys: Keys = field(init=False)
     tokens: TokenVerifier = field(init=False)
     consumer_runtimes: list[ConsumerRuntime] = field(init=False)
     consuming: Consuming = field(init=False)
@@ -67,9 +71,15 @@ class Runtime:
             bootstrap_servers=settings.kafka_bootstrap_servers,
             topic_prefix=settings.kafka_topic_prefix,
         )
-        self.tokens = TokenVerifier(
-            settings.token_jwks_file, issuer=settings.token_issuer, audience=settings.token_audience
-        )
+        self.provider = None
+        if settings.oidc_issuer:
+            self.provider = Provider(
+                settings.oidc_issuer,
+                client_id=settings.oidc_client_id,
+                client_secret=settings.oidc_client_secret.get_secret_value(),
+            )
+        self.keys = _keys(settings, self.provider)
+        self.tokens = TokenVerifier(self.keys, issuer=settings.issuer, audience=settings.token_audience)
         self.consumer_runtimes = [
             ConsumerRuntime(
                 consumer,
@@ -146,7 +156,7 @@ class Runtime:
         """Count open dead letters; forget closed ones, and inbox entries older than any topic's redelivery could be."""
         while True:
             try:
-                async with self.database.read() as connection:
+                async with self.database.read(SYSTEM) as connection:
                     self.open_dead_letters = await deadletters.open_count(connection)
                     await deadletters.forget_closed(connection, now=datetime.now(UTC))
                     await connection.execute("delete from inbox where handled_at < now() - interval '60 days'")
@@ -171,6 +181,14 @@ class Runtime:
     def _lags(self, _: CallbackOptions) -> Sequence[Observation]:
         service = {"norda.service": self.service}
         return [Observation(lag, service | {"norda.consumer": name}) for name, lag in self.consuming.lag().items()]
+
+
+def _keys(settings: ServiceSettings, provider: Provider | None) -> Keys:
+    if settings.token_jwks_file is not None:
+        return KeyFile(settings.token_jwks_file)
+    if provider is None:
+        raise ValueError("the settings name neither an issuer nor a file of keys")
+    return ProviderKeys(provider)
 
 
 def _bound(worker: Worker, runtime: Runtime) -> Callable[[], Awaitable[None]]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import SecretStr
 from starlette.types import Scope
 
@@ -31,7 +31,10 @@ from .runtime import Runtime, Worker
 from .settings import ServiceSettings, load
 from .telemetry import Telemetry
 from .topic_admin import ensure_topics
-from .web import RuntimeDep, SecurityHeaders, TooLargeAsProblem, install_errors, json_document
+from .signin import routes as signin_routes
+from .web import RuntimeDep, SecurityHeaders, TooLargeAsProblem, install_errors, json_document, public, shared_pages
+from .web.pages import Answered, error_page
+from .web.site import STATIC, Files, Site, static_version
 
 REQUEST_GRACE_SECONDS = 3
 """How long open requests may take when the process stops; parts and telemetry take what is left of ten seconds."""
@@ -50,6 +53,7 @@ class Service:
     topics: Sequence[Topic]
     migrations: Path
     routers: Sequence[APIRouter]
+    site: Site | None = None
     consumers: Sequence[Consumer] = ()
     workers: Sequence[Worker] = ()
     extensions: Sequence[str] = ()
@@ -99,6 +103,8 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     app.state.runtime = runtime
     install_errors(app)
     app.include_router(_platform_routes(service, settings))
+    if service.site is not None:
+        _add_pages(app, service.name, service.site, settings)
     for router in (*service.routers, operations.router):
         app.include_router(router, max_body_size=settings.body_limit_bytes)
     app.add_middleware(TooLargeAsProblem)
@@ -106,21 +112,37 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     return app
 
 
+def _add_pages(app: FastAPI, name: str, site: Site, settings: ServiceSettings) -> None:
+    """Pages, sign-in and static files below the service's own path; none of them is part of the API's document."""
+    app.state.site, app.state.error_page = site, error_page
+    for router in (signin_routes.routes(name), shared_pages.routes(name), *site.routers):
+        app.include_router(router, max_body_size=settings.body_limit_bytes, include_in_schema=False)
+    app.mount(f"/{name}/static/{static_version()}", Files(directory=STATIC), name="static")
+
+    @app.exception_handler(Answered)
+    async def _answered(_: Request, answered: Answered) -> Response:
+        return answered.response
+
+
 def _is_probe(scope: Scope) -> bool:
     return scope.get("path") in {"/livez", "/readyz"}
 
 
 def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
-    router = APIRouter(tags=["platform"])
+    router = APIRouter(tags=["platform"], dependencies=[public])
     migrations = read_migrations(service.name, service.migrations)
     schemas = {topic.identity: data_schema(topic) for topic in public(service.topics)}
 
     @router.get("/", summary="Where to go from here")
-    async def index() -> dict[str, Any]:
+    async def index(request: Request) -> Response:
+        if service.site is not None and "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse(f"/{service.name}/", 303)
         links = {"openapi": "/openapi.json", "asyncapi": "/asyncapi.json", "health": "/readyz"}
-        return {"service": service.name, "title": service.title, "version": __version__} | {
-            "links": links | {f"schema {name}": f"/schemas/{name}.json" for name in schemas}
-        }
+        links |= {f"schema {name}": f"/schemas/{name}.json" for name in schemas}
+        links |= {"pages": f"/{service.name}/"} if service.site else {}
+        return JSONResponse(
+            {"service": service.name, "title": service.title, "version": __version__, "links": links}
+        )
 
     @router.get("/livez", summary="Is the process alive?")
     async def livez() -> dict[str, str]:
@@ -246,6 +268,7 @@ def openapi(service: Service) -> dict[str, Any]:
             "kafka_bootstrap_servers": "kafka.norda.example:9092",
             "http_port": 8080,
             "token_jwks_file": Path("jwks.json"),
+            "oidc_client_secret": SecretStr(""),
         }
     )
     return create_app(service, stand_in).openapi()

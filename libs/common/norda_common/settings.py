@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .states import ALL_STATES, State
@@ -33,9 +33,23 @@ class ServiceSettings(BaseSettings):
     """Base of links handed out; empty means the address the service listens on."""
     trace_page: str = Field(default="", pattern=r"^(https?://\S*\{trace_id\}\S*)?$")
     """Where a person sees a trace, with `{trace_id}` in it; empty means that operators get no links."""
-    token_jwks_file: Path
-    token_issuer: str = "norda-local"  # noqa: S105 - a name, not a secret
-    token_audience: str = "norda"  # noqa: S105
+    token_jwks_file: Path | None = None
+    """The issuer's public keys, where they come as a file; else they are fetched from NORDA_OIDC_ISSUER."""
+    token_issuer: str = ""
+    """Who signs tokens; empty means NORDA_OIDC_ISSUER."""
+    token_audience: str = "norda"  # noqa: S105 - a name, not a secret
+    oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """The OpenID provider people sign in at; without one there are no pages to sign in to, only the API."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    session_hours: float = Field(default=10, gt=0, le=24)
+    """How long one sign-in lasts at most: a working day."""
+    session_idle_minutes: float = Field(default=60, gt=0, le=720)
+    """After so long without a page a person signs in again."""
+    registry_url: str = ""
+    events_url: str = ""
+    notifications_url: str = ""
+    """Where the pages of each service are, for the links between them; empty means this service's own host."""
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     body_limit_bytes: int = Field(default=256 * 1024, ge=1024)
@@ -55,6 +69,27 @@ class ServiceSettings(BaseSettings):
         if not codes:
             raise ValueError("name at least one of hb, hh, ni")
         return tuple(State(code) for code in sorted(set(codes)))
+
+    @model_validator(mode="after")
+    def _keys_from_somewhere(self) -> Self:
+        if self.token_jwks_file is None and not self.oidc_issuer:
+            raise ValueError("NORDA_OIDC_ISSUER or NORDA_TOKEN_JWKS_FILE is needed to check who calls")
+        return self
+
+    @property
+    def issuer(self) -> str:
+        """Who signs tokens."""
+        return self.token_issuer or self.oidc_issuer
+
+    @property
+    def secure(self) -> bool:
+        """Whether pages come over TLS."""
+        return self.base_url.startswith("https://")
+
+    def address_of(self, service: str) -> str:
+        """Base of a service's pages, without a trailing slash."""
+        base: str = getattr(self, f"{service}_url")
+        return (base or self.base_url).rstrip("/")
 
     @property
     def instance(self) -> str:

@@ -9,6 +9,7 @@ from norda_common.service import Service
 
 from .api import ROUTERS
 from .consumers import CONSUMERS
+from .pages import SITE
 from .workers import WORKERS
 
 SERVICE = Service(
@@ -21,6 +22,7 @@ SERVICE = Service(
     topics=TOPICS,
     migrations=Path(__file__).parent / "migrations",
     routers=ROUTERS,
+    site=SITE,
     consumers=CONSUMERS,
     workers=WORKERS,
     extensions=("pg_trgm",),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
+from norda_common.database import SYSTEM
 from norda_common.runtime import Runtime
 from norda_common.telemetry import tracer
 
@@ -30,7 +31,7 @@ async def release_due_quotas(runtime: Runtime) -> None:
     while True:
         now = datetime.now(UTC)
         resting = {event_id: until for event_id, until in resting.items() if until > now}
-        async with runtime.database.read() as connection:
+        async with runtime.database.read(SYSTEM) as connection:
             due = await events.due_quota_releases(connection, now=now, apart_from=[*resting], limit=EVENTS_PER_ROUND)
         for event_id in due:
             try:
@@ -48,7 +49,7 @@ async def release_due_quotas(runtime: Runtime) -> None:
 
 async def _release(runtime: Runtime, event_id: UUID, *, now: datetime) -> None:
     with tracer().start_as_current_span("release quotas", attributes={"norda.event_id": str(event_id)}):
-        async with runtime.database.transaction() as connection:
+        async with runtime.database.transaction(SYSTEM) as connection:
             released = await release_due(connection, event_id, now=now)
     if released:
         log.info("quotas released", event_id=str(event_id))

@@ -9,6 +9,7 @@ from norda_common.service import Service
 
 from .api import ROUTERS
 from .consumers import CONSUMERS
+from .pages import SITE
 from .settings import NotificationsSettings
 from .workers import deliver_mail
 
@@ -19,6 +20,7 @@ SERVICE = Service(
     topics=TOPICS,
     migrations=Path(__file__).parent / "migrations",
     routers=ROUTERS,
+    site=SITE,
     consumers=CONSUMERS,
     workers=(deliver_mail,),
     settings=NotificationsSettings,

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import structlog
 from asyncpg import Record
+from norda_common.database import SYSTEM
 from norda_common.database import is_transient
 from norda_common.identifiers import new_id
 from norda_common.runtime import Runtime
@@ -129,7 +130,7 @@ class Postman:
         now = datetime.now(UTC)
         try:
             # A claim is nobody's news; above all it must not wake the postman itself.
-            async with self._runtime.database.transaction(news=False) as connection:
+            async with self._runtime.database.transaction(SYSTEM, news=False) as connection:
                 claimed = await deliveries.claim(
                     connection,
                     owner=self.owner,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from asyncpg import Record
+from norda_common.database import SYSTEM
 from norda_common.database import Database, is_transient
 from opentelemetry.trace import Span, use_span
 
@@ -67,7 +68,7 @@ class Settlements:
                     self._open = [item for item in self._open if item not in together]
 
     async def _settle(self, attempts: Sequence[Attempt]) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(SYSTEM) as connection:
             for attempt in attempts:
                 with use_span(attempt.span):
                     await settle(

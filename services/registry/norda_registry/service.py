@@ -9,6 +9,7 @@ from norda_common.service import Service
 
 from .api import ROUTERS
 from .consumers import CONSUMERS
+from .pages import SITE
 
 SERVICE = Service(
     name="registry",
@@ -18,6 +19,7 @@ SERVICE = Service(
     topics=TOPICS,
     migrations=Path(__file__).parent / "migrations",
     routers=ROUTERS,
+    site=SITE,
     consumers=CONSUMERS,
     extensions=("pg_trgm",),
 )

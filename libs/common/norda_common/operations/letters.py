@@ -16,20 +16,15 @@ from ..deadletters import Filter, Place
 from ..errors import Conflict
 from ..input import Command
 from ..requests import Cursor, Limit, QueryText, read_cursor, refused, write_cursor
-from ..web import CallerDep, RuntimeDep
+from ..rights import OPERATE
+from ..web import RuntimeDep, caller_with
 from .replaying import Action, Outcome, Result, discard, in_turn, no_such_letter, replay
 from .views import ActionResult, BatchResult, CountView, LetterPage, LetterView, WholeLetterView
 
 router = APIRouter(prefix="/api/v1/dead-letters")
 
 
-def require_operator(caller: CallerDep) -> Caller:
-    """The caller, who is an operator. Raises Forbidden."""
-    caller.require_operator()
-    return caller
-
-
-Operator = Annotated[Caller, Depends(require_operator)]
+Operator = Annotated[Caller, caller_with(OPERATE)]
 Status = Annotated[
     Literal["open", "replayed", "discarded", "all"], Query(description="`open` ones wait for an operator")
 ]
@@ -73,11 +68,11 @@ class Selection(Command):
 
 @router.get("", summary="Dead letters, newest first (operators)")
 async def list_letters(
-    runtime: RuntimeDep, _: Operator, wanted: Wanted, limit: Limit = 50, cursor: Cursor = None
+    runtime: RuntimeDep, caller: Operator, wanted: Wanted, limit: Limit = 50, cursor: Cursor = None
 ) -> LetterPage:
     """Without their bytes; `next_cursor` leads to older ones."""
     before = None if cursor is None else read_cursor(cursor, UUID)[0]
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         rows = await deadletters.newest(connection, wanted, before=before, limit=limit + 1)  # type: ignore[arg-type]
     return LetterPage(
         items=[LetterView.of(row, runtime.settings) for row in rows[:limit]],
@@ -86,16 +81,16 @@ async def list_letters(
 
 
 @router.get("/counts", summary="How many dead letters there are, by consumer, topic and reason (operators)")
-async def count_letters(runtime: RuntimeDep, _: Operator, wanted: Wanted) -> list[CountView]:
+async def count_letters(runtime: RuntimeDep, caller: Operator, wanted: Wanted) -> list[CountView]:
     """Most first, at most 200 rows."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         return [CountView.model_validate(row) for row in await deadletters.counts(connection, wanted)]
 
 
 @router.get("/{letter_id}", summary="One dead letter with its bytes (operators)")
-async def show_letter(runtime: RuntimeDep, _: Operator, letter_id: UUID) -> WholeLetterView:
+async def show_letter(runtime: RuntimeDep, caller: Operator, letter_id: UUID) -> WholeLetterView:
     """Key, headers and value as they were delivered. A private topic's record holds personal data."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         letter = await deadletters.whole(connection, letter_id)
     if letter is None:
         raise no_such_letter()
@@ -120,13 +115,13 @@ async def replay_letter(runtime: RuntimeDep, caller: Operator, letter_id: UUID) 
 
     The original bytes are read and handled by the consumer that failed, in one transaction with the status change.
     """
-    return _answer(await replay(runtime, letter_id, caller.subject, datetime.now(UTC)))
+    return _answer(await replay(runtime, letter_id, caller, datetime.now(UTC)))
 
 
 @router.post("/{letter_id}/discard", summary="Give up one dead letter (operators)")
 async def discard_letter(runtime: RuntimeDep, caller: Operator, letter_id: UUID) -> ActionResult:
     """It has no effect and cannot be opened again; 409 when it is closed already."""
-    return _answer(await discard(runtime, letter_id, caller.subject, datetime.now(UTC)))
+    return _answer(await discard(runtime, letter_id, caller, datetime.now(UTC)))
 
 
 async def _batch(runtime: RuntimeDep, caller: Caller, selection: Selection, action: Action) -> BatchResult:
@@ -134,7 +129,7 @@ async def _batch(runtime: RuntimeDep, caller: Caller, selection: Selection, acti
         runtime,
         selection.filter(),
         action,
-        by=caller.subject,
+        caller=caller,
         now=datetime.now(UTC),
         after=_place(selection.cursor),
         limit=selection.limit,

@@ -10,6 +10,7 @@ import structlog
 from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
+from .. import audit
 from ..blocked import blocked_rows, retry
 from ..errors import NotFound
 from ..requests import Cursor, Limit, QueryText, read_cursor, write_cursor
@@ -55,7 +56,7 @@ class RetryResult(BaseModel):
 @router.get("", summary="Events that cannot be published, oldest first (operators)")
 async def list_blocked(
     runtime: RuntimeDep,
-    _: Operator,
+    caller: Operator,
     reason: QueryText | None = None,
     topic: QueryText | None = None,
     limit: Limit = 50,
@@ -63,7 +64,7 @@ async def list_blocked(
 ) -> BlockedPage:
     """Each holds back its own topic and key only."""
     after = 0 if cursor is None else read_cursor(cursor, int)[0]
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         rows = await blocked_rows(connection, after=after, reason=reason, topic=topic, limit=limit + 1)  # type: ignore[arg-type]
     items = [
         BlockedView.model_validate({**row, **traced(row["traceparent"], runtime.settings)}) for row in rows[:limit]
@@ -74,8 +75,10 @@ async def list_blocked(
 @router.post("/{row_id}/retry", status_code=202, summary="Send a blocked event again (operators)")
 async def retry_blocked(runtime: RuntimeDep, caller: Operator, row_id: RowId) -> RetryResult:
     """After the cause is mended. There is no way to drop it: readers of its key would miss a sequence number."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(caller) as connection:
         found = await retry(connection, row_id)
+        if found:
+            await audit.record(connection, caller, audit.Entry("outbox.retry", "outbox", str(row_id)))
     if not found:
         raise NotFound(
             "Diese Zeile ist nicht (mehr) blockiert; vielleicht ist sie schon gesendet.",

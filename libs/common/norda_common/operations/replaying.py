@@ -17,9 +17,10 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from .. import deadletters
+from .. import audit, deadletters
+from ..auth import Caller
 from ..contracts.envelope import UnreadableRecord
-from ..database import Connection, is_transient
+from ..database import SYSTEM, Connection, is_transient
 from ..deadletters import DISCARDED, OPEN, REPLAYED, Filter, Place
 from ..errors import NotFound, Unavailable
 from ..runtime import Runtime
@@ -57,15 +58,17 @@ class Outcome:
     closed_by: str | None = None
 
 
-Action = Callable[[Runtime, UUID, str, datetime], Awaitable[Outcome]]
+Action = Callable[[Runtime, UUID, Caller, datetime], Awaitable[Outcome]]
 
 
-async def replay(runtime: Runtime, letter_id: UUID, by: str, now: datetime) -> Outcome:
+async def replay(runtime: Runtime, letter_id: UUID, caller: Caller, now: datetime) -> Outcome:
     """Let the consumer read and handle the record again. Raises NotFound, and Unavailable when nothing was changed.
 
     Harmless when repeated: a closed letter is left alone, and two operators at once wait for each other.
     """
-    async with runtime.database.transaction() as connection:
+    by = caller.subject
+    # The consumer handles the record as ever: for the service, not for the operator.
+    async with runtime.database.transaction(SYSTEM) as connection:
         letter = await _locked(connection, letter_id)
         if letter["status"] != OPEN:
             return _closed(letter)
@@ -80,30 +83,33 @@ async def replay(runtime: Runtime, letter_id: UUID, by: str, now: datetime) -> O
             outcome = Outcome(letter_id=letter_id, result=Result.FAILED, reason=fault.code, detail=fault.detail)
         else:
             await deadletters.close(connection, letter_id, status=REPLAYED, by=by, now=now)
+            await audit.record(connection, caller, audit.Entry("dead_letter.replay", "dead_letter", str(letter_id)))
             outcome = Outcome(letter_id=letter_id, result=Result.REPLAYED)
     log.info("dead letter handled again", letter_id=str(letter_id), result=outcome.result.value, by=by)
     return outcome
 
 
-async def discard(runtime: Runtime, letter_id: UUID, by: str, now: datetime) -> Outcome:
+async def discard(runtime: Runtime, letter_id: UUID, caller: Caller, now: datetime) -> Outcome:
     """Close the letter without any effect. Raises NotFound. Harmless when repeated."""
-    async with runtime.database.transaction() as connection:
+    by = caller.subject
+    async with runtime.database.transaction(caller) as connection:
         letter = await _locked(connection, letter_id)
         if letter["status"] != OPEN:
             return _closed(letter)
         await deadletters.close(connection, letter_id, status=DISCARDED, by=by, now=now)
+        await audit.record(connection, caller, audit.Entry("dead_letter.discard", "dead_letter", str(letter_id)))
     log.info("dead letter discarded", letter_id=str(letter_id), by=by)
     return Outcome(letter_id=letter_id, result=Result.DISCARDED)
 
 
 async def in_turn(
-    runtime: Runtime, wanted: Filter, action: Action, *, by: str, now: datetime, after: Place | None, limit: int
+    runtime: Runtime, wanted: Filter, action: Action, *, caller: Caller, now: datetime, after: Place | None, limit: int
 ) -> tuple[list[Outcome], Place | None]:
     """Do it to the letters in the order of their topics; returns what became of each, and where to go on.
 
     Ends early after BATCH_SECONDS, or with a fault of the surroundings once something is done: the next call meets it.
     """
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         places = await deadletters.in_order(connection, wanted, after=after, limit=limit + 1)
     outcomes: list[Outcome] = []
     last, started = after, time.monotonic()
@@ -111,7 +117,7 @@ async def in_turn(
         if outcomes and time.monotonic() - started > BATCH_SECONDS:
             return outcomes, last
         try:
-            outcomes.append(await action(runtime, row["id"], by, now))
+            outcomes.append(await action(runtime, row["id"], caller, now))
         except NotFound:
             # It was closed and forgotten since the places were read.
             pass

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi import Depends, Header
+from norda_common.auth import Caller
 from norda_common.requests import FIRST_YEAR, LAST_YEAR, read_cursor, refused
-from norda_common.web import CallerDep, RuntimeDep
+from norda_common.rights import Right
+from norda_common.web import RuntimeDep, caller_with
 from pydantic import Field
 
+from ..rules.rights import PLAN, READ, REGISTER
 from ..usecases.office import Office
 
 PROBLEM: dict[str, Any] = {
@@ -20,9 +24,14 @@ PROBLEM: dict[str, Any] = {
 REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((401, 403, 404, 409, 412, 422), PROBLEM)
 
 
-async def get_office(runtime: RuntimeDep, caller: CallerDep) -> Office:
-    """The calling office and the states this instance serves."""
-    return Office(caller, frozenset(runtime.settings.states))
+@cache
+def office_with(right: Right) -> Any:
+    """The dependency of a route that needs this right: the calling office, and the states this instance serves."""
+
+    async def get_office(runtime: RuntimeDep, caller: Caller = caller_with(right)) -> Office:
+        return Office(caller, frozenset(runtime.settings.states))
+
+    return Depends(get_office)
 
 
 async def get_now() -> datetime:
@@ -41,7 +50,9 @@ async def get_idempotency_key(
     return idempotency_key
 
 
-OfficeDep = Annotated[Office, Depends(get_office)]
+Reader = Annotated[Office, office_with(READ)]
+Planner = Annotated[Office, office_with(PLAN)]
+Desk = Annotated[Office, office_with(REGISTER)]
 NowDep = Annotated[datetime, Depends(get_now)]
 IdempotencyDep = Annotated[str | None, Depends(get_idempotency_key)]
 Day = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31))]

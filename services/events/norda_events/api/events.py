@@ -19,7 +19,7 @@ from ..usecases.changing import change_event
 from ..usecases.commands import ChangeEvent, DraftEvent
 from ..usecases.drafting import discard_draft, draft_event
 from ..usecases.loading import visible_event
-from .edge import REFUSALS, Day, NowDep, OfficeDep, event_place
+from .edge import REFUSALS, Day, NowDep, Planner, Reader, event_place
 from .views import EventPage, EventView, event_view
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"], responses=REFUSALS)
@@ -30,19 +30,19 @@ _DAYS_IN = ZoneInfo("Europe/Berlin")
 
 @router.post("", status_code=201, summary="Draft an event")
 async def draft(
-    command: DraftEvent, response: Response, runtime: RuntimeDep, office: OfficeDep, now: NowDep
+    command: DraftEvent, response: Response, runtime: RuntimeDep, office: Planner, now: NowDep
 ) -> EventView:
     """The caller's state leads. Times carry an offset or are local times of `time_zone`; local times that do not exist
     are refused. 409 `own_id_taken` names the event (`event_id`) that has this own id already.
     """
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         return await show(connection, await draft_event(connection, command, office=office, now=now), response)
 
 
 @router.get("", summary="List and search events")
 async def list_events(
     runtime: RuntimeDep,
-    office: OfficeDep,
+    office: Reader,
     state: Annotated[State | None, Query(description="Leads or hosts")] = None,
     status: EventStatus | None = None,
     competence: Annotated[QueryText | None, Query(description="`BAT` finds `BAT-02` too")] = None,
@@ -66,7 +66,7 @@ async def list_events(
         words=q,
         own_id=own_id,
     )
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(office.caller) as connection:
         found = await events.page(connection, wanted, after=event_place(cursor), limit=limit + 1)
         shown = found[:limit]
         counts = await registrations.counts(connection, [event.id for event in shown])
@@ -78,9 +78,9 @@ async def list_events(
 
 
 @router.get("/{event_id}", summary="Get an event")
-async def get_event(event_id: UUID, response: Response, runtime: RuntimeDep, office: OfficeDep) -> EventView:
+async def get_event(event_id: UUID, response: Response, runtime: RuntimeDep, office: Reader) -> EventView:
     """With ETag, and how its seats stand."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(office.caller) as connection:
         return await show(connection, await visible_event(connection, event_id, office=office), response)
 
 
@@ -90,7 +90,7 @@ async def change(
     command: ChangeEvent,
     response: Response,
     runtime: RuntimeDep,
-    office: OfficeDep,
+    office: Planner,
     expected_version: ExpectedVersion,
     now: NowDep,
 ) -> EventView:
@@ -98,7 +98,7 @@ async def change(
     seats promote waiting registrations in order. In a draft the other hosts' agreements fall when times, seats, quotas
     or hosts change.
     """
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         changed = await change_event(
             connection, event_id, command, office=office, expected_version=expected_version, now=now
         )
@@ -106,9 +106,9 @@ async def change(
 
 
 @router.delete("/{event_id}", status_code=204, summary="Discard a draft")
-async def discard(event_id: UUID, runtime: RuntimeDep, office: OfficeDep) -> None:
+async def discard(event_id: UUID, runtime: RuntimeDep, office: Planner) -> None:
     """Only drafts can be discarded; what was published is cancelled."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         await discard_draft(connection, event_id, office=office)
 
 

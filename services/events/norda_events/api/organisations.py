@@ -5,10 +5,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter
+from typing import Annotated
+from norda_common.auth import Caller
+from ..rules.rights import READ
 from norda_common.errors import NotFound
 from norda_common.requests import Cursor, Limit, write_cursor
 from norda_common.states import State
-from norda_common.web import CallerDep, RuntimeDep
+from norda_common.web import RuntimeDep, caller_with
 
 from ..store import organisations
 from .edge import REFUSALS, organisation_place
@@ -20,14 +23,14 @@ router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"], respo
 @router.get("", summary="Organisations this service knows")
 async def list_organisations(
     runtime: RuntimeDep,
-    _: CallerDep,
+    caller: Annotated[Caller, caller_with(READ)],
     state: State | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> OrganisationPage:
     """All states' organisations as the registry's topics tell them, in id order."""
     after = organisation_place(cursor)
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         found = await organisations.page(connection, state=state.value if state else None, after=after, limit=limit + 1)
     shown = found[:limit]
     return OrganisationPage(
@@ -37,9 +40,9 @@ async def list_organisations(
 
 
 @router.get("/{organisation_id}", summary="An organisation as this service knows it")
-async def get_organisation(organisation_id: UUID, runtime: RuntimeDep, _: CallerDep) -> OrganisationView:
+async def get_organisation(organisation_id: UUID, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(READ)]) -> OrganisationView:
     """404 while its topic's record has not arrived."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         organisation = await organisations.get(connection, organisation_id)
     if organisation is None:
         raise NotFound("Diese Organisation ist hier nicht bekannt.", "This organisation is not known here.")

@@ -13,7 +13,7 @@ from ..usecases.changing import cancel_event, publish_event, reschedule_event
 from ..usecases.commands import CancelEvent, RescheduleEvent
 from ..usecases.drafting import agree_to_host
 from ..usecases.quotas import release_quota, release_quotas
-from .edge import REFUSALS, NowDep, OfficeDep
+from .edge import REFUSALS, NowDep, Planner
 from .events import show
 from .views import EventView
 
@@ -22,12 +22,12 @@ router = APIRouter(prefix="/api/v1/events/{event_id}", tags=["events"], response
 
 @router.post("/hosts/{state}/agreement", summary="Agree to host")
 async def agree(
-    event_id: UUID, state: State, response: Response, runtime: RuntimeDep, office: OfficeDep, now: NowDep
+    event_id: UUID, state: State, response: Response, runtime: RuntimeDep, office: Planner, now: NowDep
 ) -> EventView:
     """By that state's own office, while the event is a draft; no body. Every hosting state but the lead must agree
     before publication.
     """
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         agreed = await agree_to_host(connection, event_id, state, office=office, now=now)
         return await show(connection, agreed, response)
 
@@ -37,12 +37,12 @@ async def publish(
     event_id: UUID,
     response: Response,
     runtime: RuntimeDep,
-    office: OfficeDep,
+    office: Planner,
     expected_version: ExpectedVersion,
     now: NowDep,
 ) -> EventView:
     """By the lead's office; no body. 409 `agreement_missing` names the states that have not agreed (`missing`)."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         published = await publish_event(connection, event_id, office=office, expected_version=expected_version, now=now)
         return await show(connection, published, response)
 
@@ -53,12 +53,12 @@ async def reschedule(
     command: RescheduleEvent,
     response: Response,
     runtime: RuntimeDep,
-    office: OfficeDep,
+    office: Planner,
     expected_version: ExpectedVersion,
     now: NowDep,
 ) -> EventView:
     """By the lead's office. Every confirmed and waiting participant is told."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         moved = await reschedule_event(
             connection, event_id, command, office=office, expected_version=expected_version, now=now
         )
@@ -71,12 +71,12 @@ async def cancel(
     command: CancelEvent,
     response: Response,
     runtime: RuntimeDep,
-    office: OfficeDep,
+    office: Planner,
     expected_version: ExpectedVersion,
     now: NowDep,
 ) -> EventView:
     """By the lead's office. Every confirmed and waiting participant is told once, nobody is promoted."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         cancelled = await cancel_event(
             connection, event_id, command, office=office, expected_version=expected_version, now=now
         )
@@ -85,19 +85,19 @@ async def cancel(
 
 @router.post("/quota-release", summary="Release all quotas early")
 async def release_all(
-    event_id: UUID, response: Response, runtime: RuntimeDep, office: OfficeDep, now: NowDep
+    event_id: UUID, response: Response, runtime: RuntimeDep, office: Planner, now: NowDep
 ) -> EventView:
     """By the lead's office; no body. Unused seats open to everybody who waits, in order."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         released = await release_quotas(connection, event_id, office=office, now=now)
         return await show(connection, released, response)
 
 
 @router.post("/quotas/{state}/release", summary="Release one state's quota early")
 async def release_one(
-    event_id: UUID, state: State, response: Response, runtime: RuntimeDep, office: OfficeDep, now: NowDep
+    event_id: UUID, state: State, response: Response, runtime: RuntimeDep, office: Planner, now: NowDep
 ) -> EventView:
     """By the lead's or that state's own office; no body. Its unused seats open to everybody who waits, in order."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         released = await release_quota(connection, event_id, state, office=office, now=now)
         return await show(connection, released, response)

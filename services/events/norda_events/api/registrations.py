@@ -20,7 +20,7 @@ from ..usecases.registering import (
     registration_of,
     withdraw_registration,
 )
-from .edge import REFUSALS, IdempotencyDep, NowDep, OfficeDep, registration_place
+from .edge import REFUSALS, Desk, IdempotencyDep, NowDep, Reader, registration_place
 from .views import RegisteredView, RegistrationPage, RegistrationView, registration_view
 
 router = APIRouter(prefix="/api/v1/events/{event_id}/registrations", tags=["registrations"], responses=REFUSALS)
@@ -37,7 +37,7 @@ async def register(
     command: RegisterParticipant,
     response: Response,
     runtime: RuntimeDep,
-    office: OfficeDep,
+    office: Desk,
     idempotency_key: IdempotencyDep,
     now: NowDep,
 ) -> RegisteredView:
@@ -46,7 +46,7 @@ async def register(
     The answer's `status` is `confirmed`, or `waitlisted` when no seat is free for that state. 200 with
     `already_registered` when the person, or the Idempotency-Key, is known for this event.
     """
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         registered = await register_participant(
             connection, event_id, command, office=office, idempotency_key=idempotency_key, now=now
         )
@@ -60,7 +60,7 @@ async def register(
 async def list_registrations(
     event_id: UUID,
     runtime: RuntimeDep,
-    office: OfficeDep,
+    office: Reader,
     status: RegistrationStatus | None = None,
     state: Annotated[State | None, Query(description="The participants' state")] = None,
     limit: Limit = 50,
@@ -70,7 +70,7 @@ async def list_registrations(
     and to the others for participants of their own state.
     """
     after = registration_place(cursor)
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(office.caller) as connection:
         event = await visible_event(connection, event_id, office=office)
         office.require_host(event)
         found = await registrations.page(
@@ -85,10 +85,10 @@ async def list_registrations(
 
 @router.get("/{registration_id}", summary="Get a registration")
 async def get_registration(
-    event_id: UUID, registration_id: UUID, runtime: RuntimeDep, office: OfficeDep
+    event_id: UUID, registration_id: UUID, runtime: RuntimeDep, office: Reader
 ) -> RegistrationView:
     """For the offices of the lead and the hosting states."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(office.caller) as connection:
         event = await visible_event(connection, event_id, office=office)
         office.require_host(event)
         row = await registration_of(connection, event, registration_id)
@@ -97,16 +97,16 @@ async def get_registration(
 
 @router.post("/{registration_id}/withdrawal", summary="Withdraw a registration")
 async def withdraw(
-    event_id: UUID, registration_id: UUID, runtime: RuntimeDep, office: OfficeDep, now: NowDep
+    event_id: UUID, registration_id: UUID, runtime: RuntimeDep, office: Desk, now: NowDep
 ) -> RegistrationView:
     """No body. The next in order who may take the seat is promoted. Again changes nothing."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         event, row = await withdraw_registration(connection, event_id, registration_id, office=office, now=now)
     return registration_view(event, row, office=office)
 
 
 @router.delete("/{registration_id}/person", status_code=204, summary="Erase a registration's person")
-async def erase(event_id: UUID, registration_id: UUID, runtime: RuntimeDep, office: OfficeDep, now: NowDep) -> None:
+async def erase(event_id: UUID, registration_id: UUID, runtime: RuntimeDep, office: Desk, now: NowDep) -> None:
     """Name and address are removed for good, and both topics get tombstones; a seat held is given up."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(office.caller) as connection:
         await erase_person(connection, event_id, registration_id, office=office, now=now)

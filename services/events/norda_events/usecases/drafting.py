@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from ..rules.rights import PLAN
 from norda_common.database import Connection
 from norda_common.errors import Conflict, Forbidden
 from norda_common.identifiers import new_id
@@ -80,7 +81,7 @@ async def agree_to_host(
     Raises Forbidden for any other office and for states that are no hosts, Conflict when it is no draft any more.
     """
     event = await locked_event(connection, event_id, office=office)
-    office.caller.require_state(state)
+    office.caller.require(PLAN, state)
     office.require_host(event)
     host = next((host for host in event.hosts if host.state is state), None)
     if host is None:

@@ -9,6 +9,7 @@ from norda_common.errors import Conflict, Forbidden
 from norda_common.states import State
 
 from ..rules.event import Event
+from ..rules.rights import PLAN, REGISTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +21,21 @@ class Office:
 
     def drafting_state(self) -> State:
         """The state an event is drafted for: the caller's own. Raises Forbidden, or Conflict where it is not served."""
-        return self.caller.require_served(self.served)
+        return self.caller.require_served(PLAN, self.served)
 
     def require_lead(self, event: Event) -> None:
         """Raises Forbidden unless the caller is the office of the lead state."""
-        self.caller.require_state(event.responsible_state)
+        self.caller.require(PLAN, event.responsible_state)
         self._require_served(event.responsible_state)
 
     def require_lead_or(self, event: Event, state: State) -> None:
         """Raises Forbidden unless the caller is the lead's office or that state's."""
-        self.caller.require_state(state if self.caller.state is state else event.responsible_state)
+        self.caller.require(PLAN, state if self.caller.state is state else event.responsible_state)
         self._require_served(event.responsible_state)
 
     def require_host(self, event: Event) -> State:
         """The caller's state, which leads or hosts. Raises Forbidden otherwise."""
-        state = self.caller.require_own_state()
+        state = self.caller.require_own_state(REGISTER)
         if not self._takes_part(event):
             raise Forbidden(
                 f"{state.label} richtet diese Veranstaltung nicht mit aus.",

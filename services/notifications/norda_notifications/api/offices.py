@@ -9,9 +9,12 @@ from uuid import UUID
 
 from asyncpg import Record
 from fastapi import APIRouter, Response
+from typing import Annotated
+from norda_common.auth import Caller
+from ..rules.rights import CONTACT, INBOX, READ
 from norda_common.requests import Cursor, ExpectedVersion, Limit, etag
 from norda_common.states import State
-from norda_common.web import CallerDep, RuntimeDep
+from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
 
 from ..mail.letters import compose
@@ -55,9 +58,9 @@ class InboxPage(BaseModel):
 
 
 @router.get("/offices/{state}/contact", summary="How an office is reached")
-async def get_contact(state: State, runtime: RuntimeDep, _: CallerDep, response: Response) -> ContactView:
+async def get_contact(state: State, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(READ)], response: Response) -> ContactView:
     """The version is also the ETag."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         return _contact(await recipients.office(connection, state), response)
 
 
@@ -66,12 +69,12 @@ async def put_contact(
     state: State,
     command: SetContact,
     runtime: RuntimeDep,
-    caller: CallerDep,
+    caller: Annotated[Caller, caller_with(CONTACT)],
     response: Response,
     expected: ExpectedVersion,
 ) -> ContactView:
     """Only the office itself; null removes the address, then it is told in its inbox alone."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(caller) as connection:
         row = await set_contact(
             connection,
             state,
@@ -86,11 +89,11 @@ async def put_contact(
 
 @router.get("/inbox", summary="What the caller's office was told")
 async def get_inbox(
-    runtime: RuntimeDep, caller: CallerDep, unread: bool = False, limit: Limit = 50, cursor: Cursor = None
+    runtime: RuntimeDep, caller: Annotated[Caller, caller_with(INBOX)], unread: bool = False, limit: Limit = 50, cursor: Cursor = None
 ) -> InboxPage:
     """Newest first; `unread=true` leaves out what was read."""
-    state = caller.require_own_state()
-    async with runtime.database.read() as connection:
+    state = caller.require_own_state(INBOX)
+    async with runtime.database.read(caller) as connection:
         office = await recipients.office(connection, state)
         rows = await deliveries.inbox(
             connection, office["id"], before=last_seen(cursor), unread_only=unread, limit=limit + 1
@@ -101,9 +104,9 @@ async def get_inbox(
 
 
 @router.post("/inbox/{entry_id}/read", status_code=204, summary="Mark an entry as read")
-async def post_read(entry_id: UUID, runtime: RuntimeDep, caller: CallerDep) -> None:
+async def post_read(entry_id: UUID, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(INBOX)]) -> None:
     """Idempotent; only in the own office's inbox."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(caller) as connection:
         await mark_read(connection, entry_id, caller=caller, now=datetime.now(UTC))
 
 

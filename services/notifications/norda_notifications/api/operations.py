@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from norda_common.auth import Caller
+from ..rules.rights import DELIVERIES, READ
 from norda_common.requests import Cursor, Limit, QueryText
-from norda_common.web import CallerDep, RuntimeDep
+from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
 
 from ..rules.addresses import masked
@@ -66,14 +68,14 @@ class DeliveryPage(BaseModel):
 @router.get("/notices", summary="What was told, newest first")
 async def list_notices(
     runtime: RuntimeDep,
-    _: CallerDep,
+    caller: Annotated[Caller, caller_with(READ)],
     kind: QueryText | None = None,
     subject_id: Annotated[UUID | None, Query(description="The event or organisation it is about")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> NoticePage:
     """For everybody signed in; a notice names no recipient."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         rows = await notices.newest(
             connection, before=last_seen(cursor), kind=kind, subject_id=subject_id, limit=limit + 1
         )
@@ -84,7 +86,7 @@ async def list_notices(
 @router.get("/deliveries", summary="What became of each notice (operators)")
 async def list_deliveries(
     runtime: RuntimeDep,
-    caller: CallerDep,
+    caller: Annotated[Caller, caller_with(DELIVERIES)],
     status: Literal["due", "delivered", "failed", "dropped"] | None = None,
     channel: Literal["email", "inbox"] | None = None,
     notice_id: UUID | None = None,
@@ -92,8 +94,7 @@ async def list_deliveries(
     cursor: Cursor = None,
 ) -> DeliveryPage:
     """`status=due` is what waits, `status=failed` what was refused for good."""
-    caller.require_operator()
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         rows = await deliveries.newest(
             connection,
             status=status,

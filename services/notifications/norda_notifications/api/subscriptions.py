@@ -7,10 +7,13 @@ from uuid import UUID
 
 from asyncpg import Record
 from fastapi import APIRouter, Response
+from typing import Annotated
+from norda_common.auth import Caller
+from ..rules.rights import SUBSCRIBE
 from norda_common.addresses import address_key
 from norda_common.errors import NotFound
 from norda_common.requests import Cursor, Limit, QueryText
-from norda_common.web import CallerDep, RuntimeDep
+from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
 
 from ..rules.topics import TopicKind
@@ -20,6 +23,7 @@ from ..usecases.subscribe import Subscribe, end_subscription, subscribe
 from .paging import last_seen, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["subscriptions"])
+Keeper = Annotated[Caller, caller_with(SUBSCRIBE)]
 
 
 class TopicView(BaseModel):
@@ -73,10 +77,10 @@ class SuppressionView(BaseModel):
     responses={200: {"description": "The person has this subscription already"}},
 )
 async def post_subscription(
-    command: Subscribe, runtime: RuntimeDep, caller: CallerDep, response: Response
+    command: Subscribe, runtime: RuntimeDep, caller: Keeper, response: Response
 ) -> SubscriptionView:
     """The subscription belongs to the caller's state. It takes effect for what happens from now on."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(caller) as connection:
         row, created = await subscribe(
             connection,
             command,
@@ -92,7 +96,7 @@ async def post_subscription(
 @router.get("/subscriptions", summary="The own state's running subscriptions")
 async def list_subscriptions(
     runtime: RuntimeDep,
-    caller: CallerDep,
+    caller: Keeper,
     kind: TopicKind | None = None,
     value: QueryText | None = None,
     email: QueryText | None = None,
@@ -100,8 +104,8 @@ async def list_subscriptions(
     cursor: Cursor = None,
 ) -> SubscriptionPage:
     """In the order they were entered."""
-    state = caller.require_own_state()
-    async with runtime.database.read() as connection:
+    state = caller.require_own_state(SUBSCRIBE)
+    async with runtime.database.read(caller) as connection:
         rows = await subscriptions.of_state(
             connection,
             state,
@@ -115,10 +119,10 @@ async def list_subscriptions(
 
 
 @router.get("/subscriptions/{subscription_id}", summary="One subscription of the own state")
-async def get_subscription(subscription_id: UUID, runtime: RuntimeDep, caller: CallerDep) -> SubscriptionView:
+async def get_subscription(subscription_id: UUID, runtime: RuntimeDep, caller: Keeper) -> SubscriptionView:
     """Also an ended one: it is the record of the consent."""
-    state = caller.require_own_state()
-    async with runtime.database.read() as connection:
+    state = caller.require_own_state(SUBSCRIBE)
+    async with runtime.database.read(caller) as connection:
         row = await subscriptions.get(connection, subscription_id)
     # Another state's subscription is personal data the caller has nothing to do with: it does not exist for them.
     if row is None or row["state"] != state.value:
@@ -127,9 +131,9 @@ async def get_subscription(subscription_id: UUID, runtime: RuntimeDep, caller: C
 
 
 @router.delete("/subscriptions/{subscription_id}", status_code=204, summary="End a subscription of the own state")
-async def delete_subscription(subscription_id: UUID, runtime: RuntimeDep, caller: CallerDep) -> None:
+async def delete_subscription(subscription_id: UUID, runtime: RuntimeDep, caller: Keeper) -> None:
     """Idempotent; holds for mails already waiting as well."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(caller) as connection:
         await end_subscription(
             connection,
             subscription_id,
@@ -141,10 +145,10 @@ async def delete_subscription(subscription_id: UUID, runtime: RuntimeDep, caller
 
 @router.post("/suppressions", status_code=201, summary="Record an objection (Art. 21 GDPR)")
 async def post_suppression(
-    command: Suppress, runtime: RuntimeDep, caller: CallerDep, response: Response
+    command: Suppress, runtime: RuntimeDep, caller: Keeper, response: Response
 ) -> SuppressionView:
     """The address gets no subscription notice of any state any more; messages about its registrations go on."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(caller) as connection:
         new = await suppress(
             connection,
             command,

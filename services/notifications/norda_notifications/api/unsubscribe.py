@@ -14,13 +14,14 @@ from asyncpg import Record
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from norda_common.web import RuntimeDep, language_of
+from norda_common.database import SYSTEM
+from norda_common.web import RuntimeDep, language_of, public
 from pydantic import BaseModel
 
 from ..rules.topics import label_of
 from ..usecases.object import subscriptions_behind, unsubscribe
 
-router = APIRouter(prefix="/api/v1", tags=["unsubscribe"])
+router = APIRouter(prefix="/api/v1", tags=["unsubscribe"], dependencies=[public])
 
 Token = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 _PAGES = Environment(loader=PackageLoader("norda_notifications.api"), undefined=StrictUndefined, autoescape=True)
@@ -41,7 +42,7 @@ class UnsubscribeView(BaseModel):
 )
 async def show(token: Token, request: Request, runtime: RuntimeDep) -> Response:
     """A page with one button for browsers, JSON for programs."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(SYSTEM) as connection:
         row = await subscriptions_behind(connection, token)
     return _answer(request, row, unsubscribed=not row["running"])
 
@@ -54,7 +55,7 @@ async def show(token: Token, request: Request, runtime: RuntimeDep) -> Response:
 )
 async def unsubscribe_by_link(token: Token, request: Request, runtime: RuntimeDep) -> Response:
     """Idempotent. Other subscriptions of the same person go on."""
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(SYSTEM) as connection:
         row = await unsubscribe(connection, token, now=datetime.now(UTC))
     return _answer(request, row, unsubscribed=True)
 

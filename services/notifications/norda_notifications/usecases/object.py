@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from asyncpg import Record
+from ..rules.rights import SUBSCRIBE
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
@@ -26,7 +27,7 @@ async def suppress(
     connection: Connection, command: Suppress, *, caller: Caller, served: frozenset[State], now: datetime
 ) -> bool:
     """Remember the objection for all states at once, also for mails already waiting; False when it was known."""
-    state = caller.require_served(served)
+    state = caller.require_served(SUBSCRIBE, served)
     return await recipients.suppress(connection, command.email, state=state, now=now)
 
 

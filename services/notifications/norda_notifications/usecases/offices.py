@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from asyncpg import Record
+from ..rules.rights import CONTACT, INBOX
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
@@ -37,8 +38,8 @@ async def set_contact(
     now: datetime,
 ) -> Record:
     """Write the office's own contact. Raises Forbidden, Conflict, StaleVersion."""
-    caller.require_state(state)
-    caller.require_served(served)
+    caller.require(CONTACT, state)
+    caller.require_served(CONTACT, served)
     office = await recipients.office(connection, state, lock=True)
     if expected_version is not None and expected_version != office["version"]:
         raise StaleVersion(
@@ -52,6 +53,6 @@ async def set_contact(
 
 async def mark_read(connection: Connection, entry_id: UUID, *, caller: Caller, now: datetime) -> None:
     """Mark an entry of the caller's office as read; idempotent. Raises NotFound."""
-    office = await recipients.office(connection, caller.require_own_state())
+    office = await recipients.office(connection, caller.require_own_state(INBOX))
     if not await deliveries.mark_read(connection, entry_id, recipient_id=office["id"], now=now):
         raise NotFound("Diesen Eintrag gibt es in Ihrem Eingang nicht.", "There is no such entry in your inbox.")

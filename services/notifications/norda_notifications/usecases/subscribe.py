@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from asyncpg import Record
+from ..rules.rights import SUBSCRIBE
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
@@ -54,7 +55,7 @@ async def subscribe(
     Name and language are the subscription's own: entering it again corrects them there, and in no other subscription.
     Raises Forbidden, Conflict (state_not_served), InvalidInput. An address that objected still gets nothing.
     """
-    state = caller.require_served(served)
+    state = caller.require_served(SUBSCRIBE, served)
     value = _checked(command, now=now)
     recipient_id = await recipients.person(connection, command.email, now=now)
     kind = command.topic.kind.value
@@ -93,11 +94,11 @@ async def end_subscription(
     connection: Connection, subscription_id: UUID, *, caller: Caller, served: frozenset[State], now: datetime
 ) -> None:
     """End it, by the office of its state; idempotent. Raises NotFound, Forbidden."""
-    caller.require_served(served)
+    caller.require_served(SUBSCRIBE, served)
     row = await subscriptions.get(connection, subscription_id)
     if row is None:
         raise NotFound("Dieses Abonnement gibt es nicht.", "There is no such subscription.")
-    caller.require_state(State(row["state"]))
+    caller.require(SUBSCRIBE, State(row["state"]))
     await subscriptions.end(connection, [subscription_id], ended_by="office", now=now)
 
 

@@ -6,18 +6,21 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from norda_common.auth import Caller
 from norda_common.contracts.registry import Organisation
 from norda_common.requests import Cursor, Limit, QueryText, read_cursor, write_cursor
 from norda_common.states import State
-from norda_common.web import CallerDep, RuntimeDep
+from norda_common.web import RuntimeDep, caller_with
 
 from ..rules.names import query_words
+from ..rules.rights import READ
 from ..store import searches
 from ..usecases.commands import Kind
 from ..usecases.lookup import find_by_identifier
 from .views import FoundOrganisation, LookupResult, OrganisationPage, summary, view
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["directory"])
+Reader = Annotated[Caller, caller_with(READ)]
 
 
 @router.get("/lookup", summary="Find by any number", response_model_exclude_none=True)
@@ -29,11 +32,11 @@ async def lookup(
             examples=["DEH1101.HRB990005HB", "Amtsgericht Hamburg HRB 990008", "DE 999 000 017"],
         ),
     ],
-    caller: CallerDep,  # noqa: ARG001 - signed in
+    caller: Reader,
     runtime: RuntimeDep,
 ) -> LookupResult:
     """Organisations that have or had the number; one of before a relocation goes on resolving, `current: false`."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         hits = await find_by_identifier(connection, identifier)
     return LookupResult(
         identifier=identifier,
@@ -48,7 +51,7 @@ async def lookup(
 
 @router.get("", summary="List and search", response_model_exclude_none=True)
 async def list_organisations(
-    caller: CallerDep,  # noqa: ARG001 - signed in
+    caller: Reader,
     runtime: RuntimeDep,
     q: Annotated[
         QueryText | None,
@@ -72,7 +75,7 @@ async def list_organisations(
         status=status,
     )
     after = read_cursor(cursor, str, UUID) if cursor else None
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         rows = await searches.listed(connection, filters, after=after, limit=limit + 1)
     items = [summary(Organisation.model_validate_json(row["data"]), row["sequence"]) for row in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None

@@ -10,12 +10,14 @@ from typing import Annotated, BinaryIO, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
+from norda_common.auth import Caller
 from norda_common.errors import Malformed
-from norda_common.web import CallerDep, RuntimeDep
+from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from ..rules.rights import IMPORT
 from ..usecases.importing import ImportReport, import_organisations
 from .views import WarningView, warning
 
@@ -87,7 +89,7 @@ _BODY = {
 )
 async def import_csv(
     request: Request,
-    caller: CallerDep,
+    caller: Annotated[Caller, caller_with(IMPORT)],
     runtime: RuntimeDep,
     dry_run: Annotated[bool, Query(description="Preview: check and count, store nothing")] = False,
 ) -> ImportResult:
@@ -97,11 +99,11 @@ async def import_csv(
     bodies: `id`, `name`, `kind`, `states`. Recognised by EUID, USt-IdNr, W-IdNr or own id, so importing again changes
     nothing. 422 names rows and columns, as a spreadsheet counts them.
     """
-    caller.require_own_state()
+    caller.require_own_state(IMPORT)
     now = datetime.now(UTC)
     async with _uploaded(request) as file:
         try:
-            async with runtime.database.transaction() as connection:
+            async with runtime.database.transaction(caller) as connection:
                 report = await import_organisations(
                     connection, file, caller=caller, served=runtime.settings.states, now=now
                 )

@@ -8,12 +8,15 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Response
+from norda_common.auth import Caller
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.errors import NotFound
 from norda_common.requests import Cursor, Limit, etag, read_cursor, write_cursor
-from norda_common.web import CallerDep, RuntimeDep
+from norda_common.states import State
+from norda_common.web import RuntimeDep, caller_with
 
+from ..rules.rights import CHANGE, READ, READ_FIGURES
 from ..store import organisations, participations, searches
 from ..usecases.commands import ChangeOrganisation, Deactivate, RegisterOrganisation, RelocateSeat
 from ..usecases.organisations import change_organisation, deactivate_organisation, register_organisation
@@ -31,6 +34,7 @@ from .views import (
 from .writing import TargetDep
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"])
+Reader = Annotated[Caller, caller_with(READ)]
 
 _REGISTER = {
     "company": {
@@ -76,13 +80,13 @@ _RELOCATE = {
 @router.post("", status_code=201, summary="Register an organisation", response_model_exclude_none=True)
 async def register(
     command: Annotated[RegisterOrganisation, Body(openapi_examples=_REGISTER)],
-    caller: CallerDep,
+    caller: Annotated[Caller, caller_with(CHANGE)],
     runtime: RuntimeDep,
     response: Response,
 ) -> OrganisationView:
     """Enter an organisation under the caller's state. 409 when an active organisation holds one of its numbers."""
     now = datetime.now(UTC)
-    async with runtime.database.transaction() as connection:
+    async with runtime.database.transaction(caller) as connection:
         result = await register_organisation(
             connection, command, caller=caller, served=runtime.settings.states, now=now
         )
@@ -115,9 +119,9 @@ async def deactivate(command: Deactivate, target: TargetDep) -> OrganisationView
 
 
 @router.get("/{organisation_id}", summary="Read an organisation", response_model_exclude_none=True)
-async def read(organisation_id: UUID, caller: CallerDep, runtime: RuntimeDep, response: Response) -> OrganisationView:
+async def read(organisation_id: UUID, caller: Reader, runtime: RuntimeDep, response: Response) -> OrganisationView:
     """An organisation of any state; what this instance wrote is seen at once, others' as last published."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         stored = await organisations.get(connection, organisation_id)
         if stored is None:
             entry = await searches.get(connection, organisation_id)
@@ -126,7 +130,7 @@ async def read(organisation_id: UUID, caller: CallerDep, runtime: RuntimeDep, re
             shown = view(entry.organisation, entry.sequence)
         else:
             shown = view(stored.organisation, stored.version)
-            if caller.may_write and caller.state == stored.organisation.responsible_state:
+            if caller.may(READ_FIGURES, State(stored.organisation.responsible_state)):
                 shown = shown.model_copy(update={"internal": await _internal(connection, stored)})
     response.headers["ETag"] = etag(shown.version)
     return shown
@@ -150,14 +154,14 @@ def _euros(cents: int | None) -> Decimal | None:
 @router.get("/{organisation_id}/versions", summary="Read the history", response_model_exclude_none=True)
 async def history(
     organisation_id: UUID,
-    caller: CallerDep,  # noqa: ARG001 - signed in
+    caller: Reader,
     runtime: RuntimeDep,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> VersionPage:
     """Every version of an organisation that this instance keeps, newest first."""
     before = read_cursor(cursor, int)[0] if cursor else None
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         rows = await organisations.versions(connection, organisation_id, before=before, limit=limit + 1)
     if not rows and before is None:
         raise NotFound(
@@ -182,14 +186,14 @@ async def history(
 )
 async def participation_history(
     organisation_id: UUID,
-    caller: CallerDep,  # noqa: ARG001 - signed in
+    caller: Reader,
     runtime: RuntimeDep,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ParticipationPage:
     """The organisation's registrations for events of all states, newest first, from the events service's topic."""
     after = read_cursor(cursor, datetime, UUID) if cursor else None
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(caller) as connection:
         rows = await participations.of_organisation(connection, organisation_id, after=after, limit=limit + 1)
     items = [ParticipationView.model_validate(dict(row)) for row in rows[:limit]]
     last = items[-1] if len(rows) > limit else None

@@ -17,8 +17,9 @@ from norda_common.database import Connection
 from norda_common.requests import ExpectedVersion
 from norda_common.runtime import Runtime
 from norda_common.states import State
-from norda_common.web import CallerDep, RuntimeDep
+from norda_common.web import RuntimeDep, caller_with
 
+from ..rules.rights import CHANGE
 from ..usecases.recording import Outcome
 from .views import OrganisationView, outcome
 
@@ -55,7 +56,7 @@ class Target:
     async def apply(self, change: Change[*Asked], *asked: *Asked) -> OrganisationView:
         """Run the use case in a transaction of its own and answer with the new version and its ETag."""
         now = datetime.now(UTC)
-        async with self.runtime.database.transaction() as connection:
+        async with self.runtime.database.transaction(self.caller) as connection:
             result = await change(
                 connection,
                 self.organisation_id,
@@ -70,7 +71,7 @@ class Target:
 
 async def get_target(
     organisation_id: UUID,
-    caller: CallerDep,
+    caller: Annotated[Caller, caller_with(CHANGE)],
     runtime: RuntimeDep,
     response: Response,
     expected_version: ExpectedVersion,

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 import asyncpg
+from ..rules.rights import IMPORT
 from norda_common import outbox
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Membership
@@ -95,7 +96,7 @@ async def import_organisations(
     Raises InvalidInput naming rows and columns (nothing is stored then), Forbidden, Conflict (state not served, another
     import of the state is running). Idempotent.
     """
-    state = caller.require_served(served)
+    state = caller.require_served(IMPORT, served)
     table = await asyncio.to_thread(open_table, file)
     kind, faults = format_of(table.columns)
     if faults:

@@ -19,6 +19,7 @@ from norda_common.states import State
 from ..rules.fields import normalised, onto
 from ..rules.findings import Findings
 from ..rules.profile import ACTIVE, DEACTIVATED, check_whole
+from ..rules.rights import CHANGE
 from ..rules.size_class import Figures, SizeClass, size_class
 from ..store import matches, organisations
 from ..store.matches import CLUSTER
@@ -45,9 +46,9 @@ async def register_organisation(
 
     Raises Forbidden, Conflict (a number is taken, state not served) and InvalidInput with every faulty field.
     """
-    state = command.responsible_state or caller.require_own_state()
-    caller.require_state(state)
-    caller.require_served(served)
+    state = command.responsible_state or caller.require_own_state(CHANGE)
+    caller.require(CHANGE, state)
+    caller.require_served(CHANGE, served)
     findings = Findings()
     figures = _figures(command, Figures())
     fields = normalised(command.given(), findings)

@@ -21,6 +21,7 @@ from norda_common.errors import Conflict, FieldError, NotFound, StaleVersion, Te
 from norda_common.states import State
 
 from ..rules.profile import ACTIVE, identifiers
+from ..rules.rights import CHANGE
 from ..rules.size_class import Figures
 from ..store import matches, organisations, searches
 from ..store.matches import Match
@@ -58,8 +59,8 @@ async def lock_own(
     state = stored.organisation.responsible_state if stored else await searches.state_of(connection, organisation_id)
     if state is None:
         raise NotFound("Diese Organisation gibt es nicht.", "There is no such organisation.")
-    caller.require_state(State(state))
-    caller.require_served(served)
+    caller.require(CHANGE, State(state))
+    caller.require_served(CHANGE, served)
     if stored is None:
         raise Conflict(
             "Diese Organisation wird in einer anderen Instanz geführt.",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Annotated, Any
 
 import asyncpg
@@ -14,11 +15,12 @@ from fastapi.responses import JSONResponse
 from opentelemetry import trace
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .auth import Caller
-from .database import is_transient
-from .errors import (
+from ..auth import Caller
+from ..database import is_transient
+from ..errors import (
     FieldError,
     InvalidInput,
     Malformed,
@@ -29,9 +31,10 @@ from .errors import (
     Unauthenticated,
     Unavailable,
 )
-from .messages import text_of
-from .runtime import Runtime
-from .telemetry import current_trace_id
+from ..messages import text_of
+from ..rights import PUBLIC, Right
+from ..runtime import Runtime
+from ..telemetry import current_trace_id
 
 log = structlog.get_logger(__name__)
 
@@ -58,14 +61,41 @@ RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
 
 
 async def get_caller(request: Request, runtime: RuntimeDep) -> Caller:
-    """Who is calling. Raises Unauthenticated."""
+    """Which program or person is calling the API, by bearer token. Raises Unauthenticated."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Es fehlt ein Bearer-Token.", "A bearer token is missing.")
-    return runtime.tokens.verify(token.strip())
+    return await runtime.tokens.verify(token.strip())
 
 
 CallerDep = Annotated[Caller, Depends(get_caller)]
+
+
+@cache
+def caller_with(right: Right) -> Any:
+    """The dependency of an API route that needs this right: the caller, who has it. Each route names one, or is
+    `public`; a test walks them all (tests/contracts/test_rights.py).
+    """
+
+    async def allowed(caller: CallerDep) -> Caller:
+        caller.require(right)
+        return caller
+
+    return Depends(declares(allowed, right))
+
+
+async def _anybody() -> None:
+    """Nothing is asked."""
+
+
+def declares(check: Callable[..., Any], right: Right) -> Callable[..., Any]:
+    """Note which right a dependency checks, for whoever walks the routes."""
+    check.right = right  # type: ignore[attr-defined]
+    return check
+
+
+public = Depends(declares(_anybody, PUBLIC))
+"""The dependency of a route for everybody, also without signing in."""
 
 
 def language_of(request: Request) -> str:
@@ -83,6 +113,17 @@ def language_of(request: Request) -> str:
     return best
 
 
+ErrorPage = Callable[[Request, NordaError], Awaitable[Response | None]]
+"""Shows an error as a page where the request asked for one; None where it did not (`pages.py`)."""
+
+
+async def answer(request: Request, error: NordaError) -> Response:
+    """The error as the request's kind of answer: a page for people, else a problem document."""
+    show: ErrorPage | None = getattr(request.app.state, "error_page", None)
+    page = await show(request, error) if show else None
+    return page or problem(request, error)
+
+
 def problem(request: Request, error: NordaError) -> JSONResponse:
     """The error as `application/problem+json` in the caller's language."""
     document = error.problem(language=language_of(request), instance=request.url.path, trace_id=current_trace_id())
@@ -93,33 +134,33 @@ def install_errors(app: FastAPI) -> None:
     """Turn every exception into a problem document; unexpected ones are logged and recorded in the trace."""
 
     @app.exception_handler(NordaError)
-    async def _expected(request: Request, error: NordaError) -> JSONResponse:
-        return problem(request, error)
+    async def _expected(request: Request, error: NordaError) -> Response:
+        return await answer(request, error)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
         faults = error.errors()
         if any(fault["type"] == "json_invalid" for fault in faults):
-            return problem(request, Malformed("Der Inhalt ist kein gültiges JSON.", "The body is not valid JSON."))
-        return problem(request, InvalidInput.of([_field_error(dict(fault)) for fault in faults[:50]]))
+            return await answer(request, Malformed("Der Inhalt ist kein gültiges JSON.", "The body is not valid JSON."))
+        return await answer(request, InvalidInput.of([field_error(dict(fault)) for fault in faults[:50]]))
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> Response:
         if error.status_code == TooLarge.status:
-            return problem(request, _too_large())
+            return await answer(request, _too_large())
         if error.status_code == NotFound.status:
-            return problem(request, NotFound("Diese Adresse gibt es nicht.", "There is no such address."))
+            return await answer(request, NotFound("Diese Adresse gibt es nicht.", "There is no such address."))
         if error.status_code == MethodNotAllowed.status:
-            return problem(
+            return await answer(
                 request,
                 MethodNotAllowed("Diese Methode gibt es hier nicht.", "This method does not exist here."),
             )
-        return problem(request, Malformed("Die Anfrage ist nicht lesbar.", "The request cannot be read."))
+        return await answer(request, Malformed("Die Anfrage ist nicht lesbar.", "The request cannot be read."))
 
     @app.exception_handler(Exception)
-    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    async def _unexpected(request: Request, error: Exception) -> Response:
         trace.get_current_span().set_attribute("error.type", type(error).__qualname__)
-        return problem(
+        return await answer(
             request,
             Internal(
                 "Unerwarteter Fehler; er ist mit der Trace-Nummer verzeichnet.",
@@ -138,12 +179,12 @@ def install_errors(app: FastAPI) -> None:
         app.add_exception_handler(transient, _surroundings)
 
 
-async def _surroundings(request: Request, error: Exception) -> JSONResponse:
+async def _surroundings(request: Request, error: Exception) -> Response:
     if not is_transient(error):
         raise error
     log.warning("a request met a fault of the surroundings", error=type(error).__name__)
     if isinstance(error, (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError)):
-        return problem(
+        return await answer(
             request,
             Unavailable(
                 "Der Datensatz ist gerade in Arbeit. Es wurde nichts gespeichert; bitte gleich noch einmal.",
@@ -151,7 +192,7 @@ async def _surroundings(request: Request, error: Exception) -> JSONResponse:
                 code="busy",
             ),
         )
-    return problem(
+    return await answer(
         request,
         Unavailable(
             "Die Datenbank ist gerade nicht erreichbar. Ob etwas gespeichert wurde, ist nicht sicher; bitte nachsehen.",
@@ -160,7 +201,8 @@ async def _surroundings(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _field_error(fault: dict[str, Any]) -> FieldError:
+def field_error(fault: Mapping[str, Any]) -> FieldError:
+    """A fault of pydantic's as the field's error."""
     place = [str(part) for part in fault["loc"] if part not in {"body", "query", "path", "header"}]
     return FieldError(field=".".join(place) or "body", code=str(fault["type"]), text=text_of(fault))
 

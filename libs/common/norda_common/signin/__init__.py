@@ -1,0 +1,1 @@
+"""Signing in: OpenID Connect with the platform's provider, sessions in the service's own schema."""

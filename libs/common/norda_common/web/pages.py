@@ -1,0 +1,319 @@
+"""A page: who asks, in which language, with which right; what it shows, and where a form leads.
+
+Every route of a page names the right it needs, by `page_for(right)`. Invariants: a form is accepted from the person's own
+page only (token and origin); what somebody typed comes back to them, also when their session has ended meanwhile; nothing
+is loaded from another host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response
+
+from .. import __version__
+from ..auth import Caller
+from ..database import SYSTEM, Connection, Identity
+from ..errors import Forbidden, NordaError, Text, Unauthenticated
+from ..rights import Right
+from ..runtime import Runtime
+from ..signin import sessions
+from ..signin.sessions import Session
+from ..states import ALL_STATES
+from ..telemetry import current_trace_id
+from .edge import RuntimeDep, declares, language_of
+from .forms import MOST_FIELDS, Form
+from .site import LABELS, Site, day_in, environment, instant_in, money_in, number_in, static_version
+
+if TYPE_CHECKING:
+    from starlette.datastructures import FormData
+
+NOBODY = Identity(subject="", state="", roles="")
+"""Somebody who has not signed in: policies show what is public."""
+LANGUAGE_COOKIE, STATE_COOKIE = "norda-language", "norda-state"
+YEAR_SECONDS = 365 * 86_400
+
+
+class Answered(Exception):  # noqa: N818 - no fault
+    """A dependency has made the answer already."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place to go to."""
+
+    label: str
+    address: str
+    current: bool = False
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """Something told once: `kind` is success, info, warning or danger."""
+
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class Page:
+    """One request for a page. Made by `page_for`."""
+
+    request: Request
+    runtime: Runtime
+    site: Site
+    session: Session | None = None
+    _flash: tuple[Flash, ...] = field(default=())
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks. Raises Unauthenticated for a public page without a session."""
+        if self.session is None:
+            raise Unauthenticated("Dafür ist eine Anmeldung nötig.", "This needs a sign-in.")
+        return self.session.caller
+
+    @property
+    def service(self) -> str:
+        """Whose page it is."""
+        return self.runtime.service
+
+    @property
+    def language(self) -> str:
+        """The language chosen, else the browser's; German first."""
+        chosen = self.request.cookies.get(LANGUAGE_COOKIE)
+        return chosen if chosen in {"de", "en"} else language_of(self.request)
+
+    @property
+    def shown_state(self) -> str:
+        """Whose records lists show unless asked otherwise; empty for all."""
+        chosen = self.request.cookies.get(STATE_COOKIE, "")
+        return chosen if chosen in set(ALL_STATES) else ""
+
+    @property
+    def address(self) -> str:
+        """Path and query of this page."""
+        query = self.request.url.query
+        return self.request.url.path + (f"?{query}" if query else "")
+
+    @property
+    def asks_for_part(self) -> bool:
+        """Whether htmx asks for a part of the page."""
+        return "hx-request" in self.request.headers
+
+    @property
+    def now(self) -> datetime:
+        """The instant of the request, aware UTC."""
+        return datetime.now(UTC)
+
+    def t(self, de: str, en: str) -> str:
+        """The text of the page's language."""
+        return en if self.language == "en" else de
+
+    def read(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection for reading, as whoever asks."""
+        return self.runtime.database.read(self.session.caller if self.session else NOBODY)
+
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
+        """One transaction, as whoever asks."""
+        return self.runtime.database.transaction(self.caller)
+
+    async def form(self) -> Form:
+        """What was sent, from this person's own page. Raises Forbidden; with an old token it asks to confirm."""
+        return Form.typed(await self.form_data(), language=self.language)
+
+    async def form_data(self) -> FormData:
+        """As `form`, with files."""
+        if not same_origin(self.request, self.runtime.settings.base_url):
+            raise Forbidden(
+                "Das Formular kam nicht von dieser Seite.", "The form did not come from this page.", code="csrf"
+            )
+        data = await self.request.form(max_files=1, max_fields=MOST_FIELDS)
+        token = data.get("csrf")
+        if self.session is None or not (isinstance(token, str) and compare_digest(token, self.session.csrf)):
+            raise Answered(self.send_again(data))
+        return data
+
+    def send_again(self, data: FormData) -> Response:
+        """The page that keeps what was typed when the session it was typed in has ended."""
+        kept = [(name, value) for name, value in data.multi_items() if name != "csrf" and isinstance(value, str)]
+        return self.show(
+            "send_again.html.jinja",
+            title=Text("Noch nicht gespeichert", "Not stored yet"),
+            status=403 if self.session else 401,
+            fields=kept,
+        )
+
+    def show(
+        self,
+        template: str,
+        *,
+        title: Text,
+        status: int = 200,
+        crumbs: Sequence[tuple[Text, str | None]] = (),
+        part: str | None = None,
+        **context: Any,
+    ) -> HTMLResponse:
+        """The page. `part` names the block that htmx gets alone; `crumbs` lead to the page, which is their last."""
+        language = self.language
+        made = environment(self.site.package).get_template(template)
+        values = context | {
+            "t": self.t,
+            "language": language,
+            "page": self._layout(title, crumbs),
+            "day": partial(day_in, language),
+            "instant": partial(instant_in, language),
+            "number": partial(number_in, language),
+            "money": partial(money_in, language),
+        }
+        if part and self.asks_for_part:
+            body = "".join(made.blocks[part](made.new_context(values)))
+        else:
+            body = made.render(values)
+        headers = {"Content-Security-Policy": self._policy(), "Vary": "Cookie, Accept-Language, HX-Request"}
+        return HTMLResponse(body, status, headers=headers)
+
+    async def go(self, path: str, told: Text | None = None, *, kind: str = "success") -> RedirectResponse:
+        """Lead to another page after a form (303), which tells what was done."""
+        if told is not None and self.session is not None:
+            async with self.read() as connection:
+                await sessions.tell(connection, self.session, kind, told.de, told.en)
+        return RedirectResponse(path, 303)
+
+    def _layout(self, title: Text, crumbs: Sequence[tuple[Text, str | None]]) -> dict[str, Any]:
+        language, caller = self.language, self.session.caller if self.session else None
+        settings, base = self.runtime.settings, f"/{self.service}"
+        places = [place for place in self.site.places if caller is not None and caller.may(place.right)]
+        path = self.request.url.path
+        return {
+            "title": title.in_language(language),
+            "service": self.service,
+            "address": self.address,
+            "person": caller
+            and {
+                "name": caller.name,
+                "state": caller.state and caller.state.value,
+                "state_label": caller.state.label if caller.state else "",
+                "roles": set(caller.roles),
+            },
+            "csrf": self.session.csrf if self.session else "",
+            "flash": self._flash,
+            "crumbs": [(label.in_language(language), address) for label, address in crumbs],
+            "services": [
+                Link(label.in_language(language), f"{settings.address_of(name)}/{name}/", name == self.service, name)
+                for name, label in LABELS.items()
+            ],
+            "nav": [
+                Link(place.label.in_language(language), place.path, path.startswith(place.path)) for place in places
+            ],
+            "shown_state": self.shown_state,
+            "static": f"{base}/static/{static_version()}",
+            "search_address": self.site.search,
+            "query": self.request.query_params.get("q", ""),
+            "trace_id": current_trace_id(),
+            "legal": {
+                name: f"{base}/legal/{name}" for name in ("imprint", "privacy", "accessibility", "feedback")
+            },
+            "sign_in_path": f"{base}/sign-in?{urlencode({'to': self.address if self.request.method == 'GET' else f'{base}/'})}",
+            "version": __version__,
+        }
+
+    def _policy(self) -> str:
+        """Nothing from another host; a form may lead to the provider, when somebody signs out."""
+        parts = urlsplit(self.runtime.settings.oidc_issuer)
+        provider = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+        return (
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
+            f"connect-src 'self'; form-action 'self'{provider}; base-uri 'none'; frame-ancestors 'none'"
+        )
+
+
+async def get_page(request: Request, runtime: RuntimeDep) -> Page:
+    """The page of a request, with the session its cookie names, if there is one."""
+    page = Page(request, runtime, request.app.state.site)
+    request.state.page = page
+    secret = request.cookies.get(session_cookie(runtime.service))
+    if secret:
+        settings = runtime.settings
+        idle = timedelta(minutes=settings.session_idle_minutes)
+        async with runtime.database.read(SYSTEM) as connection:
+            page.session = await sessions.find(connection, secret, now=page.now, idle=idle)
+            if page.session and page.session.flash and request.method == "GET" and not page.asks_for_part:
+                page._flash = tuple(Flash(kind, page.t(de, en)) for kind, de, en in page.session.flash)
+                await sessions.told(connection, page.session)
+    return page
+
+
+@cache
+def page_for(right: Right) -> Any:
+    """The dependency of a page that needs this right: the page, asked for by somebody who has it.
+
+    Who has not signed in is sent to do so, and comes back; what they had typed is kept.
+    """
+
+    async def allowed(page: Page = Depends(get_page)) -> Page:  # noqa: B008 - how FastAPI declares it
+        if not right.public:
+            if page.session is None:
+                raise Answered(await _sign_in_first(page))
+            page.session.caller.require(right)
+        return page
+
+    return Depends(declares(allowed, right))
+
+
+async def _sign_in_first(page: Page) -> Response:
+    if page.request.method == "GET":
+        return RedirectResponse(f"/{page.service}/sign-in?{urlencode({'to': page.address})}", 303)
+    if not same_origin(page.request, page.runtime.settings.base_url):
+        raise Forbidden("Das Formular kam nicht von dieser Seite.", "The form did not come from this page.", code="csrf")
+    return page.send_again(await page.request.form(max_files=1, max_fields=MOST_FIELDS))
+
+
+def session_cookie(service: str) -> str:
+    """The cookie's name: one per service, since cookies of one host are shared by its ports. The prefix makes browsers
+    refuse it without `Secure`, with a `Domain` or another path (RFC 6265bis, 4.1.3.2).
+    """
+    return f"__Host-norda-{service}"
+
+
+def same_origin(request: Request, base_url: str) -> bool:
+    """Whether the browser says that the request comes from a page of ours; what says nothing has the token to show."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site not in {"same-origin", "none"}:
+        return False
+    origin = request.headers.get("origin")
+    parts = urlsplit(base_url)
+    return origin is None or origin in {f"{parts.scheme}://{parts.netloc}", f"{request.url.scheme}://{request.url.netloc}"}
+
+
+def local_path(address: str, service: str) -> str:
+    """The address when it is one of this service's own pages, else its first page: nobody is sent elsewhere."""
+    own = f"/{service}/"
+    parts = urlsplit(address)
+    harmless = address.startswith(own) and not (parts.scheme or parts.netloc or "\\" in address)
+    if not harmless or any(ord(char) < 0x21 for char in address) or len(address) > 2_000:
+        return own
+    return quote(address, safe="/?&=%:@,;+$!*'()~#._-")
+
+
+async def error_page(request: Request, error: NordaError) -> Response | None:
+    """An error of a page, as a page; None for a request of a program."""
+    site: Site = request.app.state.site
+    runtime: Runtime = request.app.state.runtime
+    if not request.url.path.startswith(f"/{runtime.service}/") and request.url.path != f"/{runtime.service}":
+        return None
+    page: Page = getattr(request.state, "page", None) or Page(request, runtime, site)
+    return page.show("error.html.jinja", title=error.title, status=error.status, error=error, text=error.text)

@@ -1,0 +1,15 @@
+"""The pages of messages, below `/notifications`: one module per noun, its templates beside it."""
+
+from __future__ import annotations
+
+from norda_common.errors import Text
+from norda_common.rights import READ_AUDIT
+from norda_common.web.site import Place, Site
+
+from . import home
+
+PLACES = (
+    Place(label=Text("Übersicht", "Overview"), path="/notifications/"),
+    Place(label=Text("Protokoll", "Audit log"), path="/notifications/audit", right=READ_AUDIT),
+)
+SITE = Site(package="norda_notifications.pages", places=PLACES, search="/notifications/notices", routers=(home.router,))
