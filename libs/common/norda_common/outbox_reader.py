@@ -41,6 +41,7 @@ _COLUMNS = "id, topic, key::text, headers, traceparent, value"
 # The running total of bytes bounds a read; `rows` spares the sorting out of peers. A blocked row holds back what
 # follows for its topic and key, which is looked up only while there is one.
 _PAGE = f"""
+with gone as ({{delete}})
 select {_COLUMNS}
 from (select o.*, sum(octet_length(value)) over (order by id rows unbounded preceding) - octet_length(value) as before
       from outbox as o where id > $1 and blocked_at is null {{condition}} order by id limit $2) as page
@@ -108,8 +109,11 @@ class OutboxReader:
     async def start(self) -> None:
         """Prepare the statements and learn what is blocked."""
         await self._connection.execute(f"{ALWAYS_BY_INDEX}; {_WITHOUT_WAITING}")
-        self._page = await self._connection.prepare(_PAGE.format(condition=""))
-        self._page_beside_blocked = await self._connection.prepare(_PAGE.format(condition=_BEHIND_BLOCKED))
+        delete = _DELETE.replace("$1", "$3")
+        self._page = await self._connection.prepare(_PAGE.format(delete=delete, condition=""))
+        self._page_beside_blocked = await self._connection.prepare(
+            _PAGE.format(delete=delete, condition=_BEHIND_BLOCKED)
+        )
         self._delete = await self._connection.prepare(_DELETE)
         await self.measure()
 
@@ -122,19 +126,23 @@ class OutboxReader:
             await self._settle()
         return self._floor if self._read_up_to is None else min(self._floor, self._read_up_to)
 
-    async def page(self, after: int, limit: int) -> list[Row]:
-        """The next rows above `after`, at most `limit` of them and PAGE_BYTES."""
+    async def page(self, after: int, limit: int, *, done: Sequence[int] = ()) -> list[Row]:
+        """The next rows above `after`, at most `limit` of them and PAGE_BYTES. Deletes those that are `done`, too:
+        PostgreSQL is asked once for both, and works on both while rows read before are encoded.
+        """
         async with self._turn:
             statement = self._page_beside_blocked if self._blocked else self._page
-            rows = await statement.fetch(after, limit)
+            rows = await statement.fetch(after, limit, done)
         self._read_up_to = rows[-1]["id"] if rows else None
         if rows:
             self._highest = max(self._highest, rows[-1]["id"])
         return rows
 
-    def read_ahead(self, after: int | None, limit: int) -> Awaitable[list[Row]]:
-        """Begin to read the page above `after` at once, to be awaited later; without `after` an empty one."""
-        self._ahead = asyncio.create_task(self.page(after, limit) if after is not None else _nothing())
+    def read_ahead(self, after: int | None, limit: int, *, done: Sequence[int] = ()) -> Awaitable[list[Row]]:
+        """Begin to read the page above `after` at once, to be awaited later; without `after` it only deletes."""
+        self._ahead = asyncio.create_task(
+            self.page(after, limit, done=done) if after is not None else self._only_delete(done)
+        )
         return self._ahead
 
     async def stop(self) -> None:
@@ -142,6 +150,10 @@ class OutboxReader:
         if self._ahead is not None:
             self._ahead.cancel()
             await asyncio.wait([self._ahead])
+
+    async def _only_delete(self, ids: Sequence[int]) -> list[Row]:
+        await self.delete(ids)
+        return []
 
     async def delete(self, ids: Sequence[int]) -> None:
         """Forget what Kafka has acknowledged."""
@@ -191,7 +203,3 @@ class OutboxReader:
         self._floor = min([self._settled, *ended])
         self._settled = highest
         self._settled_at = time.monotonic()
-
-
-async def _nothing() -> list[Row]:
-    return []

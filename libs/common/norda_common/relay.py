@@ -190,15 +190,15 @@ class Relay:
     async def _sweep(self, reader: OutboxReader, producer: AIOKafkaProducer, writer: BatchWriter) -> bool:
         """Send page after page until there is none; returns whether there was any.
 
-        While Kafka works on one page, the next is encoded and PostgreSQL reads the one after that. A page is sent only
-        when all before is acknowledged, so that a fault leaves nothing newer of a key in the producer. What was read is
-        sent: the floor follows what was read.
+        While Kafka works on one page, the next is encoded, and PostgreSQL reads the one after that and deletes the one
+        before. A page is sent only when all before is acknowledged, so that a fault leaves nothing newer of a key in
+        the producer. What was read is sent: the floor follows what was read.
         """
         rows, pending = await reader.page(await reader.begin(), PAGE_ROWS), list[_Flight]()
-        progressed = bool(rows)
+        progressed, acknowledged = bool(rows), list[int]()
         for remaining in reversed(range(PAGES_BEFORE_SWEEP)):
             after = rows[-1]["id"] if remaining and len(rows) == PAGE_ROWS else None
-            ahead = reader.read_ahead(after, PAGE_ROWS)
+            ahead = reader.read_ahead(after, PAGE_ROWS, done=acknowledged)
             batches, blocked = await self._encode(reader, writer, rows)
             if blocked:
                 # What was read ahead may hold more of a key that is blocked from now on.
@@ -206,11 +206,10 @@ class Relay:
                 ahead = reader.read_ahead(after, PAGE_ROWS)
             acknowledged = await self._settle(reader, pending)
             pending = await self._heartbeating(reader, _send(producer, batches))
-            await reader.delete(acknowledged)
             rows = await ahead
             if not rows:
                 break
-        await reader.delete(await self._settle(reader, pending))
+        await reader.delete([*acknowledged, *await self._settle(reader, pending, before=acknowledged)])
         if progressed:
             self._busy_until = time.monotonic() + BUSY_SECONDS
         return progressed
@@ -235,10 +234,12 @@ class Relay:
         await self._block(reader, unsendable)
         return batches, bool(unsendable)
 
-    async def _settle(self, reader: OutboxReader, flights: Sequence[_Flight], *, careful: bool = False) -> list[int]:
+    async def _settle(
+        self, reader: OutboxReader, flights: Sequence[_Flight], *, careful: bool = False, before: Sequence[int] = ()
+    ) -> list[int]:
         """Await acknowledgements and return the ids of the rows that have one.
 
-        Raises the first fault, if there was one, after what was acknowledged is deleted.
+        Raises the first fault, if there was one, after what was acknowledged, now and `before`, is deleted.
         """
         if not flights:
             return []
@@ -258,7 +259,7 @@ class Relay:
                 fault = fault or outcome
         self.status.sent += len(acknowledged)
         if fault is not None:
-            await reader.delete(acknowledged)
+            await reader.delete([*before, *acknowledged])
             if isinstance(fault, (*RECORD_FAULTS, UnknownError)):
                 # The broker refused a whole batch for one record: start over with a new producer, row by row.
                 self._careful_until = max(row_id for flight in flights for row_id in flight.batch.ids)
