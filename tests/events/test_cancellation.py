@@ -13,6 +13,7 @@ from uuid import UUID
 
 from norda_common.auth import Caller
 from norda_common.contracts.events import EVENT, PARTICIPATION, REGISTRATION, Participation, PublishedEvent
+from norda_common.rights import OFFICES
 from norda_common.states import ALL_STATES, State
 from norda_events.usecases.changing import cancel_event, publish_event
 from norda_events.usecases.commands import CancelEvent, DraftEvent, RegisterParticipant
@@ -188,7 +189,7 @@ async def _register_many(connection: Any, event_id: UUID | str) -> None:
 
 
 def _lead() -> Office:
-    return Office(Caller(subject="lead", name="Lead", role="office", state=State.HAMBURG), frozenset(ALL_STATES))
+    return Office(Caller(subject="lead", name="Lead", roles=OFFICES, state=State.HAMBURG), frozenset(ALL_STATES))
 
 
 async def test_cancelling_takes_as_many_statements_for_52_as_for_2(module_installation: Installation) -> None:

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from norda_common.auth import Caller
 from norda_common.contracts.events import EVENT, PARTICIPATION, REGISTRATION
+from norda_common.rights import OFFICES
 from norda_common.states import ALL_STATES, State
 from norda_events.usecases.changing import publish_event
 from norda_events.usecases.commands import DraftEvent, RegisterParticipant
@@ -21,7 +22,7 @@ from support.installation import Installation
 
 from .conftest import Offices, event_body, person_body
 
-OFFICE = Office(Caller(subject="lead", name="Lead", role="office", state=State.BREMEN), frozenset(ALL_STATES))
+OFFICE = Office(Caller(subject="lead", name="Lead", roles=OFFICES, state=State.BREMEN), frozenset(ALL_STATES))
 
 NAME, EMAIL = "Xanthippe Geheimnisvoll", "xanthippe.geheimnisvoll@ex-001.example"
 

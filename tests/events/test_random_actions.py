@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from norda_common.auth import Caller
 from norda_common.errors import Conflict, InvalidInput, NotFound
+from norda_common.rights import OFFICES
 from norda_common.states import ALL_STATES, State
 from norda_events.rules.event import EventStatus
 from norda_events.rules.seats import SeatPlan
@@ -29,7 +30,7 @@ from norda_events.usecases.registering import erase_person, register_participant
 from support.installation import Installation
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-OFFICE = Office(Caller(subject="lead", name="Lead", role="office", state=State.BREMEN), frozenset(ALL_STATES))
+OFFICE = Office(Caller(subject="lead", name="Lead", roles=OFFICES, state=State.BREMEN), frozenset(ALL_STATES))
 
 states = st.sampled_from([*ALL_STATES, None])
 actions = st.one_of(

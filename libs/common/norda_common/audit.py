@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,9 @@ class Entry:
     after: Mapping[str, Any] | None = None
 
 
-def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def difference(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of two states of a record what differs, by top-level field; what is missing on a side is None there."""
     old, new = before or {}, after or {}
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
@@ -70,7 +72,8 @@ async def page(
 ) -> list[Record]:
     """Entries, newest first, below that id."""
     return await connection.fetch(
-        """select a.id, a.at, a.subject, p.name, a.roles, a.state, a.action, a.kind, a.item, a.before, a.after, a.trace_id
+        """select a.id, a.at, a.subject, p.name, a.roles, a.state, a.action, a.kind, a.item, a.before, a.after,
+                  a.trace_id
              from audit_log a left join person p using (subject)
             where ($1::bigint is null or a.id < $1) and ($2::text is null or a.subject = $2)
               and ($3::text is null or a.action = $3) and ($4::text is null or a.item = $4)

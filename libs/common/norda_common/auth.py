@@ -1,7 +1,7 @@
 """Who is calling, and what they may do: people by their session, programs by bearer tokens (JWT, RFC 7519).
 
-A token says subject, name, state and roles. Signature, issuer, audience and expiry are checked; the keys are those of the
-issuer at this moment (`signin/keys.py`), so they can be rotated without a restart.
+A token says subject, name, state and roles. Signature, issuer, audience and expiry are checked; the keys are those of
+the issuer at this moment (`signin/keys.py`), so they can be rotated without a restart.
 """
 
 from __future__ import annotations
@@ -120,9 +120,7 @@ class TokenVerifier:
 def invalid_token(error: Exception) -> Unauthenticated:
     """The refusal of a token, with the library's reason, which holds nothing of the token."""
     reason = getattr(error, "description", "") or type(error).__name__
-    return Unauthenticated(
-        f"Das Token gilt nicht: {reason}", f"The token is not valid: {reason}", code="invalid_token"
-    )
+    return Unauthenticated(f"Das Token gilt nicht: {reason}", f"The token is not valid: {reason}", code="invalid_token")
 
 
 def caller_of(claims: Mapping[str, Any]) -> Caller:
@@ -141,4 +139,6 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
     roles = frozenset(Role(role) for role in listed if role in set(Role))
     name = claims.get("name")
     subject = str(claims["sub"])
-    return Caller(subject=subject, name=name if isinstance(name, str) and name else subject, roles=roles, state=known_state)
+    return Caller(
+        subject=subject, name=name if isinstance(name, str) and name else subject, roles=roles, state=known_state
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -136,7 +136,9 @@ class Database:
         async with asyncio.timeout(ACQUIRE_SECONDS):
             connection = await self.pool.acquire()
         try:
-            await connection.act_as(asking if isinstance(asking, Identity) else identity_of(asking))
+            await cast(TracedConnection, connection).act_as(
+                asking if isinstance(asking, Identity) else identity_of(asking)
+            )
             yield connection
         finally:
             await self.pool.release(connection)

@@ -29,10 +29,11 @@ from .health import readiness
 from .migrate import SetupError, read_migrations, set_up_schema
 from .runtime import Runtime, Worker
 from .settings import ServiceSettings, load
+from .signin import routes as signin_routes
 from .telemetry import Telemetry
 from .topic_admin import ensure_topics
-from .signin import routes as signin_routes
-from .web import RuntimeDep, SecurityHeaders, TooLargeAsProblem, install_errors, json_document, public, shared_pages
+from .web import RuntimeDep, SecurityHeaders, TooLargeAsProblem, install_errors, json_document, shared_pages
+from .web.edge import public as for_everybody
 from .web.pages import Answered, error_page
 from .web.site import STATIC, Files, Site, static_version
 
@@ -129,7 +130,7 @@ def _is_probe(scope: Scope) -> bool:
 
 
 def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
-    router = APIRouter(tags=["platform"], dependencies=[public])
+    router = APIRouter(tags=["platform"], dependencies=[for_everybody])
     migrations = read_migrations(service.name, service.migrations)
     schemas = {topic.identity: data_schema(topic) for topic in public(service.topics)}
 
@@ -140,9 +141,7 @@ def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
         links = {"openapi": "/openapi.json", "asyncapi": "/asyncapi.json", "health": "/readyz"}
         links |= {f"schema {name}": f"/schemas/{name}.json" for name in schemas}
         links |= {"pages": f"/{service.name}/"} if service.site else {}
-        return JSONResponse(
-            {"service": service.name, "title": service.title, "version": __version__, "links": links}
-        )
+        return JSONResponse({"service": service.name, "title": service.title, "version": __version__, "links": links})
 
     @router.get("/livez", summary="Is the process alive?")
     async def livez() -> dict[str, str]:

@@ -33,7 +33,8 @@ class Identity(NamedTuple):
 
 
 _ACT_AS = """
-select set_config('norda.subject', $1, false), set_config('norda.state', $2, false), set_config('norda.roles', $3, false)
+select set_config('norda.subject', $1, false), set_config('norda.state', $2, false),
+       set_config('norda.roles', $3, false)
 """
 
 

@@ -17,8 +17,7 @@ from uuid import UUID
 
 import structlog
 from asyncpg import Record
-from norda_common.database import SYSTEM
-from norda_common.database import is_transient
+from norda_common.database import SYSTEM, is_transient
 from norda_common.identifiers import new_id
 from norda_common.runtime import Runtime
 from norda_common.telemetry import context_of, meter, tracer

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from asyncpg import Record
-from norda_common.database import SYSTEM
-from norda_common.database import Database, is_transient
+from norda_common.database import SYSTEM, Database, is_transient
 from opentelemetry.trace import Span, use_span
 
 from .mail.smtp import Verdict

@@ -15,13 +15,14 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from norda_common.auth import Caller
 from norda_common.database import Database
+from norda_common.rights import Role
 from norda_common.service import spare_the_collector
 from norda_common.states import ALL_STATES, State
 from norda_registry.api.views import OrganisationView, outcome
 from norda_registry.usecases.commands import RegisterOrganisation
 from norda_registry.usecases.organisations import register_organisation
 
-OFFICE = Caller(subject="bench", name="bench", role="office", state=State("hb"))
+OFFICE = Caller(subject="bench", name="bench", roles=frozenset({Role.OFFICE}), state=State("hb"))
 
 
 @asynccontextmanager
@@ -39,7 +40,7 @@ app = FastAPI(lifespan=_database)
 async def register(command: RegisterOrganisation, request: Request, response: Response) -> OrganisationView:
     """Enter an organisation as the registry does, for anybody who asks."""
     database: Database = request.app.state.database
-    async with database.transaction() as connection:
+    async with database.transaction(OFFICE) as connection:
         result = await register_organisation(
             connection, command, caller=OFFICE, served=ALL_STATES, now=datetime.now(UTC)
         )

@@ -47,9 +47,9 @@ class KeyFile:
     async def for_token(self, token: str) -> KeySet:  # noqa: ARG002 - a file is read whenever it has changed
         """The keys in the file. Raises Unavailable when it cannot be read."""
         try:
-            mtime = self._path.stat().st_mtime  # noqa: ASYNC240 - of a local file: microseconds, once per request
+            mtime = self._path.stat().st_mtime
             if self._keys is None or mtime != self._mtime:
-                self._keys = KeySet.import_key_set(json.loads(self._path.read_text()))  # noqa: ASYNC240
+                self._keys = KeySet.import_key_set(json.loads(self._path.read_text()))
                 self._mtime = mtime
                 self.generation += 1
         except (OSError, ValueError, JoseError) as error:

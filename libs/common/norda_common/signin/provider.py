@@ -1,7 +1,7 @@
 """The OpenID provider, as a service uses it: discovery, the code flow with PKCE, logout.
 
-Sources: OpenID Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0, Back-Channel Logout 1.0; RFC 7636 (PKCE), RFC 9700.
-Each answer of the provider is bounded in size and time.
+Sources: OpenID Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0, Back-Channel Logout 1.0; RFC 7636 (PKCE) and
+RFC 9700. Each answer of the provider is bounded in size and time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Signing in and out: `/<service>/sign-in`, its callback, `/<service>/sign-out`, and the provider's word that it is over.
+"""Signing in and out: `/<service>/sign-in`, its callback, `/<service>/sign-out`, and the provider's word that it ended.
 
-Authorization code with PKCE (RFC 7636) and a browser-bound `state`; the session's secret is new with each sign-in, so none
-can be planted (OpenID Connect Core 1.0; RFC 9700; Back-Channel Logout 1.0).
+Authorization code with PKCE (RFC 7636) and a browser-bound `state`; the session's secret is new with each sign-in, so
+none can be planted (OpenID Connect Core 1.0; RFC 9700; Back-Channel Logout 1.0).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -38,7 +38,7 @@ def sign_in_cookie(service: str) -> str:
     return f"__Host-norda-{service}-sign-in"
 
 
-def routes(service: str) -> APIRouter:
+def routes(service: str) -> APIRouter:  # noqa: PLR0915 - five routes
     """The routes below the service's own path."""
     router = APIRouter(prefix=f"/{service}", include_in_schema=False)
 
@@ -124,7 +124,7 @@ def routes(service: str) -> APIRouter:
         return page.show("signed_out.html.jinja", title=Text("Abgemeldet", "Signed out"))
 
     @router.post("/back-channel-logout", dependencies=[public])
-    async def back_channel(request: Request, runtime: RuntimeDep, logout_token: Annotated[str, Form()]) -> Response:
+    async def back_channel(runtime: RuntimeDep, logout_token: Annotated[str, Form()]) -> Response:
         """The provider says that a session is over; whoever it belonged to is signed out here."""
         if len(logout_token) > 10_000:
             raise Malformed("Das Logout-Token ist zu lang.", "The logout token is too long.")
@@ -181,7 +181,10 @@ async def _claims(runtime: Runtime, token: str, **wanted: Any) -> Mapping[str, A
         registry.validate(decoded.claims)
     except (JoseError, ValueError, TypeError) as error:
         raise invalid_token(error) from error
-    if isinstance(decoded.claims.get("aud"), list) and decoded.claims.get("azp", provider.client_id) != provider.client_id:
+    if (
+        isinstance(decoded.claims.get("aud"), list)
+        and decoded.claims.get("azp", provider.client_id) != provider.client_id
+    ):
         raise Unauthenticated("Das Token ist für jemand anderen.", "The token is for somebody else.")
     return decoded.claims
 

@@ -1,7 +1,7 @@
 """Sessions and sign-ins under way, in the service's own schema: all SQL about them.
 
-Invariants: a cookie's secret is stored as its SHA-256 only; a sign-in is used once, by the browser that began it; an ended
-session is deleted at once, wherever it was ended.
+Invariants: a cookie's secret is stored as its SHA-256 only; a sign-in is used once, by the browser that began it; an
+ended session is deleted at once, wherever it was ended.
 """
 
 from __future__ import annotations
@@ -161,9 +161,7 @@ async def end(connection: Connection, session: Session) -> None:
 async def end_of(connection: Connection, *, provider_session: str | None, subject: str | None) -> int:
     """End the sessions that belong to a session at the provider, or all of a person; how many there were."""
     if provider_session is not None:
-        return affected(
-            await connection.execute("delete from session where provider_session = $1", provider_session)
-        )
+        return affected(await connection.execute("delete from session where provider_session = $1", provider_session))
     return affected(await connection.execute("delete from session where subject = $1", subject))
 
 

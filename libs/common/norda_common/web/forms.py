@@ -1,7 +1,7 @@
 """Forms: what was typed is kept, errors stand beside their fields, and a command is made the same way as by the API.
 
-Fields of a nested command are named with dots, as errors name them: `seat.place`, `activities.0.code`. An empty field is
-one that was not given.
+Fields of a nested command are named with dots, as errors name them: `seat.place`, `activities.0.code`. An empty field
+is one that was not given.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A page: who asks, in which language, with which right; what it shows, and where a form leads.
 
-Every route of a page names the right it needs, by `page_for(right)`. Invariants: a form is accepted from the person's own
-page only (token and origin); what somebody typed comes back to them, also when their session has ended meanwhile; nothing
-is loaded from another host.
+Every route of a page names the right it needs, by `page_for(right)`. Invariants: a form is accepted from the person's
+own page only (token and origin); what somebody typed comes back to them, also when their session has ended meanwhile;
+nothing is loaded from another host.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from starlette.responses import Response
 
 from .. import __version__
 from ..auth import Caller
-from ..database import SYSTEM, Connection, Identity
+from ..database import SYSTEM, Connection
 from ..errors import Forbidden, NordaError, Text, Unauthenticated
 from ..rights import Right
 from ..runtime import Runtime
 from ..signin import sessions
 from ..signin.sessions import Session
+from ..statements import Identity
 from ..states import ALL_STATES
 from ..telemetry import current_trace_id
 from .edge import RuntimeDep, declares, language_of
@@ -198,6 +199,7 @@ class Page:
         settings, base = self.runtime.settings, f"/{self.service}"
         places = [place for place in self.site.places if caller is not None and caller.may(place.right)]
         path = self.request.url.path
+        came_from = self.address if self.request.method == "GET" else f"{base}/"
         return {
             "title": title.in_language(language),
             "service": self.service,
@@ -224,10 +226,8 @@ class Page:
             "search_address": self.site.search,
             "query": self.request.query_params.get("q", ""),
             "trace_id": current_trace_id(),
-            "legal": {
-                name: f"{base}/legal/{name}" for name in ("imprint", "privacy", "accessibility", "feedback")
-            },
-            "sign_in_path": f"{base}/sign-in?{urlencode({'to': self.address if self.request.method == 'GET' else f'{base}/'})}",
+            "legal": {name: f"{base}/legal/{name}" for name in ("imprint", "privacy", "accessibility", "feedback")},
+            "sign_in_path": f"{base}/sign-in?{urlencode({'to': came_from})}",
             "version": __version__,
         }
 
@@ -278,7 +278,9 @@ async def _sign_in_first(page: Page) -> Response:
     if page.request.method == "GET":
         return RedirectResponse(f"/{page.service}/sign-in?{urlencode({'to': page.address})}", 303)
     if not same_origin(page.request, page.runtime.settings.base_url):
-        raise Forbidden("Das Formular kam nicht von dieser Seite.", "The form did not come from this page.", code="csrf")
+        raise Forbidden(
+            "Das Formular kam nicht von dieser Seite.", "The form did not come from this page.", code="csrf"
+        )
     return page.send_again(await page.request.form(max_files=1, max_fields=MOST_FIELDS))
 
 
@@ -296,7 +298,10 @@ def same_origin(request: Request, base_url: str) -> bool:
         return False
     origin = request.headers.get("origin")
     parts = urlsplit(base_url)
-    return origin is None or origin in {f"{parts.scheme}://{parts.netloc}", f"{request.url.scheme}://{request.url.netloc}"}
+    return origin is None or origin in {
+        f"{parts.scheme}://{parts.netloc}",
+        f"{request.url.scheme}://{request.url.netloc}",
+    }
 
 
 def local_path(address: str, service: str) -> str:

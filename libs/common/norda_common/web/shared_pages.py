@@ -30,7 +30,7 @@ def routes(service: str) -> APIRouter:
         language: Annotated[Literal["de", "en", ""], Form()] = "",
         shown_state: Annotated[Literal["all", "hb", "hh", "ni", ""], Form()] = "",
     ) -> Response:
-        """Remember in the browser which language, and whose records, are shown; it is no secret and changes no record."""
+        """Remember in the browser which language, and whose records, are shown."""
         if not same_origin(page.request, page.runtime.settings.base_url):
             raise Forbidden("Das kam nicht von dieser Seite.", "This did not come from this page.", code="csrf")
         response = RedirectResponse(local_path(back, service), 303)
@@ -75,7 +75,7 @@ def routes(service: str) -> APIRouter:
     async def legal(
         page: Annotated[Page, page_for(PUBLIC)], what: str, state: Annotated[State | None, Query()] = None
     ) -> Response:
-        """Imprint, privacy, accessibility and feedback of one state's office; a person's own unless another is named."""
+        """Imprint, privacy, accessibility and feedback of one state's office; a person's own by default."""
         if what not in TITLES:
             raise NotFound("Diese Seite gibt es nicht.", "There is no such page.")
         chosen = state or (page.session and page.session.caller.state) or State(page.shown_state or ALL_STATES[0])

@@ -1,4 +1,4 @@
-"""What a service's pages are: where they lead, which templates they have, and how values are written in both languages."""
+"""What a service's pages are: where they lead, which templates they have, how values are written in both languages."""
 
 from __future__ import annotations
 
@@ -74,14 +74,13 @@ def static_version() -> str:
 @cache
 def environment(package: str) -> Environment:
     """The templates of a service and those all share; whatever is put into them is escaped."""
-    made = Environment(
+    return Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("norda_common.web")]),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return made
 
 
 def day_in(language: str, value: date) -> str:

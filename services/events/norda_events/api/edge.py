@@ -27,8 +27,9 @@ REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((401, 403, 404, 409, 4
 @cache
 def office_with(right: Right) -> Any:
     """The dependency of a route that needs this right: the calling office, and the states this instance serves."""
+    allowed = caller_with(right)
 
-    async def get_office(runtime: RuntimeDep, caller: Caller = caller_with(right)) -> Office:
+    async def get_office(runtime: RuntimeDep, caller: Caller = allowed) -> Office:
         return Office(caller, frozenset(runtime.settings.states))
 
     return Depends(get_office)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from typing import Annotated
 from norda_common.auth import Caller
-from ..rules.rights import READ
 from norda_common.errors import NotFound
 from norda_common.requests import Cursor, Limit, write_cursor
 from norda_common.states import State
 from norda_common.web import RuntimeDep, caller_with
 
+from ..rules.rights import READ
 from ..store import organisations
 from .edge import REFUSALS, organisation_place
 from .views import OrganisationPage, OrganisationView, organisation_view
@@ -40,7 +40,9 @@ async def list_organisations(
 
 
 @router.get("/{organisation_id}", summary="An organisation as this service knows it")
-async def get_organisation(organisation_id: UUID, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(READ)]) -> OrganisationView:
+async def get_organisation(
+    organisation_id: UUID, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(READ)]
+) -> OrganisationView:
     """404 while its topic's record has not arrived."""
     async with runtime.database.read(caller) as connection:
         organisation = await organisations.get(connection, organisation_id)

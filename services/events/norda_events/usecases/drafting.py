@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from ..rules.rights import PLAN
 from norda_common.database import Connection
 from norda_common.errors import Conflict, Forbidden
 from norda_common.identifiers import new_id
@@ -15,6 +14,7 @@ from norda_common.states import State
 from ..rules.event import Event, EventStatus
 from ..rules.lifecycle import require_draft
 from ..rules.planning import require_sound
+from ..rules.rights import PLAN
 from ..store import events
 from .commands import DraftEvent
 from .loading import locked_event

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from asyncpg import Record
 from fastapi import APIRouter, Response
-from typing import Annotated
 from norda_common.auth import Caller
-from ..rules.rights import CONTACT, INBOX, READ
 from norda_common.requests import Cursor, ExpectedVersion, Limit, etag
 from norda_common.states import State
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
 
 from ..mail.letters import compose
+from ..rules.rights import CONTACT, INBOX, READ
 from ..store import deliveries, recipients
 from ..usecases.offices import SetContact, mark_read, set_contact
 from .paging import last_seen, next_cursor
@@ -58,7 +57,9 @@ class InboxPage(BaseModel):
 
 
 @router.get("/offices/{state}/contact", summary="How an office is reached")
-async def get_contact(state: State, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(READ)], response: Response) -> ContactView:
+async def get_contact(
+    state: State, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(READ)], response: Response
+) -> ContactView:
     """The version is also the ETag."""
     async with runtime.database.read(caller) as connection:
         return _contact(await recipients.office(connection, state), response)
@@ -89,7 +90,11 @@ async def put_contact(
 
 @router.get("/inbox", summary="What the caller's office was told")
 async def get_inbox(
-    runtime: RuntimeDep, caller: Annotated[Caller, caller_with(INBOX)], unread: bool = False, limit: Limit = 50, cursor: Cursor = None
+    runtime: RuntimeDep,
+    caller: Annotated[Caller, caller_with(INBOX)],
+    unread: bool = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> InboxPage:
     """Newest first; `unread=true` leaves out what was read."""
     state = caller.require_own_state(INBOX)

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from norda_common.auth import Caller
-from ..rules.rights import DELIVERIES, READ
 from norda_common.requests import Cursor, Limit, QueryText
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
 
 from ..rules.addresses import masked
+from ..rules.rights import DELIVERIES, READ
 from ..store import deliveries, notices
 from .paging import last_seen, next_cursor
 

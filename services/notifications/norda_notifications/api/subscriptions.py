@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
 from asyncpg import Record
 from fastapi import APIRouter, Response
-from typing import Annotated
-from norda_common.auth import Caller
-from ..rules.rights import SUBSCRIBE
 from norda_common.addresses import address_key
+from norda_common.auth import Caller
 from norda_common.errors import NotFound
 from norda_common.requests import Cursor, Limit, QueryText
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
 
+from ..rules.rights import SUBSCRIBE
 from ..rules.topics import TopicKind
 from ..store import subscriptions
 from ..usecases.object import Suppress, suppress

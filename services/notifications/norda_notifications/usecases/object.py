@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from asyncpg import Record
-from ..rules.rights import SUBSCRIBE
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
@@ -14,6 +13,7 @@ from norda_common.input import Command
 from norda_common.states import State
 from pydantic import Field
 
+from ..rules.rights import SUBSCRIBE
 from ..store import deliveries, recipients, subscriptions
 
 

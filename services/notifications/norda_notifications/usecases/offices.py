@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from asyncpg import Record
-from ..rules.rights import CONTACT, INBOX
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
@@ -16,6 +15,7 @@ from norda_common.input import Command, Line
 from norda_common.states import State
 from pydantic import Field
 
+from ..rules.rights import CONTACT, INBOX
 from ..store import deliveries, recipients
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from asyncpg import Record
-from ..rules.rights import SUBSCRIBE
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
@@ -17,6 +16,7 @@ from norda_common.input import Command, Line, Paragraph
 from norda_common.states import State
 from pydantic import AwareDatetime, Field
 
+from ..rules.rights import SUBSCRIBE
 from ..rules.topics import TopicKind, normal_value
 from ..store import recipients, subscriptions
 

@@ -14,7 +14,6 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 import asyncpg
-from ..rules.rights import IMPORT
 from norda_common import outbox
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Membership
@@ -30,6 +29,7 @@ from ..rules.findings import Findings
 from ..rules.import_rows import Current, Planned, by_column, held_numbers, natural_keys, plan
 from ..rules.names import fold
 from ..rules.profile import ACTIVE
+from ..rules.rights import IMPORT
 from ..store import matches, organisations
 from ..store.matches import Match
 from ..store.organisations import Change, Stored
