@@ -50,7 +50,7 @@ def test_up_status_logs_reset_and_down(norda: Norda, tmp_path: Path) -> None:
     document = json.loads(status.stdout)
     assert document["healthy"] is False
     assert {part["name"]: part["healthy"] for part in document["parts"]}["postgres"] is True
-    expected = {"registry", "events", "notifications", "kafka", "database", "tracing", "mail"}
+    expected = {"registry", "events", "notifications", "kafka", "database", "tracing", "mail", "issuer"}
     assert expected <= set(document["endpoints"])
     assert document["endpoints"]["database"].startswith("postgresql://norda:")
     assert ":" in document["endpoints"]["kafka"]

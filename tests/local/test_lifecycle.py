@@ -170,7 +170,7 @@ def test_a_full_disk_is_said_before_anything_starts(make_stack: MakeStack, monke
 
 
 def test_everything_listens_on_the_loopback_only(home: Home, make_stack: MakeStack) -> None:
-    stack = make_stack("postgres", "kafka", "tracing", "otlp", "mail")
+    stack = make_stack("postgres", "kafka", "tracing", "otlp", "mail", "issuer")
     stack.fetch()
     stack.up()
     family = [member for process in processes.orphans(home) for member in [process, *process.children(recursive=True)]]

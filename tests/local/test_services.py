@@ -86,7 +86,9 @@ def test_variables_of_the_shell_do_not_reach_a_part(home: Home, make_stack: Make
 def unreachable() -> Servers:
     closed = free_port()
     database = f"postgresql://norda:x@127.0.0.1:{closed}/norda"
-    return Servers(database=database, kafka=f"127.0.0.1:{closed}", otlp="", smtp=f"smtp://127.0.0.1:{closed}")
+    return Servers(
+        database=database, kafka=f"127.0.0.1:{closed}", otlp="", smtp=f"smtp://127.0.0.1:{closed}", issuer=""
+    )
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_own_servers_stand_in_for_the_embedded_ones(home: Home) -> None:
     }
     stack = Stack(home, settings_for_start(home, own))
     parts = {part.name: part for part in stack.parts()}
-    assert set(parts) == {"registry", "events", "notifications"}
+    assert set(parts) == {"issuer", "registry", "events", "notifications"}
     assert stack.wanted_artifacts() == []
     assert {server.name for server in stack.own_servers()} == {"postgres", "kafka", "tracing", "mail"}
     assert "secret" not in "".join(server.link for server in stack.own_servers())
@@ -69,11 +69,12 @@ def test_each_service_signs_in_with_a_password_of_its_own(home: Home) -> None:
 
 
 def test_a_token_carries_state_and_role_and_is_checked_with_the_public_key(home: Home) -> None:
-    token = issue_token(home, state="ni", role="lead", name="Bäärbel Beispiel")
+    issuer = Stack(home, settings_for_start(home, {})).endpoints()["issuer"]
+    token = issue_token(home, issuer=issuer, state="ni", role="lead", name="Bäärbel Beispiel")
     published = json.loads(public_keys_file(home).read_text())
     assert "d" not in published["keys"][0]
     claims = jwt.decode(token, KeySet.import_key_set(published), algorithms=["ES256"]).claims
-    assert (claims["iss"], claims["aud"]) == ("norda-local", "norda")
+    assert (claims["iss"], claims["aud"]) == (issuer, "norda")
     assert (claims["state"], claims["role"], claims["name"]) == ("ni", "lead", "Bäärbel Beispiel")
     assert claims["exp"] > claims["iat"]
     assert (home.secrets / "signing-key.json").stat().st_mode & 0o777 == 0o600
@@ -114,16 +115,44 @@ def test_a_replica_differs_from_the_first_process_by_its_port_alone(home: Home) 
         assert stack.endpoints()[f"{name}-3"].endswith(str(parts[f"{name}-3"].ports[0]))
 
 
+def test_keycloak_stays_until_it_is_taken_back(home: Home) -> None:
+    assert settings_for_start(home, {}).keycloak is False
+    remember(home, settings_for_start(home, {}, keycloak=True))
+    assert settings_in_use(home, {}).keycloak
+    assert settings_for_start(home, {}).keycloak
+    assert settings_for_start(home, {}, keycloak=False).keycloak is False
+
+
+@pytest.mark.parametrize("keycloak", [False, True])
+def test_services_are_told_the_issuer_their_client_and_each_other(home: Home, keycloak: bool) -> None:
+    stack = Stack(home, settings_for_start(home, {}, keycloak=keycloak))
+    parts = {part.name: part for part in stack.parts()}
+    endpoints = stack.endpoints()
+    issuer = f"http://127.0.0.1:{stack.settings.ports['issuer']}{'/realms/norda' if keycloak else ''}"
+    secrets = set()
+    for name in ("registry", "events", "notifications"):
+        given = parts[name].environment
+        assert "issuer" in parts[name].needs
+        assert given["NORDA_OIDC_ISSUER"] == given["NORDA_TOKEN_ISSUER"] == endpoints["issuer"] == issuer
+        assert given["NORDA_OIDC_CLIENT_ID"] == f"norda-{name}"
+        assert given["NORDA_OIDC_CLIENT_SECRET"] in "".join(parts["issuer"].environment.values())
+        secrets.add(given["NORDA_OIDC_CLIENT_SECRET"])
+        for other in ("registry", "events", "notifications"):
+            assert given[f"NORDA_{other.upper()}_URL"] == endpoints[other]
+    assert len(secrets) == 3
+    assert not any(secret in word for secret in secrets for word in parts["issuer"].command)
+
+
 def test_a_stack_of_before_replicas_is_read(home: Home) -> None:
     remember(home, settings_for_start(home, {}))
     path = home.run / "stack.json"
     document = json.loads(path.read_text())
-    del document["replicas"]
+    del document["replicas"], document["keycloak"]
     path.write_text(json.dumps(document))
     assert settings_in_use(home, {}).replicas == 1
 
 
 def test_a_service_brings_the_servers_it_needs() -> None:
-    assert with_needs(["registry-2"]) == ["postgres", "kafka", "registry-2"]
-    assert with_needs(["notifications", "kafka"]) == ["postgres", "kafka", "mail", "notifications"]
+    assert with_needs(["registry-2"]) == ["postgres", "kafka", "issuer", "registry-2"]
+    assert with_needs(["notifications", "kafka"]) == ["postgres", "kafka", "issuer", "mail", "notifications"]
     assert with_needs(["otlp"]) == ["otlp"]

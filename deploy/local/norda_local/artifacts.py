@@ -40,7 +40,7 @@ def silent(_filename: str, _received: int) -> None:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file of the lock: `coordinate` is group:artifact:version or group:artifact:version:classifier."""
+    """One file of the lock: `coordinate` is group:artifact:version, with `:classifier` or `@zip` behind it."""
 
     coordinate: str
     sha256: str
@@ -49,24 +49,28 @@ class Artifact:
     @property
     def name(self) -> str:
         """The artifact's name within its group."""
-        return self.coordinate.split(":")[1]
+        return self._parts[1]
 
     @property
     def version(self) -> str:
         """Its version."""
-        return self.coordinate.split(":")[2]
+        return self._parts[2]
 
     @property
     def filename(self) -> str:
         """The file's name in the cache, as Maven composes it."""
-        _, name, version, *classifier = self.coordinate.split(":")
-        return "-".join([name, version, *classifier]) + ".jar"
+        _, name, version, *classifier = self._parts
+        return "-".join([name, version, *classifier]) + "." + (self.coordinate.partition("@")[2] or "jar")
 
     @property
     def repository_path(self) -> str:
         """Where every Maven repository keeps the file, relative to its root."""
-        group, name, version, *_ = self.coordinate.split(":")
+        group, name, version, *_ = self._parts
         return "/".join([*group.split("."), name, version, self.filename])
+
+    @property
+    def _parts(self) -> list[str]:
+        return self.coordinate.partition("@")[0].split(":")
 
 
 def platform_key() -> str:
@@ -86,7 +90,7 @@ def platform_key() -> str:
 
 
 def read_lock(path: Path = LOCK_FILE) -> dict[str, list[Artifact]]:
-    """The lock's groups: `kafka`, `zipkin` and `postgres-<platform>`."""
+    """The lock's groups: `kafka`, `zipkin`, `keycloak`, `debezium` and `postgres-<platform>`."""
     groups: dict[str, list[dict[str, Any]]] = json.loads(path.read_text())
     return {group: [Artifact(**entry) for entry in entries] for group, entries in groups.items()}
 

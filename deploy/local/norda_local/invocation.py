@@ -45,7 +45,13 @@ def one_line_errors(command: Callable[Parameters, Result]) -> Callable[Parameter
     return wrapped
 
 
-def local_stack(*, starting: bool = False, only: list[str] | None = None, replicas: int | None = None) -> Stack:
+def local_stack(
+    *,
+    starting: bool = False,
+    only: list[str] | None = None,
+    replicas: int | None = None,
+    keycloak: bool | None = None,
+) -> Stack:
     """The stack of this clone (or NORDA_HOME): as it was started last, or as it is to be started now.
 
     Raises:
@@ -56,7 +62,7 @@ def local_stack(*, starting: bool = False, only: list[str] | None = None, replic
     from norda_local.stack import PART_NAMES, Stack, part_names  # noqa: PLC0415
 
     home = default_home()
-    settings = settings_for_start(home, replicas=replicas) if starting else settings_in_use(home)
+    settings = settings_for_start(home, replicas=replicas, keycloak=keycloak) if starting else settings_in_use(home)
     unknown = set(only or []) - set(part_names(settings.replicas))
     if unknown:
         raise StackError(

@@ -1,7 +1,7 @@
 """Writes `artifacts.lock.json` anew; for developers who raise a version.
 
 Downloads every file once and records what arrived, so the author of a new lock should compare the checksums with
-those the projects publish. Needs the network and some 300 MB of disk.
+those the projects publish. Needs the network and some 500 MB of disk.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ DEBEZIUM = (
     "org.apache.kafka:connect-json:4.1.1",
     "io.debezium:debezium-connector-postgres:3.4.1.Final",
 )
+KEYCLOAK = "org.keycloak:keycloak-quarkus-dist:26.7.3@zip"
 POSTGRES = "io.zonky.test.postgres:embedded-postgres-binaries-{platform}:18.6.0"
 PLATFORMS = ("linux-amd64", "linux-arm64v8", "darwin-amd64", "darwin-arm64v8")
 
@@ -28,6 +29,7 @@ PLATFORMS = ("linux-amd64", "linux-arm64v8", "darwin-amd64", "darwin-arm64v8")
 def write_lock(path: Path = LOCK_FILE) -> int:
     """Resolve the coordinates above, record checksums and sizes, and return how many files the lock names."""
     groups = {"kafka": [*closure(KAFKA), KAFKA_LOGGING], "zipkin": [ZIPKIN]}
+    groups["keycloak"] = [KEYCLOAK]
     groups["debezium"] = [*closure(*DEBEZIUM), KAFKA_LOGGING]
     groups |= {f"postgres-{name}": [POSTGRES.format(platform=name)] for name in PLATFORMS}
     locked = {group: [measure(coordinate) for coordinate in coordinates] for group, coordinates in groups.items()}

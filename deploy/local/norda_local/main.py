@@ -41,7 +41,7 @@ app.add_typer(operate.outbox, name="outbox", rich_help_panel="Operate")
 
 PartNames = Annotated[
     list[str] | None,
-    typer.Argument(help="Only these parts: postgres kafka tracing otlp mail registry events notifications"),
+    typer.Argument(help="Only these parts: postgres kafka tracing otlp mail issuer registry events notifications"),
 ]
 States = Annotated[str, typer.Option(help="Office state: hb (Bremen), hh (Hamburg) or ni (Niedersachsen)")]
 
@@ -61,6 +61,12 @@ def up(
     replicas: Annotated[
         int | None, typer.Option(help="Processes of every service, 1 to 3; stays so until another number is given")
     ] = None,
+    keycloak: Annotated[
+        bool | None,
+        typer.Option(
+            "--keycloak/--no-keycloak", help="Sign in with a real Keycloak; stays so until the other is given"
+        ),
+    ] = None,
 ) -> None:
     """Start what is not running, and wait until all of it is healthy.
 
@@ -76,11 +82,12 @@ def up(
     [dim]./norda up registry        one service and the servers it needs[/]
     [dim]./norda up postgres kafka  two servers, for working on something else[/]
     [dim]./norda up --replicas 2    every service twice[/]
+    [dim]./norda up --keycloak      sign in with Keycloak (170 MB more, 40 s the first time)[/]
     """
     from norda_local import display  # noqa: PLC0415
     from norda_local.services import with_needs  # noqa: PLC0415
 
-    stack = _stack(starting=True, only=with_needs(parts) if parts else None, replicas=replicas)
+    stack = _stack(starting=True, only=with_needs(parts) if parts else None, replicas=replicas, keycloak=keycloak)
     _start(stack)
     rows = stack.status()
     display.console.print(*display.status_report(rows, just_started=True), sep="\n")
@@ -289,12 +296,27 @@ def token(
 
     [dim]curl -H "Authorization: Bearer $(./norda token --state hb)" http://127.0.0.1:8101/api/v1/organisations[/]
     """
-    from norda_local.folders import default_home  # noqa: PLC0415
     from norda_local.tokens import issue_token  # noqa: PLC0415
 
     if state not in {"hb", "hh", "ni"}:
         raise StackError(f"there is no office of {state}", "the states are hb, hh and ni")
-    print(issue_token(default_home(), state=state, role=role, name=name, lifetime_seconds=int(hours * 3600)))
+    stack, seconds = _stack(), int(hours * 3600)
+    issuer = stack.endpoints()["issuer"]
+    print(issue_token(stack.home, issuer=issuer, state=state, role=role, name=name, lifetime_seconds=seconds))
+
+
+@app.command(rich_help_panel="Tools")
+@_one_line_errors
+def rotate() -> None:
+    """Exchange the local signing key: new tokens are signed with a new one, those of the last stay valid for a day.
+
+    Nothing has to be restarted. Keycloak exchanges its own keys in its console.
+
+    [dim]./norda rotate[/]
+    """
+    from norda_local.tokens import rotate_signing_key  # noqa: PLC0415
+
+    print(f"key {rotate_signing_key(_stack().home)} signs from now on")
 
 
 @app.command(rich_help_panel="Tools")

@@ -54,7 +54,14 @@ class Services:
         addresses = {name: [endpoints[part] for part in replica_names(name, replicas)] for name in names}
         user = _user()
         # Operators act for the platform; the token of the local key names a state because every local one does.
-        token = issue_token(stack.home, state="hb", role="operator", name=user, subject=f"operator-{user}")
+        token = issue_token(
+            stack.home,
+            issuer=endpoints["issuer"],
+            state="hb",
+            role="operator",
+            name=user,
+            subject=f"operator-{user}",
+        )
         return cls(addresses, token)
 
     @property

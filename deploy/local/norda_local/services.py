@@ -10,22 +10,25 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from norda_local.errors import PartFailedError
 from norda_local.folders import PROJECT_ROOT, Home
+from norda_local.issuer.clients import client_id, client_secret
 from norda_local.parts import Figures, Part
 from norda_local.processes import inherited_environment
 from norda_local.secrets_store import password
-from norda_local.tokens import AUDIENCE, ISSUER, public_keys_file
+from norda_local.tokens import AUDIENCE, public_keys_file
 from norda_local.tracing import probe_http
 
 SERVICES = ("registry", "events", "notifications")
-NEEDS = dict.fromkeys(SERVICES, ("postgres", "kafka")) | {"notifications": ("postgres", "kafka", "mail")}
+NEEDS = dict.fromkeys(SERVICES, ("postgres", "kafka", "issuer")) | {
+    "notifications": ("postgres", "kafka", "issuer", "mail")
+}
 """The servers without which a service cannot do its work; traces are for those who look."""
 SETUP_SECONDS = 120
 FIGURES_SECONDS = 2
@@ -37,13 +40,16 @@ SOURCE_SUFFIXES = frozenset({".py", ".sql", ".csv", ".toml", ".jinja", ".html", 
 class Servers:
     """Where the services find their servers; `database` is privileged, an empty `otlp` means no export.
 
-    `trace_page` is the address of a trace's page with `{trace_id}` in it, or empty.
+    `issuer` signs people in and tokens; `trace_page` is the address of a trace's page with `{trace_id}` in it, or
+    empty; `services` are the services' public addresses by name, with which their pages lead to each other.
     """
 
     database: str
     kafka: str
     otlp: str
     smtp: str
+    issuer: str
+    services: Mapping[str, str] = field(default_factory=dict)
     trace_page: str = ""
     # Only embedded servers tell us when their data is made anew, so with others each start runs the setups.
     embedded: bool = True
@@ -181,8 +187,12 @@ def service_environment(
         "NORDA_PUBLIC_URL": f"http://127.0.0.1:{public_port or port}",
         "NORDA_TRACE_PAGE": servers.trace_page,
         "NORDA_TOKEN_JWKS_FILE": str(public_keys_file(home)),
-        "NORDA_TOKEN_ISSUER": ISSUER,
+        "NORDA_TOKEN_ISSUER": servers.issuer,
         "NORDA_TOKEN_AUDIENCE": AUDIENCE,
+        "NORDA_OIDC_ISSUER": servers.issuer,
+        "NORDA_OIDC_CLIENT_ID": client_id(name),
+        "NORDA_OIDC_CLIENT_SECRET": client_secret(home, client_id(name)),
+        **{f"NORDA_{service.upper()}_URL": address for service, address in servers.services.items()},
         "OTEL_EXPORTER_OTLP_ENDPOINT": servers.otlp,
         "NORDA_SMTP_URL": servers.smtp,
         "NORDA_MAIL_FROM": "Norda <norda@norda.example>",

@@ -7,7 +7,7 @@ runs, also from a shell with other variables.
     # .norda/config.toml
     [ports]
     base = 8101        # registry, events, notifications, mail, tracing, otlp, postgres, kafka, controller, smtp follow,
-                       # then registry-2, events-2, notifications-2, registry-3, ... where there are replicas
+                       # then registry-2, events-2, notifications-2, registry-3, ... (for replicas), issuer
     kafka = 19092      # or one by one
 """
 
@@ -38,6 +38,7 @@ PORT_NAMES = (
     "controller",
     "smtp",
     *(f"{name}-{number}" for number in range(2, MAX_REPLICAS + 1) for name in ("registry", "events", "notifications")),
+    "issuer",
 )
 OWN_SERVER_VARIABLES = {
     "postgres": "NORDA_DATABASE_URL",
@@ -51,32 +52,39 @@ OWN_SERVER_VARIABLES = {
 class StackSettings:
     """What tells one stack from another. `own_servers` maps a part's name to the address of the user's server.
 
-    `replicas` is how many processes each service has.
+    `replicas` is how many processes each service has; with `keycloak` a real Keycloak signs people in.
     """
 
     ports: Mapping[str, int]
     states: str = "hb,hh,ni"
     own_servers: Mapping[str, str] = field(default_factory=dict)
     replicas: int = 1
+    keycloak: bool = False
 
 
 def settings_for_start(
-    home: Home, environment: Mapping[str, str] = os.environ, *, replicas: int | None = None
+    home: Home,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    replicas: int | None = None,
+    keycloak: bool | None = None,
 ) -> StackSettings:
-    """What the next `up` is to use; `replicas` None means as many as the last `up`, or one.
+    """What the next `up` is to use; `replicas` and `keycloak` None mean as the last `up`, or one and no Keycloak.
 
     Raises:
         StackError: a port, the replicas or `.norda/config.toml` cannot be read.
     """
     if replicas is not None and not 1 <= replicas <= MAX_REPLICAS:
         raise StackError(f"{replicas} replicas cannot be", f"give a number from 1 to {MAX_REPLICAS}")
+    last = _remembered(home)
     return StackSettings(
         ports=_ports(home, environment),
         states=environment.get("NORDA_STATES", "hb,hh,ni"),
         own_servers={
             part: environment[variable] for part, variable in OWN_SERVER_VARIABLES.items() if environment.get(variable)
         },
-        replicas=replicas or _last_replicas(home),
+        replicas=replicas or (last.replicas if last else 1),
+        keycloak=keycloak if keycloak is not None else bool(last and last.keycloak),
     )
 
 
@@ -90,11 +98,6 @@ def _remembered(home: Home) -> StackSettings | None:
         return StackSettings(**json.loads((home.run / "stack.json").read_text()))
     except FileNotFoundError:
         return None
-
-
-def _last_replicas(home: Home) -> int:
-    last = _remembered(home)
-    return last.replicas if last else 1
 
 
 def remember(home: Home, settings: StackSettings) -> None:

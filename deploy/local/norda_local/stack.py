@@ -16,15 +16,17 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from norda_local import artifacts, kafka, mail, postgres, processes, tracing
+from norda_local import artifacts, kafka, keycloak, mail, postgres, processes, tracing
 from norda_local.errors import DiskFullError
 from norda_local.folders import Home, cache_folder
+from norda_local.issuer.clients import clients_of
+from norda_local.issuer.part import issuer_part, issuer_url
 from norda_local.lifecycle import Report, last_words, problem_of, silent, start_all, stop_part
 from norda_local.parts import Figures, OwnServer, Part, UnhealthyError
 from norda_local.services import SERVICES, Servers, replica_names, service_part
 from norda_local.settings import MAX_REPLICAS, StackSettings, remember
 
-SERVER_NAMES = ("postgres", "kafka", "tracing", "otlp", "mail")
+SERVER_NAMES = ("postgres", "kafka", "tracing", "otlp", "mail", "issuer")
 PART_NAMES = (*SERVER_NAMES, *SERVICES)
 MIN_FREE_BYTES = 300 << 20
 NOT_STARTED = "not started"
@@ -146,6 +148,7 @@ class Stack:
             "mail": own.get("mail", f"http://127.0.0.1:{ports['mail']}"),
             "smtp": own.get("mail", f"smtp://127.0.0.1:{ports['smtp']}"),
             "otlp": own.get("tracing", f"http://127.0.0.1:{ports['otlp']}"),
+            "issuer": (keycloak.issuer_url if self.settings.keycloak else issuer_url)(ports["issuer"]),
         }
 
     def parts(self) -> list[Part]:
@@ -171,6 +174,7 @@ class Stack:
         """The jars this stack's parts need on this machine."""
         lock, own = artifacts.read_lock(), self.settings.own_servers
         groups = {"postgres": f"postgres-{artifacts.platform_key()}", "kafka": "kafka", "tracing": "zipkin"}
+        groups |= {"issuer": "keycloak"} if self.settings.keycloak else {}
         return [
             item for part, group in groups.items() if part not in own and self._selected(part) for item in lock[group]
         ]
@@ -229,7 +233,19 @@ class Stack:
             parts.append(tracing.bridge_part(self.home, port=ports["otlp"], zipkin_port=ports["tracing"]))
         if "mail" not in own:
             parts.append(mail.mail_part(self.home, smtp_port=ports["smtp"], http_port=ports["mail"]))
+        if self._selected("issuer"):
+            parts.append(self._issuer_part(lock))
         return parts
+
+    def _issuer_part(self, lock: Mapping[str, list[artifacts.Artifact]]) -> Part:
+        port, bases = self.settings.ports["issuer"], self._service_addresses()
+        if not self.settings.keycloak:
+            return issuer_part(self.home, port=port, clients=clients_of(self.home, bases))
+        (archive,) = lock["keycloak"]
+        return keycloak.keycloak_part(self.home, port=port, bases=bases, artifact=archive, cache=self.jars)
+
+    def _service_addresses(self) -> dict[str, str]:
+        return {name: f"http://127.0.0.1:{self.settings.ports[name]}" for name in SERVICES}
 
     def _service_parts(self, replicas: int) -> list[Part]:
         endpoints, own = self.endpoints(), self.settings.own_servers
@@ -238,6 +254,8 @@ class Stack:
             kafka=endpoints["kafka"],
             otlp=endpoints["otlp"],
             smtp=endpoints["smtp"],
+            issuer=endpoints["issuer"],
+            services=self._service_addresses(),
             trace_page="" if "tracing" in own else tracing.trace_page(endpoints["tracing"], "{trace_id}"),
             embedded=not {"postgres", "kafka"} & set(own),
         )
@@ -245,7 +263,7 @@ class Stack:
 
     def _service_part(self, service: str, name: str, servers: Servers) -> Part:
         own, ports = self.settings.own_servers, self.settings.ports
-        needs = tuple(need for need in ("postgres", "kafka") if need not in own and self._selected(need))
+        needs = tuple(need for need in ("postgres", "kafka", "issuer") if need not in own and self._selected(need))
         return service_part(
             self.home,
             name,

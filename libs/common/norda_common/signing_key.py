@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -36,11 +38,16 @@ def read_or_make_key(path: Path) -> ECKey:
     return ECKey.import_key(json.loads(path.read_text()))
 
 
-def write_public_keys(key: ECKey, path: Path) -> None:
-    """Write the JWK set with which services check tokens. Idempotent: a file that says the same is left alone."""
-    text = json.dumps({"keys": [key.as_dict(private=False)]})
+def write_public_keys(key: ECKey, path: Path, *, further: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Write the JWK set with which services check tokens; `further` are public keys (JWK) that count as well.
+
+    Idempotent: a file that says the same is left alone. Atomic, because services read it while it is written.
+    """
+    text = json.dumps({"keys": [key.as_dict(private=False), *further]})
     if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+        scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
+        scratch.write_text(text)
+        scratch.replace(path)
 
 
 def bearer_token(
@@ -50,16 +57,17 @@ def bearer_token(
     role: str = "office",
     name: str = "",
     subject: str = "",
+    issuer: str = ISSUER,
     lifetime_seconds: int = DEFAULT_LIFETIME_SECONDS,
 ) -> str:
     """A token for somebody of an office.
 
     `state` is hb, hh or ni; `role` is office, lead, operator, ...; `name` is shown in histories and `subject` is the
-    person's stable id, both with a default made of state and role.
+    person's stable id, both with a default made of state and role; `issuer` is who services expect to sign.
     """
     now = int(time.time())
     claims = {
-        "iss": ISSUER,
+        "iss": issuer,
         "aud": AUDIENCE,
         "sub": subject or f"{role}-{state}",
         "iat": now,

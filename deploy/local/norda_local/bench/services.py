@@ -87,7 +87,13 @@ def set_up_services(
 ) -> dict[str, ServiceUnderTest]:
     """Set up these services' schemas, roles and topics, and start nothing. Raises StackError."""
     endpoints = stack.endpoints()
-    servers = Servers(database=endpoints["database"], kafka=endpoints["kafka"], otlp="", smtp=endpoints["smtp"])
+    servers = Servers(
+        database=endpoints["database"],
+        kafka=endpoints["kafka"],
+        otlp="",
+        smtp=endpoints["smtp"],
+        issuer=endpoints["issuer"],
+    )
     services: dict[str, ServiceUnderTest] = {}
     for name in names:
         port = stack.settings.ports[name]
@@ -100,7 +106,8 @@ def set_up_services(
 
 def headers_of(stack: Stack, *, state: str = "hb") -> dict[str, str]:
     """What an office of that state sends with every command."""
-    return {"authorization": f"Bearer {issue_token(stack.home, state=state)}", "content-type": "application/json"}
+    token = issue_token(stack.home, issuer=stack.endpoints()["issuer"], state=state)
+    return {"authorization": f"Bearer {token}", "content-type": "application/json"}
 
 
 def cpu_seconds(stack: Stack, names: Iterable[str]) -> dict[str, float]:

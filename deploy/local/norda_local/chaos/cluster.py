@@ -37,6 +37,7 @@ class Cluster:
         endpoints = stack.endpoints()
         self.database = endpoints["database"]
         self.mail = endpoints["mail"]
+        self.issuer = endpoints["issuer"]
         self.faketime = clocks.library()
         ports = iter(_ports(stack, 4))
         nodes = [kafka.Node(number, *(next(ports) for _ in range(4))) for number in range(1, BROKERS + 1)]
@@ -59,6 +60,7 @@ class Cluster:
                 kafka=",".join(f"127.0.0.1:{node.advertised_port}" for node in nodes),
                 otlp="",
                 smtp=f"smtp://127.0.0.1:{self.proxies['smtp'].port}",
+                issuer=self.issuer,
                 kafka_replication=BROKERS,
             ),
             ports=[next(ports) for _ in range(REPLICAS * len(SERVICES))],
@@ -101,7 +103,7 @@ class Cluster:
     def token(self, state: str) -> str:
         """A bearer token of that state's office, valid for the whole run."""
         if state not in self._tokens:
-            self._tokens[state] = issue_token(self.home, state=state, lifetime_seconds=24 * 3600)
+            self._tokens[state] = issue_token(self.home, issuer=self.issuer, state=state, lifetime_seconds=24 * 3600)
         return self._tokens[state]
 
     def service_dsn(self, service: str) -> str:

@@ -49,7 +49,7 @@ def world_of(stack: Stack) -> World:
         events=endpoints["events"],
         notifications=endpoints["notifications"],
         kafka=endpoints["kafka"],
-        token=lambda state, role: issue_token(stack.home, state=state, role=role),
+        token=lambda state, role: issue_token(stack.home, issuer=endpoints["issuer"], state=state, role=role),
         mail_url=None if "mail" in own else endpoints["mail"],
         tracing_url=None if "tracing" in own else endpoints["tracing"],
         import_bars=imports,
