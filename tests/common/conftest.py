@@ -127,6 +127,7 @@ async def probe(servers: Servers, tmp_path: Path) -> Probe:
         kafka_topic_prefix=prefix,
         http_port=1,
         token_jwks_file=tmp_path / "jwks.json",
+        token_issuer="norda-local",
     )
     return Probe(servers, database, settings, prefix)
 

@@ -137,5 +137,6 @@ def probe_settings(tmp_path: Any) -> ServiceSettings:
             "kafka_bootstrap_servers": "x:1",
             "http_port": 1,
             "token_jwks_file": tmp_path / "jwks.json",
+            "token_issuer": "norda-local",
         }
     )

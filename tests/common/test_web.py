@@ -18,9 +18,10 @@ from fastapi import APIRouter
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from norda_common.consumer import Consumer
-from norda_common.database import Database
+from norda_common.database import SYSTEM, Database
 from norda_common.errors import Conflict
 from norda_common.input import Command, Line
+from norda_common.rights import STAFF, Right
 from norda_common.service import Service, create_app
 from norda_common.settings import ServiceSettings
 from norda_common.web import CallerDep, RuntimeDep
@@ -38,8 +39,8 @@ class Body(Command):
 
 @router.post("/things")
 async def make(body: Body, caller: CallerDep, runtime: RuntimeDep) -> dict[str, Any]:
-    caller.require_writer()
-    async with runtime.database.read() as connection:
+    caller.require(Right("thing.write", STAFF))
+    async with runtime.database.read(caller) as connection:
         return {"text": body.text, "one": await connection.fetchval("select 1")}
 
 
@@ -55,7 +56,7 @@ async def boom() -> None:
 
 @router.post("/broken")
 async def broken(runtime: RuntimeDep) -> None:
-    async with runtime.database.read():
+    async with runtime.database.read(SYSTEM):
         pass
 
 
@@ -262,7 +263,7 @@ async def test_a_connection_that_broke_while_it_was_given_back_is_a_fault_of_the
     probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @asynccontextmanager
-    async def breaking(_: Database) -> AsyncIterator[None]:
+    async def breaking(_: Database, __: object) -> AsyncIterator[None]:
         raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
         yield
 

@@ -18,6 +18,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from fastapi.routing import _iter_routes_with_context as routes_with_context
 from norda_common.auth import Caller
 from norda_common.rights import Right, Role
 from norda_common.service import create_app
@@ -73,13 +74,14 @@ def rights_of(dependant: Dependant) -> Iterator[Right]:
 def walked(name: str) -> list[Walked]:
     """All routes of a service. Fails for one that names no right."""
     found, silent = list[Walked](), list[str]()
-    for route in application(name).routes:
+    for route, context in routes_with_context(application(name).routes):
         if isinstance(route, APIRoute):
-            named = set(rights_of(route.dependant))
+            named = set(rights_of(context.dependant if context else route.dependant))
+            where = context.path if context else route.path
             if len(named) != 1:
-                silent.append(f"{sorted(route.methods)} {route.path} names {[right.name for right in named]}")
+                silent.append(f"{sorted(route.methods)} {where} names {[right.name for right in named]}")
                 continue
-            path = re.sub(r"{(\w+)[^}]*}", lambda part: VALUES.get(part[1], str(uuid4())), route.path)
+            path = re.sub(r"{(\w+)[^}]*}", lambda part: VALUES.get(part[1], str(uuid4())), where)
             found += [Walked(method, path, *named) for method in sorted(route.methods)]
         elif isinstance(route, Mount):
             assert route.name == "static", f"{route.path} is mounted, and asks nobody who comes"

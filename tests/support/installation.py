@@ -190,6 +190,7 @@ class Installation:
             "NORDA_KAFKA_TOPIC_PREFIX": self.prefix,
             "NORDA_HTTP_PORT": str(port),
             "NORDA_TOKEN_JWKS_FILE": str(self.folder / "jwks.json"),
+            "NORDA_TOKEN_ISSUER": "norda-local",
             "NORDA_SMTP_URL": self.servers.smtp,
             "NORDA_LOG_FORMAT": "json",
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.servers.otlp,
@@ -229,11 +230,15 @@ class Installation:
         chosen = [State(code) for code in states.split(",")]
         await ensure_topics(self.servers.kafka, topics, chosen, replication=1, prefix=self.prefix)
 
-    async def connect(self, *, role: str | None = None, database: str | None = None) -> asyncpg.Connection[Any]:
-        """A connection as the superuser, or with a service's role, e.g. `norda_registry`."""
+    async def connect(
+        self, *, role: str | None = None, database: str | None = None, system: bool = True
+    ) -> asyncpg.Connection[Any]:
+        """A connection as the superuser, or with a service's role, e.g. `norda_registry`, for the service itself; with
+        `system=False` for nobody, until somebody is named.
+        """
         return await asyncpg.connect(
             dsn_for(self.servers.postgres, database=database or self.database, role=role),
-            server_settings={"timezone": "UTC"},
+            server_settings={"timezone": "UTC"} | ({"norda.roles": "system"} if role and system else {}),
         )
 
     async def new_database(self) -> str:

@@ -321,4 +321,5 @@ async def error_page(request: Request, error: NordaError) -> Response | None:
     if not request.url.path.startswith(f"/{runtime.service}/") and request.url.path != f"/{runtime.service}":
         return None
     page: Page = getattr(request.state, "page", None) or Page(request, runtime, site)
-    return page.show("error.html.jinja", title=error.title, status=error.status, error=error, text=error.text)
+    document = error.problem(language=page.language, instance=page.request.url.path, trace_id=current_trace_id())
+    return page.show("error.html.jinja", title=error.title, status=error.status, problem=document)
