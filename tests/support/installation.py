@@ -204,11 +204,12 @@ class Installation:
         database: str | None = None,
         environment: dict[str, str] | None = None,
         wait: bool = True,
+        port: int | None = None,
     ) -> Running:
         """Start a real service process; its topics are made first. It is stopped when the test ends."""
         chosen = database or self.database
         in_thread(self.make_topics(states))
-        port = free_port()
+        port = port or free_port()
         log = self.folder / f"{service}-{port}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -60,6 +60,11 @@ class ServiceSettings(BaseSettings):
     """`none` where the server takes no metrics, as Jaeger does not."""
     logs_exporter: str = Field(default="otlp", pattern="^(otlp|none)$", validation_alias="OTEL_LOGS_EXPORTER")
 
+    @field_validator("token_jwks_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
     @field_validator("states", mode="before")
     @classmethod
     def _split_states(cls, value: object) -> object:
