@@ -7,7 +7,10 @@ from typing import Any
 
 from rich.table import Table
 
+from norda_common.states import ALL_STATES
+
 from norda_local.display import imports, output
+from norda_local.issuer.people import PEOPLE
 from norda_local.stack import Stack
 from norda_local.tokens import issue_token
 
@@ -84,6 +87,11 @@ def _check_memory(world: World, stack: Stack) -> None:
 
 
 def _links(world: World, trace: str | None) -> None:
+    output.print("\n[bold]Work with it[/]: open one of these pages, and sign in as one of these people with a click")
+    for name in ("registry", "events", "notifications"):
+        output.print(f"  {name:<16} {getattr(world, name)}/{name}/", soft_wrap=True)
+    for state in ALL_STATES:
+        output.print(f"  {state.label:<16} {PEOPLE[f'{state.value}-office'].name}", soft_wrap=True)
     output.print("\n[bold]Look at it[/]")
     lines = {
         "every mailbox": f"{world.mail_url}/" if world.mail_url else None,
