@@ -2,8 +2,6 @@
 (() => {
   "use strict";
 
-  const inside = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
-
   // After a page has come, keyboard and screen reader start at what matters: errors first, then messages.
   const start = document.querySelector("[data-norda-errors]") ?? document.querySelector("#meldungen:not(:empty)");
   if (start && !location.hash) start.focus();
@@ -41,7 +39,7 @@
 
   // A link of the error summary goes to the field itself, ready to type.
   document.addEventListener("click", (event) => {
-    const link = inside(event, "[data-norda-errors] a[href^='#']");
+    const link = event.target.closest("[data-norda-errors] a[href^='#']");
     const field = link && document.getElementById(link.hash.slice(1));
     if (!field) return;
     event.preventDefault();
@@ -69,8 +67,10 @@
     if (request?.method === "GET") location.assign(request.action);
   });
 
-  // Nobody loses the place: if the focused element went away with the replaced part, the new part has the focus.
-  document.addEventListener("htmx:after:swap", () => {
-    if (document.activeElement === document.body) document.getElementById("ergebnisse")?.focus();
+  // Nobody loses the place: a new page of a list is read from its start, and if the focused element went away with the
+  // replaced part, the new part has the focus.
+  document.addEventListener("htmx:after:swap", (event) => {
+    const paged = event.detail.ctx.sourceElement?.matches("[data-norda-page]");
+    if (paged || document.activeElement === document.body) document.getElementById("ergebnisse")?.focus();
   });
 })();
