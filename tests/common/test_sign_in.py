@@ -88,7 +88,9 @@ def test_a_session_planted_before_the_sign_in_is_not_the_one_after_it(both: Real
     first = browser.cookies[SESSION]
     browser.get(f"{both.services['registry'].url}/registry/sign-in")
     assert browser.cookies[SESSION] != first, "each sign-in makes a new secret"
-    assert not signed_in(Browser(cookies={SESSION: first}).get(f"{both.services['registry'].url}/registry/", follow=False))
+    assert not signed_in(
+        Browser(cookies={SESSION: first}).get(f"{both.services['registry'].url}/registry/", follow=False)
+    )
 
 
 def test_a_sign_in_ends_in_the_browser_that_began_it(both: Realm) -> None:

@@ -40,9 +40,7 @@ class Realm:
 
 
 @contextmanager
-def realm(
-    installation: Installation, services: Sequence[str] = ("registry",), **environment: str
-) -> Iterator[Realm]:
+def realm(installation: Installation, services: Sequence[str] = ("registry",), **environment: str) -> Iterator[Realm]:
     """The issuer and these services; their keys come from the issuer's address, as in a real installation."""
     home = Home(installation.folder / f"issuer-{secrets.token_hex(4)}")
     home.create()

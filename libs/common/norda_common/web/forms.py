@@ -39,7 +39,7 @@ class Field:
     @property
     def id(self) -> str:
         """The element's id, to which the summary of errors links."""
-        return "f-" + self.name.replace(".", "-")
+        return f"feld-{self.name}"
 
 
 @dataclass(slots=True)

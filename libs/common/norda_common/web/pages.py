@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -33,7 +33,7 @@ from ..states import ALL_STATES
 from ..telemetry import current_trace_id
 from .edge import RuntimeDep, declares, language_of
 from .forms import MOST_FIELDS, Form
-from .site import LABELS, Site, day_in, environment, instant_in, money_in, number_in, static_version
+from .site import LABELS, Site, environment, static_version
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
@@ -165,27 +165,18 @@ class Page:
         title: Text,
         status: int = 200,
         crumbs: Sequence[tuple[Text, str | None]] = (),
-        part: str | None = None,
         **context: Any,
     ) -> HTMLResponse:
-        """The page. `part` names the block that htmx gets alone; `crumbs` lead to the page, which is their last."""
+        """The page, whole: htmx takes from it what it asked for. `crumbs` lead to the page, which is their last."""
         language = self.language
         made = environment(self.site.package).get_template(template)
         values = context | {
             "t": self.t,
             "language": language,
             "page": self._layout(title, crumbs),
-            "day": partial(day_in, language),
-            "instant": partial(instant_in, language),
-            "number": partial(number_in, language),
-            "money": partial(money_in, language),
         }
-        if part and self.asks_for_part:
-            body = "".join(made.blocks[part](made.new_context(values)))
-        else:
-            body = made.render(values)
         headers = {"Content-Security-Policy": self._policy(), "Vary": "Cookie, Accept-Language, HX-Request"}
-        return HTMLResponse(body, status, headers=headers)
+        return HTMLResponse(made.render(values), status, headers=headers)
 
     async def go(self, path: str, told: Text | None = None, *, kind: str = "success") -> RedirectResponse:
         """Lead to another page after a form (303), which tells what was done."""

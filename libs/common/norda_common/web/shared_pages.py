@@ -64,7 +64,6 @@ def routes(service: str) -> APIRouter:
         return page.show(
             "audit.html.jinja",
             title=Text("Protokoll", "Audit log"),
-            part="results",
             crumbs=[(Text("Protokoll", "Audit log"), None)],
             entries=entries,
             filters={"subject": subject or "", "action": action or "", "item": item or ""},

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 from fastapi import APIRouter
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -74,13 +75,35 @@ def static_version() -> str:
 @cache
 def environment(package: str) -> Environment:
     """The templates of a service and those all share; whatever is put into them is escaped."""
-    return Environment(
+    made = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("norda_common.web")]),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters |= {"day": _day, "instant": _instant, "number": _number, "money": _money}
+    return made
+
+
+@pass_context
+def _day(context: Context, value: date) -> str:
+    return day_in(context["language"], value)
+
+
+@pass_context
+def _instant(context: Context, value: datetime) -> str:
+    return instant_in(context["language"], value)
+
+
+@pass_context
+def _number(context: Context, value: float) -> str:
+    return number_in(context["language"], value)
+
+
+@pass_context
+def _money(context: Context, value: int) -> str:
+    return money_in(context["language"], value)
 
 
 def day_in(language: str, value: date) -> str:
