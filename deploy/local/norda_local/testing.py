@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from norda_local import display, processes
+from norda_local import chromium, display, processes
 from norda_local.folders import PROJECT_ROOT
 from norda_local.stack import Stack
 from norda_local.throwaway import servers_of_its_own
@@ -33,6 +33,8 @@ def run_tests(arguments: list[str], *, lint: bool) -> int:
     """Run lints and tests; returns pytest's exit code, or 1 when only a lint failed."""
     with servers_of_its_own("test", durable=False) as stack, ThreadPoolExecutor(1) as beside:
         linting = beside.submit(_lints) if lint else None
+        if not arguments or any("browser" in argument for argument in arguments):
+            chromium.ensure()
         stack.up()
         passed = _print_lints(linting)
         code = _pytest(stack, arguments)

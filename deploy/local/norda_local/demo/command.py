@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rich.table import Table
-
 from norda_common.states import ALL_STATES
+from rich.table import Table
 
 from norda_local.display import imports, output
 from norda_local.issuer.people import PEOPLE
