@@ -313,13 +313,13 @@ def test_a_key_that_is_exchanged_signs_at_once_and_the_old_one_still_holds(insta
 
 
 def test_with_the_provider_away_people_stay_signed_in_and_nobody_new_comes_in(installation: Installation) -> None:
-    with realm(installation) as made:
+    with realm(installation, ("registry", "events")) as made:
         registry, browser = made.services["registry"], Browser()
         assert signed_in(browser.sign_in(registry, "hb-office"))
         made.process.kill()
         made.process.wait(10)
         assert signed_in(browser.get(f"{registry.url}/registry/"))
-        refused = Browser().get(f"{registry.url}/registry/")
+        refused = Browser().get(f"{made.services['events'].url}/events/")
         assert refused.status_code == 503
         assert "Anmeldung" in text_of(refused)
         assert json.loads(httpx2.get(f"{registry.url}/readyz").text)["status"] == "ready"
