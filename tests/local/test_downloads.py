@@ -133,9 +133,21 @@ def test_two_processes_that_fetch_at_once_download_once(repository: Repository, 
     assert len(repository.ranges) == 1
 
 
+def test_a_coordinate_says_where_its_file_lies() -> None:
+    places = {
+        "org.example:part:1.0": "org/example/part/1.0/part-1.0.jar",
+        "org.example:part:1.0:slim": "org/example/part/1.0/part-1.0-slim.jar",
+        "org.example:part:1.0@zip": "org/example/part/1.0/part-1.0.zip",
+    }
+    for coordinate, place in places.items():
+        artifact = artifacts.Artifact(coordinate, "", 0)
+        assert artifact.repository_path == place
+        assert (artifact.name, artifact.version) == ("part", "1.0")
+
+
 def test_the_lock_names_the_java_parts_and_postgresql_for_every_platform() -> None:
     lock = read_lock()
     platforms = {"linux-amd64", "linux-arm64v8", "darwin-amd64", "darwin-arm64v8"}
-    assert set(lock) == {"kafka", "zipkin", "debezium"} | {f"postgres-{name}" for name in platforms}
+    assert set(lock) == {"kafka", "zipkin", "keycloak", "debezium"} | {f"postgres-{name}" for name in platforms}
     assert len(lock["kafka"]) == 45
     assert "://" not in artifacts.LOCK_FILE.read_text()

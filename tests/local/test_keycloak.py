@@ -25,6 +25,8 @@ from norda_local.settings import StackSettings, free_ports
 from norda_local.stack import Stack
 from norda_local.tokens import issue_token
 
+from .back_channel import LOGOUT_EVENT, listening
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -83,11 +85,9 @@ def test_an_integrator_gets_a_token_with_its_role(stack: Stack, http: httpx2.Cli
     assert refused.status_code == 401
 
 
-@pytest.mark.parametrize("person", ["hh-lead", "operator"])
-def test_a_person_signs_in_by_the_form(
-    stack: Stack, http: httpx2.Client, discovery: dict[str, str], person: str
-) -> None:
-    verifier, nonce, browser = secrets.token_urlsafe(48), secrets.token_urlsafe(8), Browser(http)
+def sign_in(stack: Stack, browser: Browser, discovery: dict[str, str], person: str, nonce: str = "n") -> dict[str, str]:
+    """The tokens of an example person who fills in Keycloak's form on behalf of the events service."""
+    verifier = secrets.token_urlsafe(48)
     redirect_uri = f"{stack.endpoints()['events']}/events/sign-in/callback"
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     asked = {
@@ -116,7 +116,16 @@ def test_a_person_signs_in_by_the_form(
         "code_verifier": verifier,
     }
     auth = ("norda-events", client_secret(stack.home, "norda-events"))
-    tokens = http.post(discovery["token_endpoint"], data=given, auth=auth).json()
+    tokens: dict[str, str] = browser.http.post(discovery["token_endpoint"], data=given, auth=auth).json()
+    return tokens
+
+
+@pytest.mark.parametrize("person", ["hh-lead", "operator"])
+def test_a_person_signs_in_by_the_form(
+    stack: Stack, http: httpx2.Client, discovery: dict[str, str], person: str
+) -> None:
+    nonce = secrets.token_urlsafe(8)
+    tokens = sign_in(stack, Browser(http), discovery, person, nonce)
     identity, access = checked(stack, tokens["id_token"]), checked(stack, tokens["access_token"])
     known = PEOPLE[person]
     assert (identity["aud"], identity["nonce"], access["aud"]) == ("norda-events", nonce, "norda")
@@ -125,6 +134,23 @@ def test_a_person_signs_in_by_the_form(
         assert (claims["sub"], claims["name"], claims["roles"]) == (known.subject, known.name, [known.role])
         assert claims.get("state") == known.state
         assert "email" not in claims
+
+
+def test_signing_out_tells_the_service_by_the_back_channel(
+    stack: Stack, http: httpx2.Client, discovery: dict[str, str]
+) -> None:
+    browser = Browser(http)
+    hint = sign_in(stack, browser, discovery, "hb-office")["id_token"]
+    target = f"{stack.endpoints()['events']}/events/signed-out"
+    asked = {"id_token_hint": hint, "post_logout_redirect_uri": target, "state": "s2"}
+    with listening(stack, "events") as told:
+        answer = browser.send("GET", str(httpx2.URL(discovery["end_session_endpoint"], params=asked)))
+    assert answer.headers["location"] == f"{target}?state=s2"
+    ((path, (token,)),) = told.items()
+    claims, identity = checked(stack, token), checked(stack, hint)
+    assert path == "/events/back-channel-logout"
+    assert (claims["aud"], claims["sid"], claims["sub"]) == ("norda-events", identity["sid"], identity["sub"])
+    assert claims["events"] == {LOGOUT_EVENT: {}}
 
 
 def test_pkce_and_registered_addresses_are_demanded(

@@ -121,7 +121,7 @@ def letters(norda: Stack, count: int, *, status: str = "open") -> list[dict[str,
 def test_a_service_is_started_with_the_servers_it_needs_and_its_replica(norda: Stack) -> None:
     parts = norda.status()
     running = {name for name, part in parts.items() if part["healthy"]}
-    assert running == {"postgres", "kafka", "registry", "registry-2"}
+    assert running == {"postgres", "kafka", "issuer", "registry", "registry-2"}
     assert parts["registry"]["link"] != parts["registry-2"]["link"]
     assert norda.endpoints()["registry-2"] == parts["registry-2"]["link"].rstrip("/")
     assert norda("logs", "registry-2").returncode == 0
