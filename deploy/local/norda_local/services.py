@@ -32,7 +32,9 @@ NEEDS = dict.fromkeys(SERVICES, ("postgres", "kafka", "issuer")) | {
 """The servers without which a service cannot do its work; traces are for those who look."""
 SETUP_SECONDS = 120
 FIGURES_SECONDS = 2
-SOURCE_SUFFIXES = frozenset({".py", ".sql", ".csv", ".toml", ".jinja", ".html", ".json"})
+SOURCE_SUFFIXES = frozenset(
+    {".py", ".sql", ".csv", ".toml", ".jinja", ".html", ".json", ".css", ".js", ".svg", ".woff2", ".md", ".txt", ""}
+)
 """Files a service reads from its folder or the library's; a test misses a kind that is not here."""
 
 
