@@ -224,10 +224,13 @@ def _session_of(both: Realm, browser: Browser) -> str:
 
 async def test_a_session_ends_after_its_time_and_after_idleness(both: Realm, module_installation: Installation) -> None:
     registry = both.services["registry"]
-    for change in ("expires_at = now() - interval '1 second'", "seen_at = now() - interval '61 minutes'"):
+    for change in (
+        "update registry.session set expires_at = now() - interval '1 second' where state = 'ni'",
+        "update registry.session set seen_at = now() - interval '61 minutes' where state = 'ni'",
+    ):
         browser = Browser()
         assert signed_in(browser.sign_in(registry, "ni-office"))
-        await rows(module_installation, f"update registry.session set {change} where state = 'ni'")
+        await rows(module_installation, change)
         answer = browser.get(f"{registry.url}/registry/", follow=False)
         assert answer.status_code == 303
         assert answer.headers["location"].startswith("/registry/sign-in?to=")
