@@ -1,0 +1,35 @@
+"""What the pages have to show: the starter data and a joint event, brought in through the APIs."""
+
+from __future__ import annotations
+
+from norda_local.demo.companies import import_organisations
+from norda_local.demo.forum import fill_quotas, publish_together, subscribe
+from norda_local.demo.world import World
+from norda_local.tokens import issue_token
+from support.signing_in import Realm
+
+
+def world_of(norda: Realm) -> World:
+    """The services as programs meet them."""
+    at = {name: service.url for name, service in norda.services.items()}
+    servers = norda.services["registry"].installation.servers
+    return World(
+        registry=at["registry"],
+        events=at["events"],
+        notifications=at["notifications"],
+        kafka=servers.kafka,
+        token=lambda state, role: issue_token(norda.home, issuer=norda.issuer, state=state, role=role),
+        mail_url=None,
+        tracing_url=None,
+        show=lambda _text: None,
+    )
+
+
+def filled(norda: Realm) -> World:
+    """Companies, clusters, public bodies, subscriptions, one published event with registrations and a waiting list."""
+    world = world_of(norda)
+    import_organisations(world)
+    subscribe(world)
+    event = publish_together(world)
+    fill_quotas(world, event)
+    return world
