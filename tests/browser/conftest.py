@@ -1,6 +1,6 @@
 """A real browser at the three services: Debian's Chromium, driven by Playwright, signed in at the local issuer.
 
-Pages are watched: a message on the console, a request to another host or a failed request of a page's own fails the test.
+Pages are watched: a message on the console or a request to another host fails the test.
 Pictures are kept in `.norda/pictures` as the run's artefacts.
 """
 

@@ -1,0 +1,217 @@
+"""The main job by people's clicks: three offices import, hold an event together, fill it, move a company, and cancel.
+
+Once with the mouse and once with the keyboard alone, in German and English, on a phone's width, and without scripts.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import norda_local.demo
+import pytest
+from norda_local.demo.world import World
+from norda_local.mail import list_mails
+from playwright.sync_api import Browser
+from support.signing_in import Realm
+
+from .conftest import window
+from .hands import Hands
+from .world import world_of
+
+COMPANIES = Path(norda_local.demo.__file__).parent / "data" / "seed_companies.csv"
+BODIES = COMPANIES.with_name("organisations.csv")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the job is done this time, and with which company, so that each finds its own to move."""
+
+    name: str
+    company: str
+    number: str
+    language: str = "de"
+    width: int = 1280
+    scripts: bool = True
+    keyboard: bool = False
+
+
+WAYS = (
+    Way("mouse", "Beispiel Roland Batteriesysteme GmbH", "990105"),
+    Way("phone-english", "Beispiel Weser Karosserie GmbH", "990102", language="en", width=320),
+    Way("keyboard", "Beispiel Hansa Wagenbau AG", "990101", keyboard=True),
+    Way("no-scripts", "Beispiel Wümme Software UG (haftungsbeschränkt)", "990106", width=320, scripts=False),
+)
+
+
+@pytest.fixture(scope="module")
+def clusters(norda: Realm) -> World:
+    """The clusters the companies belong to come from the public bodies' own list, once."""
+    world = world_of(norda)
+    for state in ("hb", "hh", "ni"):
+        world.call(
+            "POST",
+            f"{world.registry}/api/v1/imports/organisations",
+            state=state,
+            content=BODIES.read_bytes(),
+            headers={"content-type": "text/csv"},
+        )
+    return world
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_the_main_job_by_hand(chromium_browser: Browser, norda: Realm, clusters: World, way: Way) -> None:
+    with ExitStack() as stack:
+        offices: dict[str, Hands] = {}
+        for state in ("hb", "hh", "ni"):
+            opened = window(
+                chromium_browser,
+                norda,
+                viewport={"width": way.width, "height": 900},
+                java_script_enabled=way.scripts,
+                locale="en-GB" if way.language == "en" else "de-DE",
+            )
+            at = stack.enter_context(opened)
+            at.page.on("dialog", lambda dialog: dialog.accept())
+            at.sign_in(f"{state}-office")
+            offices[state] = Hands(at, way.language, way.keyboard)
+            offices[state].speak()
+        bremen = offices["hb"]
+        import_companies(bremen, way)
+        event = hold_together(offices, way)
+        fill_quota(offices, event, way)
+        move_company(bremen, offices["ni"], way)
+        cancel(offices, event, way)
+
+
+def import_companies(bremen: Hands, way: Way) -> None:
+    page = bremen.at.open("registry", "/import")
+    page.locator('input[type="file"]').set_input_files(COMPANIES)
+    bremen.press("button", "Vorschau", "Preview")
+    bremen.says("Noch ist nichts gespeichert.", "Nothing is stored yet.")
+    bremen.at.picture(f"main-job-{way.name}-1-preview")
+    page.locator('input[type="file"]').set_input_files(COMPANIES)
+    bremen.press("button", "Jetzt importieren", "Import now")
+    deadline = time.monotonic() + 15
+    while True:
+        page = bremen.at.open("registry", f"/organisations?q={way.company.split()[1]}&state=all")
+        if page.get_by_role("link", name=way.company, exact=True).count():
+            return
+        assert time.monotonic() < deadline, f"{way.company} is not listed"
+        time.sleep(0.5)
+
+
+def hold_together(offices: dict[str, Hands], way: Way) -> str:
+    """Draft, have two states agree, publish; returns the event's path."""
+    bremen = offices["hb"]
+    bremen.at.open("events", "/new")
+    bremen.fill("title", f"Transformationsforum {way.name}")
+    bremen.fill("title_en", f"Transformation forum {way.name}")
+    bremen.fill("starts", "2027-03-28T02:30")
+    bremen.fill("ends", "2027-03-28T16:00")
+    bremen.fill("venue", "Beispielhalle, Bremen")
+    for state in ("hb", "hh", "ni"):
+        bremen.tick("hosts", state)
+    bremen.fill("capacity", "3")
+    for state in ("hb", "hh", "ni"):
+        bremen.fill(f"quotas.{state}", "1")
+    bremen.press("button", "Speichern", "Save", within="main")
+    # 02:30 does not exist on the day on which clocks go forward: refused beside its field, and nothing typed is lost.
+    assert bremen.page.locator("#feld-starts").get_attribute("aria-invalid") == "true"
+    assert bremen.page.locator("#feld-title").input_value() == f"Transformationsforum {way.name}"
+    assert bremen.page.locator('[name="hosts"][value="hh"]').is_checked()
+    bremen.at.picture(f"main-job-{way.name}-2-refused")
+    bremen.fill("starts", "2027-03-28T10:00")
+    bremen.press("button", "Speichern", "Save", within="main")
+    path = re.sub(r"^.*?/events/", "/", bremen.page.url)
+    assert re.fullmatch(r"/[0-9a-f-]{36}", path), bremen.page.url
+    bremen.says("noch keine Zustimmung", "no agreement yet")
+    for state in ("hh", "ni"):
+        office = offices[state]
+        office.at.open("events", path)
+        office.press("link", "Zustimmen", "Agree", within="main")
+        office.press("button", "Zustimmen", "Agree", within="main")
+        office.says("zugestimmt", "agreed")
+    bremen.at.open("events", path)
+    bremen.press("link", "Veröffentlichen", "Publish", within="main")
+    bremen.press("button", "Veröffentlichen", "Publish", within="main")
+    bremen.says("Die Veranstaltung ist veröffentlicht", "The event is published")
+    bremen.at.picture(f"main-job-{way.name}-2-published")
+    return path
+
+
+def fill_quota(offices: dict[str, Hands], path: str, way: Way) -> None:
+    bremen = offices["hb"]
+    for number, waits in ((1, False), (2, True)):
+        bremen.at.open("events", f"{path}/registrations/new")
+        bremen.fill("name", f"Beispiel Person {number}")
+        bremen.fill("email", f"{way.name}-{number}@person.example")
+        bremen.fill("participant_state", "hb")
+        bremen.press("button", "Anmelden", "Register", within="main")
+        bremen.at.open("events", path)
+        statuses = " ".join(bremen.page.locator("#anmeldungen tbody tr").all_inner_texts())
+        assert bremen.word("Warteliste", "waiting list").lower() in statuses.lower() if waits else True, statuses
+    hamburg = offices["hh"]
+    hamburg.at.open("events", path)
+    hamburg.press("link", "freigeben", "release", within="main")
+    hamburg.go(hamburg.page.locator("main form button").locator("visible=true").last)
+    bremen.at.open("events", path)
+    texts = bremen.page.locator("#anmeldungen tbody tr").all_inner_texts()
+    assert len(texts) == 2
+    assert not [text for text in texts if bremen.word("Warteliste", "waiting list").lower() in text.lower()], texts
+    bremen.at.picture(f"main-job-{way.name}-3-promoted")
+
+
+def move_company(bremen: Hands, lower_saxony: Hands, way: Way) -> None:
+    page = bremen.at.open("registry", f"/organisations?q={way.company.split()[1]}&state=all")
+    bremen.go(page.get_by_role("link", name=way.company, exact=True).first)
+    path = re.sub(r"^.*?/registry/", "/", page.url)
+    bremen.press("link", "Sitz verlegen", "Move the seat", within="main")
+    bremen.fill("responsible_state", "ni")
+    bremen.fill("seat.place", "Stuhr")
+    bremen.fill("seat.postal_code", "28816")
+    bremen.fill("seat.state", "DE-NI")
+    bremen.fill("register_entry.court", "Walsrode")
+    bremen.fill("register_entry.type", "HRA" if "KG" in way.company else "HRB")
+    bremen.fill("register_entry.number", way.number)
+    bremen.press("button", "Sitz verlegen", "Move the seat", within="main")
+    bremen.says(
+        "Der Sitz ist verlegt; zuständig ist jetzt Niedersachsen.",
+        "The seat has moved; Niedersachsen is responsible now.",
+    )
+    assert page.get_by_role("link", name=bremen.word("Bearbeiten", "Edit"), exact=True).count() == 0
+    lower_saxony.at.open("registry", path)
+    edit = lower_saxony.page.get_by_role("link", name=lower_saxony.word("Bearbeiten", "Edit"), exact=True)
+    assert edit.count() == 1
+    lower_saxony.at.picture(f"main-job-{way.name}-4-moved")
+
+
+def cancel(offices: dict[str, Hands], path: str, way: Way) -> None:
+    bremen = offices["hb"]
+    bremen.at.open("events", path)
+    bremen.press("link", "Absagen", "Cancel the event", within="main")
+    bremen.fill("reason", "Die Halle steht nicht zur Verfügung.")
+    bremen.go(bremen.page.locator("main form button").locator("visible=true").last)
+    bremen.says("Die Halle steht nicht zur Verfügung.", "Die Halle steht nicht zur Verfügung.")
+    bremen.at.picture(f"main-job-{way.name}-5-cancelled")
+    hamburg, deadline = offices["hh"], time.monotonic() + 20
+    while True:
+        page = hamburg.at.open("notifications", "/inbox")
+        listed = [text for text in page.locator("main").all_inner_texts() if f"Transformationsforum {way.name}" in text]
+        if listed and re.search(r"abgesagt|Abgesagt|cancelled|Cancelled|Absage", listed[0]):
+            break
+        assert time.monotonic() < deadline, page.locator("main").inner_text()
+        time.sleep(0.5)
+    hamburg.at.picture(f"main-job-{way.name}-5-inbox")
+    servers = bremen.at.norda.services["registry"].installation.servers
+    for number in (1, 2):
+        while not [
+            mail
+            for mail in list_mails(servers.mail, recipient=f"{way.name}-{number}@person.example")
+            if "bgesagt" in mail.subject or "ancelled" in mail.subject or "Absage" in mail.subject
+        ]:
+            assert time.monotonic() < deadline + 40, f"person {number} was not told"
+            time.sleep(0.5)
