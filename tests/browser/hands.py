@@ -1,4 +1,4 @@
-"""How a person works a page: with the mouse, or with the keyboard alone. Labels are German and English, as on the pages."""
+"""How a person works a page: with the mouse, or with the keyboard alone. Labels are German and English, as there."""
 
 from __future__ import annotations
 

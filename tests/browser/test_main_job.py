@@ -192,7 +192,7 @@ def move_company(bremen: Hands, lower_saxony: Hands, way: Way) -> None:
 def cancel(offices: dict[str, Hands], path: str, way: Way) -> None:
     bremen = offices["hb"]
     bremen.at.open("events", path)
-    bremen.press("link", "Absagen", "Cancel the event", within="main")
+    bremen.press("link", "Absagen", "Cancel event", within="main")
     bremen.fill("reason", "Die Halle steht nicht zur Verfügung.")
     bremen.go(bremen.page.locator("main form button").locator("visible=true").last)
     bremen.says("Die Halle steht nicht zur Verfügung.", "Die Halle steht nicht zur Verfügung.")

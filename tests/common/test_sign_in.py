@@ -242,16 +242,19 @@ async def test_what_was_typed_survives_the_end_of_the_session(both: Realm, modul
     csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert csrf
     await rows(module_installation, "delete from registry.session")
-    kept = browser.submit(f"{registry.url}/registry/sign-out", {"csrf": csrf[1], "text": "Müh<e> & Zeit"}, follow=False)
+    typed = {"csrf": csrf[1], "legal_name": "Müh<e> & Zeit"}
+    kept = browser.submit(f"{registry.url}/registry/organisations/new", typed, follow=False)
     assert kept.status_code == 401
     assert "Müh&lt;e&gt; &amp; Zeit" in kept.text
     assert "neues Fenster" in text_of(kept)
     assert csrf[1] not in kept.text
     browser.sign_in(registry, "ni-lead")
-    confirm = browser.press(kept, "/registry/sign-out")
+    confirm = browser.press(kept, "/registry/organisations/new")
     assert confirm.status_code == 403, "the old page has no token of the new session: it asks once more"
     assert "Müh&lt;e&gt;" in confirm.text
-    assert "abgemeldet" in text_of(browser.press(confirm, "/registry/sign-out"))
+    sent = browser.press(confirm, "/registry/organisations/new")
+    assert sent.status_code == 422, "the form is taken, and its own faults are told"
+    assert "Müh&lt;e&gt; &amp; Zeit" in sent.text
 
 
 async def test_a_session_is_stored_as_a_hash_and_dies_with_its_row(
