@@ -159,7 +159,8 @@ def run_suite(
 @_one_line_errors
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="relay, write, consume, journey, scale, or all", show_default="all")
+        list[str] | None,
+        typer.Argument(help="relay, write, consume, journey, scale, pages, or all", show_default="all"),
     ] = None,
     quick: Annotated[bool, typer.Option(help="Shorter rounds and smaller numbers; the targets are the same")] = False,
 ) -> None:
