@@ -50,7 +50,7 @@ async def add_site(
         raise Conflict(f"Mehr als {MOST_SITES} Standorte sind nicht möglich.", f"No more than {MOST_SITES} sites.")
     added = Site(site_id=new_id(), name=command.name, address=address)
     fields = {"sites": (*sites, added)}
-    return await _change(connection, before, fields, action="organisation.change.add_site", caller=caller, now=now)
+    return await _change(connection, before, fields, action="organisation.add_site", caller=caller, now=now)
 
 
 async def remove_site(
@@ -71,7 +71,7 @@ async def remove_site(
     if len(left) == len(before.organisation.sites):
         raise NotFound("Diesen Standort gibt es nicht.", "There is no such site.")
     fields = {"sites": left}
-    return await _change(connection, before, fields, action="organisation.change.remove_site", caller=caller, now=now)
+    return await _change(connection, before, fields, action="organisation.remove_site", caller=caller, now=now)
 
 
 async def join_cluster(
@@ -100,7 +100,7 @@ async def join_cluster(
     _require_after(command.valid_from, mine)
     joined = Membership(cluster_id=cluster.cluster_id, cluster_code=cluster.code, valid_from=command.valid_from)
     fields = {"memberships": (*before.organisation.memberships, joined)}
-    return await _change(connection, before, fields, action="organisation.change.join_cluster", caller=caller, now=now)
+    return await _change(connection, before, fields, action="organisation.join_cluster", caller=caller, now=now)
 
 
 async def end_membership(
@@ -133,9 +133,7 @@ async def end_membership(
         raise _refusal("valid_to", "before_begin", "liegt vor dem Beginn", "lies before the beginning")
     ended = tuple(item.model_copy(update={"valid_to": day}) if item in holding else item for item in memberships)
     fields = {"memberships": ended}
-    return await _change(
-        connection, before, fields, action="organisation.change.end_membership", caller=caller, now=now
-    )
+    return await _change(connection, before, fields, action="organisation.end_membership", caller=caller, now=now)
 
 
 async def _change(
