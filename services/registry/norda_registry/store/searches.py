@@ -12,6 +12,7 @@ from uuid import UUID
 from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
+from norda_common.states import State
 
 _WORDS = "array_to_tsvector(string_to_array(ltrim(search_text), ' '))"
 """A row's words, as its index `directory_words` has them."""
@@ -27,6 +28,8 @@ class Filters:
     competence: str | None = None
     cluster: str | None = None
     status: str | None = None
+    released: bool = False
+    """What is released for the public alone; nothing else can be listed without signing in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,10 @@ def list_statement(filters: Filters, *, after: tuple[object, ...] | None, limit:
         narrow("(sort_name, organisation_id) > ({}, {}::uuid)", *after)
     where = f"where {' and '.join(conditions)} " if conditions else ""
     parameters.append(limit)
+    # Views that ask what the policies ask, in a way that leaves the indexes to use (migrations/0007_rights.sql).
+    source = "directory_released" if filters.released else "directory_shown"
     statement = (
-        "select sort_name, organisation_id, sequence, data from directory "  # noqa: S608 - constants and placeholders
+        f"select sort_name, organisation_id, sequence, data from {source} "  # noqa: S608 - constants and placeholders
         f"{where}order by sort_name, organisation_id limit ${len(parameters)}"
     )
     return statement, parameters
@@ -85,9 +90,11 @@ async def get(connection: Connection, organisation_id: UUID) -> Entry | None:
     return Entry(Organisation.model_validate_json(row["data"]), row["sequence"]) if row else None
 
 
-async def state_of(connection: Connection, organisation_id: UUID) -> str | None:
-    """Who is responsible for an organisation, by the directory."""
+async def state_of(connection: Connection, organisation_id: UUID) -> State | None:
+    """Who is responsible for an organisation: by the own row, else by the directory, which may lag behind it."""
     state: str | None = await connection.fetchval(
-        "select responsible_state from directory where organisation_id = $1", organisation_id
+        """select coalesce((select responsible_state from organisation where id = $1),
+                           (select responsible_state from directory where organisation_id = $1))""",
+        organisation_id,
     )
-    return state
+    return State(state) if state is not None else None
