@@ -9,6 +9,8 @@ from uuid import UUID
 import asyncpg
 from norda_common.database import Connection
 
+from ..rules.search import query_words
+
 ERASED = "erased"
 
 _UPSERT = """
@@ -76,6 +78,20 @@ async def page(connection: Connection, *, state: str | None, after: UUID | None,
         ERASED,
         state,
         after,
+        limit,
+    )
+    return [_organisation(row) for row in rows]
+
+
+async def named(connection: Connection, words: str, *, limit: int) -> list[KnownOrganisation]:
+    """Active organisations whose names hold all these words or parts of words, in German order; none without a word."""
+    patterns = [f"%{word}%" for word in query_words(words)]
+    if not patterns:
+        return []
+    rows = await connection.fetch(
+        """select * from organisation where status = 'active' and folded(name) like all($1)
+           order by folded(name) collate "C", id limit $2""",
+        patterns,
         limit,
     )
     return [_organisation(row) for row in rows]

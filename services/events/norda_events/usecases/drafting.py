@@ -17,7 +17,7 @@ from ..rules.planning import require_sound
 from ..rules.rights import PLAN
 from ..store import events
 from .commands import DraftEvent
-from .loading import locked_event
+from .loading import locked_event, require_version
 from .office import Office
 from .reading import read_hosts, read_moments, read_quotas
 
@@ -74,7 +74,13 @@ async def discard_draft(connection: Connection, event_id: UUID, *, office: Offic
 
 
 async def agree_to_host(
-    connection: Connection, event_id: UUID, state: State, *, office: Office, now: datetime
+    connection: Connection,
+    event_id: UUID,
+    state: State,
+    *,
+    office: Office,
+    expected_version: int | None = None,
+    now: datetime,
 ) -> Event:
     """Record that a hosting state's office agrees to the draft. Idempotent; the lead agreed by drafting.
 
@@ -83,6 +89,7 @@ async def agree_to_host(
     event = await locked_event(connection, event_id, office=office)
     office.caller.require(PLAN, state)
     office.require_host(event)
+    require_version(event, expected_version)
     host = next((host for host in event.hosts if host.state is state), None)
     if host is None:
         raise Forbidden(
