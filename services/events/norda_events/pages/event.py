@@ -83,7 +83,7 @@ async def show_event(
         title=Text(title_of(event, "de"), title_of(event, "en")),
         crumbs=crumbs_to(event),
         event=event,
-        status=label.in_language(language),
+        status_label=label.in_language(language),
         status_kind=kind,
         when=span(event.starts_at, event.ends_at, zone=event.time_zone, language=language),
         when_in_berlin=span_in_berlin(event, language),

@@ -105,7 +105,9 @@ async def event_fields(connection: Connection, form: Form, page: Page, *, draft:
         "title": form.field("title", t("Titel", "Title"), required=True),
         "title_en": form.field("title_en", t("Englischer Titel", "English title")),
         "description": form.field("description", t("Beschreibung", "Description")),
-        "venue": form.field("venue", t("Ort", "Venue"), hint=t("Zum Beispiel: Halle, Stadt", "For example: hall, town")),
+        "venue": form.field(
+            "venue", t("Ort", "Venue"), hint=t("Zum Beispiel: Halle, Stadt", "For example: hall, town")
+        ),
         "online": form.field("online", t("Auch oder nur online", "Also or only online")),
         "capacity": form.field("capacity", t("Plätze", "Seats"), hint=t("Leer: unbegrenzt", "Empty: unlimited")),
         "competences": several(form, "competences", t("Kompetenzen", "Competences"), _competences(form, page)),

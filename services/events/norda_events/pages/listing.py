@@ -7,7 +7,6 @@ from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from norda_common.errors import Text
 from norda_common.requests import Cursor, QueryText, read_cursor, write_cursor
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
@@ -43,17 +42,14 @@ async def list_events(
     """Events of all statuses. Without `from` they begin today, unless `past` or `to` asks for more."""
     descending = (direction or ("desc" if sort == "changed" else "asc")) == "desc"
     shown_state = state_asked_for(page, state)
-    if from_:
-        ends_after = start_of(from_)
-    else:
-        ends_after = None if past or to else start_of(page.now.astimezone(BERLIN).date())
+    first = from_ or (None if past or to else page.now.astimezone(BERLIN).date())
     wanted = events.EventFilter(
         seen_by=page.caller.state,
         state=shown_state,
         status=status,
         competence=competence,
         cluster=cluster,
-        ends_after=ends_after,
+        ends_after=start_of(first) if first else None,
         starts_before=start_of(to + timedelta(days=1)) if to else None,
         words=q,
     )
@@ -116,5 +112,3 @@ def _fields(form: Form, page: Page) -> dict[str, object]:
         "to": form.field("to", t("Bis", "To")),
         "past": form.field("past", t("auch Vergangenes", "past ones too")),
     }
-
-

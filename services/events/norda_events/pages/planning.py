@@ -1,11 +1,11 @@
-"""Pages on which an event is agreed to, published, cancelled, discarded, and its quotas are released: each asks first."""
+"""Pages that agree to an event, publish, move, cancel and discard it, and release its quotas: each asks first."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -30,7 +30,7 @@ from .words import span
 
 router = APIRouter(prefix="/events")
 
-Do: TypeAlias = "Callable[[Connection, Event, Page, Form], Awaitable[object]]"
+Do: TypeAlias = "Callable[[Connection, Event, Page, Form], Awaitable[None]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +46,30 @@ class Step:
     """Open to the offices of all hosting states, not to the lead's alone."""
 
 
-async def _agree(connection: Connection, event: Event, page: Page, form: Form) -> object:
+async def _agree(connection: Connection, event: Event, page: Page, form: Form) -> None:
     own = page.caller.require_own_state(PLAN)
-    return await agree_to_host(
+    await agree_to_host(
         connection, event.id, own, office=office_of(page), expected_version=version_of(form), now=page.now
     )
 
 
-async def _publish(connection: Connection, event: Event, page: Page, form: Form) -> object:
-    return await publish_event(
-        connection, event.id, office=office_of(page), expected_version=version_of(form), now=page.now
-    )
+async def _publish(connection: Connection, event: Event, page: Page, form: Form) -> None:
+    await publish_event(connection, event.id, office=office_of(page), expected_version=version_of(form), now=page.now)
 
 
-async def _release_all(connection: Connection, event: Event, page: Page, form: Form) -> object:  # noqa: ARG001 - a step's signature
-    return await release_quotas(connection, event.id, office=office_of(page), now=page.now)
+async def _release_all(connection: Connection, event: Event, page: Page, form: Form) -> None:  # noqa: ARG001 - a step's signature
+    await release_quotas(connection, event.id, office=office_of(page), now=page.now)
 
 
-async def _release_one(connection: Connection, event: Event, page: Page, form: Form) -> object:
+async def _release_one(connection: Connection, event: Event, page: Page, form: Form) -> None:
     state = form.value("state")
     if state not in STATE_VALUES:
         raise NotFound("Dieses Land hat hier kein Kontingent.", "This state has no quota here.")
-    return await release_quota(connection, event.id, State(state), office=office_of(page), now=page.now)
+    await release_quota(connection, event.id, State(state), office=office_of(page), now=page.now)
 
 
-async def _discard(connection: Connection, event: Event, page: Page, form: Form) -> object:  # noqa: ARG001 - a step's signature
-    return await discard_draft(connection, event.id, office=office_of(page))
+async def _discard(connection: Connection, event: Event, page: Page, form: Form) -> None:  # noqa: ARG001 - a step's signature
+    await discard_draft(connection, event.id, office=office_of(page))
 
 
 STEPS: dict[str, Step] = {
@@ -93,7 +91,9 @@ STEPS: dict[str, Step] = {
         title=Text("Veröffentlichen", "Publish"),
         question=Text("Diese Veranstaltung jetzt veröffentlichen?", "Publish this event now?"),
         consequences=(
-            Text("Alle drei Länder sehen sie, und Abonnements melden sie.", "All three states see it, subscribers learn."),
+            Text(
+                "Alle drei Länder sehen sie, und Abonnements melden sie.", "All three states see it, subscribers learn."
+            ),
             Text(
                 "Ein Zurück zum Entwurf gibt es nicht, nur noch Verlegen und Absagen.",
                 "There is no way back to a draft, only rescheduling and cancelling.",
@@ -148,7 +148,7 @@ async def ask_to_cancel(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -
 @router.post(f"{EVENT}/cancel")
 async def cancel(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Response:
     """Cancel; or the question again, with what was typed and what is wrong."""
-    event, form = await event_of(page, event_id), await page.form()
+    form = await page.form()
     try:
         reason = form.value("reason").strip()
         command = Form({"reason": (reason,)}, form.language).command(CancelEvent)
@@ -190,7 +190,9 @@ async def _ask_to_cancel(page: Page, event: Event, form: Form, *, error: NordaEr
         when=span(event.starts_at, event.ends_at, zone=event.time_zone, language=page.language),
         question=page.t("Diese Veranstaltung absagen?", "Cancel this event?"),
         consequences=[
-            page.t(f"Benachrichtigt werden {people} angemeldete Personen.", f"{people} registered people will be told."),
+            page.t(
+                f"Benachrichtigt werden {people} angemeldete Personen.", f"{people} registered people will be told."
+            ),
             page.t("Das lässt sich nicht zurücknehmen.", "This cannot be taken back."),
         ],
         action=f"/events/{event.id}/cancel",
@@ -213,7 +215,7 @@ async def ask_when(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Res
 async def reschedule(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Response:
     """Give the event its new time; or the form again, with what was typed and what is wrong."""
     event, form = await event_of(page, event_id), await page.form()
-    given = {
+    given: dict[str, Any] = {
         "starts": moment_text(form, "starts"),
         "ends": moment_text(form, "ends"),
         "time_zone": form.value("time_zone"),

@@ -65,9 +65,7 @@ async def register(page: Annotated[Page, page_for(REGISTER)], event_id: UUID) ->
     try:
         command = Form(language=form.language).command(RegisterParticipant, **given)
         async with page.transaction() as connection:
-            registered = await register_participant(
-                connection, event_id, command, office=office_of(page), now=page.now
-            )
+            registered = await register_participant(connection, event_id, command, office=office_of(page), now=page.now)
     except NordaError as error:
         return await _show_form(page, event, form.refuse(error), status=error.status)
     kind, told = _outcome(registered)
@@ -103,7 +101,7 @@ async def show_registration(page: Annotated[Page, page_for(READ)], event_id: UUI
         event=event,
         when=span(event.starts_at, event.ends_at, zone=event.time_zone, language=page.language),
         it=view,
-        status=label.in_language(page.language),
+        status_label=label.in_language(page.language),
         status_kind=kind,
         may_withdraw=mine and live and allowed(require_open, event, now=page.now),
         may_erase=mine and view.erased_at is None,
@@ -111,9 +109,7 @@ async def show_registration(page: Annotated[Page, page_for(READ)], event_id: UUI
 
 
 @router.get(f"{REGISTRATION}/withdraw")
-async def ask_to_withdraw(
-    page: Annotated[Page, page_for(REGISTER)], event_id: UUID, registration_id: UUID
-) -> Response:
+async def ask_to_withdraw(page: Annotated[Page, page_for(REGISTER)], event_id: UUID, registration_id: UUID) -> Response:
     """The question before a registration is withdrawn."""
     event, view = await _registration(page, event_id, registration_id)
     return _ask(page, event, view, "withdraw")
@@ -166,16 +162,20 @@ async def _registration(page: Page, event_id: UUID, registration_id: UUID) -> tu
     return event, registration_view(event, row, office=office)
 
 
-def _ask(
-    page: Page, event: Event, view: RegistrationView, step: str, *, error: NordaError | None = None
-) -> Response:
+def _ask(page: Page, event: Event, view: RegistrationView, step: str, *, error: NordaError | None = None) -> Response:
     t, office = page.t, office_of(page)
     office.require_desk_for(event, view.participant_state)
     if step == "withdraw":
-        title, question = Text("Abmelden", "Withdraw"), t("Diese Anmeldung zurückziehen?", "Withdraw this registration?")
+        title, question = (
+            Text("Abmelden", "Withdraw"),
+            t("Diese Anmeldung zurückziehen?", "Withdraw this registration?"),
+        )
         consequences = [t("Der Platz geht an die Nächsten auf der Warteliste.", "The seat goes to the next who waits.")]
     else:
-        title, question = Text("Person löschen", "Erase person"), t("Diese Person für immer löschen?", "Erase for good?")
+        title, question = (
+            Text("Person löschen", "Erase person"),
+            t("Diese Person für immer löschen?", "Erase for good?"),
+        )
         consequences = [
             t(
                 "Name und E-Mail-Adresse verschwinden überall; das lässt sich nicht zurücknehmen.",
@@ -230,7 +230,9 @@ async def _show_form(page: Page, event: Event, form: Form, *, status: int = 200)
         ],
         "name": form.field("name", t("Name", "Name"), required=True),
         "email": form.field("email", t("E-Mail-Adresse", "E-mail address"), required=True),
-        "language": form.field("language", t("Sprache der Nachrichten", "Language of messages"), default="de", required=True),
+        "language": form.field(
+            "language", t("Sprache der Nachrichten", "Language of messages"), default="de", required=True
+        ),
         "languages": [("de", "Deutsch"), ("en", "English")],
     }
     return page.show(

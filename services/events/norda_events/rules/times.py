@@ -84,11 +84,13 @@ def local_text(instant: datetime, *, zone: str) -> str:
 
 
 def offsets_of(text: str, *, zone: str) -> tuple[str, ...]:
-    """The offsets a local time without one can have in a zone: two when clocks are set back, none when it is no time."""
+    """The offsets a local time can have in a zone: two when clocks are set back, none for what is no local time."""
     if zone not in _zone_names() or not _FORM.fullmatch(text):
         return ()
     try:
         written = datetime.fromisoformat(text)
+        if written.tzinfo is not None:
+            return ()
         moments = [written.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1)]
         real = [m for m in moments if m.astimezone(UTC).astimezone(m.tzinfo).replace(tzinfo=None) == written]
     except (ValueError, OverflowError):
