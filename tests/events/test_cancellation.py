@@ -175,12 +175,14 @@ async def _ask_meanwhile(offices: Offices, waits: list[float]) -> None:
 async def _register_many(connection: Any, event_id: UUID | str) -> None:
     await connection.execute(
         """with made as (
-               insert into registration (id, event_id, participant_state, status, position, version, registered_at,
-                                         changed_at)
-               select uuidv7(), $1, 'hh', case when n <= $2 / 2 then 'confirmed' else 'waitlisted' end, n, 1, $3, $3
+               insert into registration (id, event_id, responsible_state, participant_state, status, position, version,
+                                         registered_at, changed_at)
+               select uuidv7(), $1, 'hh', 'hh', case when n <= $2 / 2 then 'confirmed' else 'waitlisted' end, n, 1, $3,
+                      $3
                from generate_series(1, $2) as n returning id, position)
-           insert into participant (registration_id, event_id, person_id, name, email, email_key, language)
-           select id, $1, uuidv7(), 'Beispiel ' || position, position || '@ex-008.example',
+           insert into participant (registration_id, event_id, responsible_state, person_id, name, email, email_key,
+                                    language)
+           select id, $1, 'hh', uuidv7(), 'Beispiel ' || position, position || '@ex-008.example',
                   position || '@ex-008.example', 'de' from made""",
         event_id,
         MANY,

@@ -123,11 +123,12 @@ async def test_another_state_s_draft_does_not_exist_for_readers_or_writers(offic
 
 
 async def test_reading_roles_and_missing_tokens_write_nothing(offices: Offices) -> None:
-    async with offices.running.client(state="hb", role="visitor") as visitor:
-        assert (await visitor.post("/api/v1/events", json=event_body())).status_code == 403
-        assert (await visitor.get("/api/v1/events")).status_code == 200
-        visitor.headers.pop("authorization")
-        assert (await visitor.get("/api/v1/events")).status_code == 401
+    async with offices.running.client(state=None, role="auditor") as auditor:
+        refused = await auditor.post("/api/v1/events", json=event_body())
+        assert (refused.status_code, refused.json()["code"]) == (403, "role_missing")
+        assert (await auditor.get("/api/v1/events")).status_code == 200
+        auditor.headers.pop("authorization")
+        assert (await auditor.get("/api/v1/events")).status_code == 401
 
 
 async def test_an_agreement_falls_when_what_was_agreed_to_changes(offices: Offices) -> None:

@@ -144,6 +144,23 @@ class Database:
             await self.pool.release(connection)
 
 
+@asynccontextmanager
+async def acting_as_system(connection: Connection) -> AsyncIterator[None]:
+    """Let a part of the running transaction act for the service itself: for what follows from somebody's deed, and
+    concerns records that are not theirs to see or to change.
+
+    The setting is the transaction's: an exception ends both.
+    """
+    # Read before it is set: what is not materialized could be read afterwards.
+    before = await connection.fetchval(
+        """with before as materialized (select current_setting('norda.roles', true) as roles)
+           select roles, set_config('norda.roles', $1, true) from before""",
+        SYSTEM.roles,
+    )
+    yield
+    await connection.execute("select set_config('norda.roles', $1, true)", before or "")
+
+
 def identity_of(caller: Caller) -> Identity:
     """The caller as policies ask for them."""
     return Identity(subject=caller.subject, state=caller.state or "", roles=",".join(sorted(caller.roles)))

@@ -14,7 +14,7 @@ from norda_common.rights import Right
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import Field
 
-from ..rules.rights import PLAN, READ, REGISTER
+from ..rules.rights import PLAN, READ, REGISTER, RELEASE
 from ..usecases.office import Office
 
 PROBLEM: dict[str, Any] = {
@@ -53,6 +53,7 @@ async def get_idempotency_key(
 
 Reader = Annotated[Office, office_with(READ)]
 Planner = Annotated[Office, office_with(PLAN)]
+Releaser = Annotated[Office, office_with(RELEASE)]
 Desk = Annotated[Office, office_with(REGISTER)]
 NowDep = Annotated[datetime, Depends(get_now)]
 IdempotencyDep = Annotated[str | None, Depends(get_idempotency_key)]

@@ -51,12 +51,13 @@ async def list_events(
     to: Annotated[Day | None, Query(description="Last day (Europe/Berlin)")] = None,
     q: Annotated[QueryText | None, Query(description="Words of title, text, venue or own id")] = None,
     own_id: QueryText | None = None,
+    released: Annotated[bool, Query(description="Only events released for the public")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> EventPage:
-    """Events in order of their start. Drafts are listed for their lead and hosting states only."""
+    """Events in order of their start. Drafts are listed for their lead and hosting states' offices only."""
     wanted = events.EventFilter(
-        seen_by=office.caller.state,
+        seen_by=office.state,
         state=state,
         status=status,
         competence=competence,
@@ -65,6 +66,7 @@ async def list_events(
         starts_before=_start_of(to + timedelta(days=1)) if to else None,
         words=q,
         own_id=own_id,
+        released=released,
     )
     async with runtime.database.read(office.caller) as connection:
         found = await events.page(connection, wanted, after=event_place(cursor), limit=limit + 1)

@@ -1,4 +1,6 @@
-"""Routes of what happens to an event: agreement of hosts, publication, new time, cancellation, release of quotas."""
+"""Routes of what happens to an event: agreement of hosts, publication, new time, cancellation, release of quotas and
+for the public.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from ..usecases.changing import cancel_event, publish_event, reschedule_event
 from ..usecases.commands import CancelEvent, RescheduleEvent
 from ..usecases.drafting import agree_to_host
 from ..usecases.quotas import release_quota, release_quotas
-from .edge import REFUSALS, NowDep, Planner
+from ..usecases.releasing import release_event, withdraw_release
+from .edge import REFUSALS, NowDep, Planner, Releaser
 from .events import show
 from .views import EventView
 
@@ -101,3 +104,23 @@ async def release_one(
     async with runtime.database.transaction(office.caller) as connection:
         released = await release_quota(connection, event_id, state, office=office, now=now)
         return await show(connection, released, response)
+
+
+@router.put("/release", summary="Release an event for the public")
+async def release(event_id: UUID, response: Response, runtime: RuntimeDep, office: Releaser, now: NowDep) -> EventView:
+    """By the lead's office, for a published event; no body. From then on everybody may see it without signing in, as
+    cancelled too; the topics say nothing of it. Again changes nothing.
+    """
+    async with runtime.database.transaction(office.caller) as connection:
+        released = await release_event(connection, event_id, office=office, now=now)
+        return await show(connection, released, response)
+
+
+@router.delete("/release", summary="Take an event's release for the public back")
+async def unrelease(
+    event_id: UUID, response: Response, runtime: RuntimeDep, office: Releaser, now: NowDep
+) -> EventView:
+    """By the lead's office, at any time. Whoever has signed in goes on seeing the event. Again changes nothing."""
+    async with runtime.database.transaction(office.caller) as connection:
+        event = await withdraw_release(connection, event_id, office=office, now=now)
+        return await show(connection, event, response)

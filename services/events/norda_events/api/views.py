@@ -83,6 +83,7 @@ class EventView(BaseModel):
     seats: SeatsView
     created_at: UtcInstant
     changed_at: UtcInstant
+    released_at: UtcInstant | None = Field(description="Since when everybody may see it without signing in")
 
 
 class EventPage(BaseModel):
@@ -180,6 +181,7 @@ def event_view(event: Event, counts: Counts) -> EventView:
         seats=_seats_view(event, counts),
         created_at=event.created_at,
         changed_at=event.changed_at,
+        released_at=event.released_at,
     )
 
 

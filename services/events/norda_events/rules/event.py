@@ -46,7 +46,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """An event. `capacity` None means unlimited; `sequence` counts published changes, `version` all of them."""
+    """An event. `capacity` None means unlimited; `sequence` counts published changes, `version` all of them.
+
+    `released_at`: since when everybody may see it without signing in; None: it is for those who have signed in.
+    """
 
     id: UUID
     responsible_state: State
@@ -71,6 +74,7 @@ class Event:
     cancellation_reason: str | None
     created_at: datetime
     changed_at: datetime
+    released_at: datetime | None = None
 
     @property
     def hosting_states(self) -> tuple[State, ...]:

@@ -20,22 +20,33 @@ def require_draft(event: Event) -> None:
         )
 
 
-def require_changeable(event: Event, *, now: datetime) -> None:
-    """Raises Conflict when the event was cancelled, or was published and is over."""
+def require_not_cancelled(event: Event) -> None:
+    """Raises Conflict when the event was cancelled."""
     if event.status is EventStatus.CANCELLED:
         raise Conflict("Die Veranstaltung ist abgesagt.", "The event is cancelled.", code="event_cancelled")
+
+
+def require_changeable(event: Event, *, now: datetime) -> None:
+    """Raises Conflict when the event was cancelled, or was published and is over."""
+    require_not_cancelled(event)
     if event.status is EventStatus.PUBLISHED and event.ends_at <= now:
         raise Conflict("Die Veranstaltung ist vorbei.", "The event is over.", code="event_over")
 
 
-def require_published(event: Event, *, now: datetime) -> None:
-    """Raises Conflict unless the event is announced and not yet over."""
+def require_announced(event: Event) -> None:
+    """Raises Conflict for a draft and for a cancelled event; one that is over was announced all the same."""
     if event.status is EventStatus.DRAFT:
         raise Conflict(
             "Die Veranstaltung ist noch nicht veröffentlicht.",
             "The event is not published yet.",
             code="not_published",
         )
+    require_not_cancelled(event)
+
+
+def require_published(event: Event, *, now: datetime) -> None:
+    """Raises Conflict unless the event is announced and not yet over."""
+    require_announced(event)
     require_changeable(event, now=now)
 
 

@@ -19,7 +19,7 @@ from ..rules.search import query_words, search_words
 
 _COLUMNS = """e.id, e.responsible_state, e.own_id, e.status, e.version, e.sequence, e.title, e.title_en, e.description,
        e.starts_at, e.ends_at, e.time_zone, e.venue, e.online, e.capacity, e.quota_release_at, e.competences,
-       e.clusters, e.cancellation_reason, e.created_at, e.changed_at"""
+       e.clusters, e.cancellation_reason, e.created_at, e.changed_at, e.released_at"""
 _DETAILS = """
 select e.id,
        (select json_agg(json_build_array(h.state, h.organisation_id, h.agreed_at) order by h.position)
@@ -31,8 +31,8 @@ from event as e where e.id = any($1)
 _INSERT = """
 insert into event (id, responsible_state, own_id, status, version, sequence, title, title_en, description, starts_at,
                    ends_at, time_zone, venue, online, capacity, quota_release_at, competences, clusters,
-                   cancellation_reason, search_text, created_at, changed_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+                   cancellation_reason, search_text, created_at, changed_at, released_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 on conflict (responsible_state, own_id) where own_id is not null do nothing
 returning id
 """
@@ -40,7 +40,7 @@ _UPDATE = """
 update event set own_id = $3, status = $4, version = $5, sequence = $6, title = $7, title_en = $8, description = $9,
        starts_at = $10, ends_at = $11, time_zone = $12, venue = $13, online = $14, capacity = $15,
        quota_release_at = $16, competences = $17, clusters = $18, cancellation_reason = $19, search_text = $20,
-       changed_at = $22
+       changed_at = $22, released_at = $23
 where id = $1 and responsible_state = $2 and created_at = $21
 """
 _INSERT_HOSTS = """
@@ -49,15 +49,25 @@ select $1, position, state, organisation_id, agreed_at
 from unnest($2::text[], $3::uuid[], $4::timestamptz[]) with ordinality
      as row(state, organisation_id, agreed_at, position)
 """
+_AGREE = """
+update host as h set agreed_at = row.agreed_at
+from unnest($2::timestamptz[]) with ordinality as row(agreed_at, position)
+where h.event_id = $1 and h.position = row.position and h.agreed_at is distinct from row.agreed_at
+"""
 _INSERT_QUOTAS = """
 insert into quota (event_id, state, seats, released_at)
 select $1, * from unnest($2::text[], $3::int[], $4::timestamptz[])
+"""
+_RELEASE_QUOTAS = """
+update quota as q set released_at = row.released_at
+from unnest($2::text[], $3::timestamptz[]) as row(state, released_at)
+where q.event_id = $1 and q.state = row.state and q.released_at is distinct from row.released_at
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """What a list is narrowed to; None means everything. Drafts are shown to their hosting states only."""
+    """What a list is narrowed to; None means everything. Drafts are shown to their lead and hosting states only."""
 
     seen_by: State | None
     state: State | None = None
@@ -68,6 +78,7 @@ class EventFilter:
     ends_after: datetime | None = None
     words: str | None = None
     own_id: str | None = None
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +103,23 @@ async def insert(connection: Connection, event: Event) -> bool:
 
 
 async def update(connection: Connection, event: Event, *, before: Event) -> None:
-    """Store a locked event's new state; hosts and quotas only where they differ."""
+    """Store a locked event's new state; hosts and quotas only where they differ.
+
+    Who they are and how many seats each has is the lead's to write; a host may agree for itself, a state release its
+    own quota.
+    """
     await connection.execute(_UPDATE, *_values(event))
-    if event.hosts != before.hosts:
+    if [host.same_as for host in event.hosts] != [host.same_as for host in before.hosts]:
         await connection.execute("delete from host where event_id = $1", event.id)
         await _insert_hosts(connection, event)
-    if event.quotas != before.quotas:
+    elif event.hosts != before.hosts:
+        await connection.execute(_AGREE, event.id, [host.agreed_at for host in event.hosts])
+    if [(quota.state, quota.seats) for quota in event.quotas] != [(q.state, q.seats) for q in before.quotas]:
         await connection.execute("delete from quota where event_id = $1", event.id)
         await _insert_quotas(connection, event)
+    elif event.quotas != before.quotas:
+        states = [quota.state.value for quota in event.quotas]
+        await connection.execute(_RELEASE_QUOTAS, event.id, states, [quota.released_at for quota in event.quotas])
 
 
 async def delete(connection: Connection, event_id: UUID) -> None:
@@ -108,10 +128,11 @@ async def delete(connection: Connection, event_id: UUID) -> None:
 
 
 async def lock(connection: Connection, event_id: UUID, *, skip_locked: bool = False) -> Event | None:
-    """The event as it stands, locked until the transaction ends; None when there is none (or it is locked).
+    """The event as it stands, locked until the transaction ends.
 
-    Hosts and quotas are read after the lock is held: a sub-select of the locking statement would see them as they were
-    before it waited.
+    None when there is none, when the caller may not write to it (row-level security passes over it), and when it is
+    locked and that is to be skipped. Hosts and quotas are read after the lock is held: a sub-select of the locking
+    statement would see them as they were before it waited.
     """
     suffix = " skip locked" if skip_locked else ""
     row = await connection.fetchrow(f"select {_COLUMNS} from event as e where e.id = $1 for update{suffix}", event_id)  # noqa: S608 - constants
@@ -230,14 +251,13 @@ def _conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
         if value is not None:
             values.append(value)
             conditions.append(condition.format(f"${len(values)}"))
-    for word in query_words(wanted.words or ""):
-        values.append(f"%{_escaped(word)}%")
-        conditions.append(f"e.search_text like ${len(values)}")
+    if wanted.released:
+        conditions.append("e.released_at is not null")
+    if words := query_words(wanted.words or ""):
+        # The longest one is looked up in the index: it is found least often.
+        values.append([f"%{word}%" for word in sorted(words, key=len, reverse=True)])
+        conditions.append(f"e.id in (select * from events_with(${len(values)}))")
     return conditions, values
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _values(event: Event) -> tuple[Any, ...]:
@@ -265,6 +285,7 @@ def _values(event: Event) -> tuple[Any, ...]:
         " ".join(word for text in texts if text for word in search_words(text)),
         event.created_at,
         event.changed_at,
+        event.released_at,
     )
 
 

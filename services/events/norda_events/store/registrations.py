@@ -1,4 +1,7 @@
-"""Registrations and, apart from them, their participants. What writes runs while the event is locked."""
+"""Registrations and, apart from them, their participants. What writes runs while the event is locked.
+
+Persons are read where the caller may see them: a registration comes without its person else.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from uuid import UUID
 
 import asyncpg
 from norda_common.database import Connection
+from norda_common.states import State
 
-from ..rules.registration import LIVE, Participant, Registration, RegistrationStatus
+from ..rules.registration import Participant, Registration, RegistrationStatus
 from ..rules.seats import Waiting
 
 _COLUMNS = """r.id, r.event_id, r.organisation_id, r.participant_state, r.status, r.position, r.version,
        r.registered_at, r.changed_at, r.erased_at"""
 _PERSON = "p.person_id, p.name, p.email, p.language"
 _ROWS_AT_ONCE = 1_000
-_LIVE = [status.value for status in LIVE]
 
 _ADVANCE = f"""
 with changed as (
@@ -39,7 +42,7 @@ cross join lateral (
 _PAGE = f"""
 select {_COLUMNS}, {_PERSON}, o.name as organisation_name
 from registration as r
-join participant as p on p.registration_id = r.id
+left join participant as p on p.registration_id = r.id
 left join organisation as o on o.id = r.organisation_id
 where r.event_id = $1 and r.position > $2
   and ($3::text is null or r.status = $3) and ($4::text is null or r.participant_state = $4)
@@ -48,14 +51,16 @@ order by r.position limit $5
 _ONE = f"""
 select {_COLUMNS}, {_PERSON}, o.name as organisation_name
 from registration as r
-join participant as p on p.registration_id = r.id
+left join participant as p on p.registration_id = r.id
 left join organisation as o on o.id = r.organisation_id
 """  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationRow:
-    """A registration with its person (None when erased) and the organisation's name as the read model has it."""
+    """A registration with its person (None when erased, or not for the caller to see) and the organisation's name as
+    the read model has it.
+    """
 
     registration: Registration
     participant: Participant | None
@@ -67,14 +72,15 @@ async def insert(
     registration: Registration,
     participant: Participant,
     *,
+    lead: State,
     email_key: str,
     idempotency_key: bytes | None,
 ) -> None:
-    """Store a new registration and its person."""
+    """Store a new registration and its person; `lead` is the event's."""
     await connection.execute(
         """insert into registration (id, event_id, organisation_id, participant_state, status, position, version,
-                                     idempotency_key, registered_at, changed_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+                                     idempotency_key, registered_at, changed_at, responsible_state)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
         registration.id,
         registration.event_id,
         registration.organisation_id,
@@ -85,10 +91,12 @@ async def insert(
         idempotency_key,
         registration.registered_at,
         registration.changed_at,
+        lead.value,
     )
     await connection.execute(
-        """insert into participant (registration_id, event_id, person_id, name, email, email_key, language)
-           values ($1, $2, $3, $4, $5, $6, $7)""",
+        """insert into participant (registration_id, event_id, person_id, name, email, email_key, language,
+                                    responsible_state)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)""",
         registration.id,
         registration.event_id,
         participant.person_id,
@@ -96,6 +104,7 @@ async def insert(
         participant.email,
         email_key,
         participant.language,
+        lead.value,
     )
 
 
@@ -141,7 +150,8 @@ async def advance(
 ) -> list[tuple[Registration, Participant]]:
     """Raise the version of an event's registrations in these statuses, and move them to another (None: keep it).
 
-    One statement however many there are; returns them in order of position. `only` narrows it to these ids.
+    One statement however many there are; returns them in order of position. `only` narrows it to these ids. Those
+    whose registration or person is not the caller's to change are left alone and left out.
     """
     rows = await connection.fetch(
         _ADVANCE, event_id, [status.value for status in of], to.value if to else None, now, only
@@ -176,14 +186,20 @@ async def get(connection: Connection, event_id: UUID, registration_id: UUID) -> 
     return _row(await connection.fetchrow(f"{_ONE} where r.event_id = $1 and r.id = $2", event_id, registration_id))
 
 
-async def of_person(connection: Connection, event_id: UUID, email_key: str) -> RegistrationRow | None:
-    """The registration of the person with this address for the event; there is one at most."""
-    return _row(await connection.fetchrow(f"{_ONE} where p.event_id = $1 and p.email_key = $2", event_id, email_key))
+async def id_of_person(connection: Connection, event_id: UUID, email_key: str) -> UUID | None:
+    """The registration of the person with this address for the event, also where the person is not for the caller to
+    see; there is one at most.
+    """
+    found: UUID | None = await connection.fetchval("select registration_of($1, $2)", event_id, email_key)
+    return found
 
 
-async def of_idempotency_key(connection: Connection, event_id: UUID, key: bytes) -> RegistrationRow | None:
+async def id_of_idempotency_key(connection: Connection, event_id: UUID, key: bytes) -> UUID | None:
     """The registration a request with this key made for the event."""
-    return _row(await connection.fetchrow(f"{_ONE} where r.event_id = $1 and r.idempotency_key = $2", event_id, key))
+    found: UUID | None = await connection.fetchval(
+        "select id from registration where event_id = $1 and idempotency_key = $2", event_id, key
+    )
+    return found
 
 
 async def page(
@@ -211,13 +227,8 @@ async def taken(connection: Connection, event_id: UUID) -> dict[str | None, int]
 
 
 async def counts(connection: Connection, event_ids: Sequence[UUID]) -> Mapping[UUID, list[tuple[str, str | None, int]]]:
-    """Of each event how many are confirmed and how many wait, by participants' state."""
-    rows = await connection.fetch(
-        """select event_id, status, participant_state, count(*) as seats from registration
-           where event_id = any($1) and status = any($2) group by event_id, status, participant_state""",
-        event_ids,
-        _LIVE,
-    )
+    """Of each event the caller sees how many are confirmed and how many wait, by participants' state."""
+    rows = await connection.fetch("select * from seats_taken($1)", event_ids)
     found: dict[UUID, list[tuple[str, str | None, int]]] = {event_id: [] for event_id in event_ids}
     for row in rows:
         found[row["event_id"]].append((row["status"], row["participant_state"], row["seats"]))

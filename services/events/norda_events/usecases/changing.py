@@ -24,6 +24,7 @@ from ..rules.planning import require_sound
 from ..rules.registration import LIVE, RegistrationStatus
 from ..rules.seats import SeatPlan
 from ..store import events, registrations
+from .auditing import record_event
 from .commands import CancelEvent, ChangeEvent, RescheduleEvent
 from .loading import locked_event, require_version
 from .office import Office
@@ -40,8 +41,7 @@ async def publish_event(
 
     Raises Conflict while a hosting state's agreement is missing, InvalidInput when the draft's times have passed.
     """
-    event = await locked_event(connection, event_id, office=office)
-    office.require_lead(event)
+    event = await locked_event(connection, event_id, office=office, allowed=office.require_lead)
     require_version(event, expected_version)
     if event.status is EventStatus.PUBLISHED:
         return event
@@ -49,9 +49,10 @@ async def publish_event(
     require_draft(event)
     require_agreements(event)
     require_sound(event, now=now)
-    return await _store_and_announce(
-        connection, replace(event, status=EventStatus.PUBLISHED), "published", before=event, now=now
-    )
+    announced = replace(event, status=EventStatus.PUBLISHED)
+    stored = await _store_and_announce(connection, announced, "published", before=event, now=now)
+    await record_event(connection, office, "publish", before=event, after=stored)
+    return stored
 
 
 async def change_event(
@@ -68,8 +69,7 @@ async def change_event(
     More seats promote those who wait; fewer than are taken are refused (Conflict). In a draft, agreements fall when
     what was agreed to changes.
     """
-    event = await locked_event(connection, event_id, office=office)
-    office.require_lead(event)
+    event = await locked_event(connection, event_id, office=office, allowed=office.require_lead)
     require_version(event, expected_version)
     require_changeable(event, now=now)
     if event.status is EventStatus.PUBLISHED and command.model_fields_set & _DRAFT_ONLY:
@@ -84,9 +84,12 @@ async def change_event(
     require_sound(changed, before=event, now=now)
     if event.status is EventStatus.DRAFT:
         changed = _without_outdated_agreements(changed, before=event)
-        return await _store(connection, changed, before=event, now=now)
+        stored = await _store(connection, changed, before=event, now=now)
+        await record_event(connection, office, "change", before=event, after=stored)
+        return stored
     await _require_room_for_confirmed(connection, changed)
     stored = await _store_and_announce(connection, changed, "changed", before=event, now=now)
+    await record_event(connection, office, "change", before=event, after=stored)
     await promote_waiting(connection, stored, now=now)
     return stored
 
@@ -104,8 +107,7 @@ async def reschedule_event(
 
     The same time again changes nothing. Raises Conflict and InvalidInput.
     """
-    event = await locked_event(connection, event_id, office=office)
-    office.require_lead(event)
+    event = await locked_event(connection, event_id, office=office, allowed=office.require_lead)
     require_version(event, expected_version)
     require_published(event, now=now)
     zone = command.time_zone or event.time_zone
@@ -124,6 +126,7 @@ async def reschedule_event(
         return event
     require_sound(moved, before=event, now=now)
     stored = await _store_and_announce(connection, moved, "rescheduled", before=event, now=now)
+    await record_event(connection, office, "reschedule", before=event, after=stored)
     told = await registrations.advance(connection, event.id, of=LIVE, to=None, now=now)
     await announce(connection, stored, "event_rescheduled", told, now=now)
     await promote_waiting(connection, stored, now=now)
@@ -144,14 +147,14 @@ async def cancel_event(
     A handful of statements however many there are. Idempotent: a cancelled event is returned as it is, with its first
     reason.
     """
-    event = await locked_event(connection, event_id, office=office)
-    office.require_lead(event)
+    event = await locked_event(connection, event_id, office=office, allowed=office.require_lead)
     require_version(event, expected_version)
     if event.status is EventStatus.CANCELLED:
         return event
     require_published(event, now=now)
     cancelled = replace(event, status=EventStatus.CANCELLED, cancellation_reason=command.reason)
     stored = await _store_and_announce(connection, cancelled, "cancelled", before=event, now=now)
+    await record_event(connection, office, "cancel", before=event, after=stored)
     told = await registrations.advance(connection, event.id, of=LIVE, to=RegistrationStatus.EVENT_CANCELLED, now=now)
     await announce(connection, stored, "event_cancelled", told, now=now)
     return stored

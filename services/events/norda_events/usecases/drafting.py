@@ -16,6 +16,7 @@ from ..rules.lifecycle import require_draft
 from ..rules.planning import require_sound
 from ..rules.rights import PLAN
 from ..store import events
+from .auditing import record_event
 from .commands import DraftEvent
 from .loading import locked_event, require_version
 from .office import Office
@@ -62,15 +63,16 @@ async def draft_event(connection: Connection, command: DraftEvent, *, office: Of
     require_sound(event, now=now)
     if not await events.insert(connection, event):
         raise await _own_id_taken(connection, lead, command.own_id or "")
+    await record_event(connection, office, "draft", before=None, after=event)
     return event
 
 
 async def discard_draft(connection: Connection, event_id: UUID, *, office: Office) -> None:
     """Remove a draft for good. Raises Conflict once it was published."""
-    event = await locked_event(connection, event_id, office=office)
-    office.require_lead(event)
+    event = await locked_event(connection, event_id, office=office, allowed=office.require_lead)
     require_draft(event)
     await events.delete(connection, event.id)
+    await record_event(connection, office, "discard", before=event, after=None)
 
 
 async def agree_to_host(
@@ -86,9 +88,12 @@ async def agree_to_host(
 
     Raises Forbidden for any other office and for states that are no hosts, Conflict when it is no draft any more.
     """
-    event = await locked_event(connection, event_id, office=office)
-    office.caller.require(PLAN, state)
-    office.require_host(event)
+
+    def allowed(event: Event) -> None:
+        office.caller.require(PLAN, state)
+        office.require_host(event)
+
+    event = await locked_event(connection, event_id, office=office, allowed=allowed)
     require_version(event, expected_version)
     host = next((host for host in event.hosts if host.state is state), None)
     if host is None:
@@ -107,6 +112,7 @@ async def agree_to_host(
         changed_at=now,
     )
     await events.update(connection, agreed, before=event)
+    await record_event(connection, office, "agree", before=event, after=agreed)
     return agreed
 
 

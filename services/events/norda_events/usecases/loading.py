@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from norda_common.database import Connection
-from norda_common.errors import NotFound, StaleVersion
+from norda_common.errors import Conflict, NotFound, StaleVersion
 
 from ..rules.event import Event
 from ..store import events
@@ -16,14 +17,26 @@ def _not_found() -> NotFound:
     return NotFound("Diese Veranstaltung gibt es nicht.", "There is no such event.")
 
 
-async def locked_event(connection: Connection, event_id: UUID, *, office: Office) -> Event:
-    """The event, locked until the transaction ends. Raises NotFound, also for other states' drafts, as reading does.
+async def locked_event(
+    connection: Connection, event_id: UUID, *, office: Office, allowed: Callable[[Event], object]
+) -> Event:
+    """The event, locked until the transaction ends.
 
-    Whoever sees the event and may not write to it is refused (403) by the use case.
+    Raises NotFound, also for other states' drafts, as reading does; and what `allowed` raises for an event that the
+    office sees and may not write to. Row-level security passes over that one when it is to be locked, so it is looked
+    at once more without.
     """
     event = await events.lock(connection, event_id)
-    if event is None or not office.may_see(event):
+    if event is None:
+        allowed(await visible_event(connection, event_id, office=office))
+        raise Conflict(
+            "Die Veranstaltung wurde eben geändert; bitte noch einmal versuchen.",
+            "The event has just been changed; please try again.",
+            code="changed_meanwhile",
+        )
+    if not office.may_see(event):
         raise _not_found()
+    allowed(event)
     return event
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from norda_common.auth import Caller
 from norda_common.errors import Conflict, Forbidden
+from norda_common.rights import Right
 from norda_common.states import State
 
 from ..rules.event import Event
@@ -19,13 +20,18 @@ class Office:
     caller: Caller
     served: frozenset[State]
 
+    @property
+    def state(self) -> State | None:
+        """The state whose office acts; None for whoever works in none, also when their token names a state."""
+        return self.caller.state if self.caller.may(PLAN) else None
+
     def drafting_state(self) -> State:
         """The state an event is drafted for: the caller's own. Raises Forbidden, or Conflict where it is not served."""
         return self.caller.require_served(PLAN, self.served)
 
-    def require_lead(self, event: Event) -> None:
+    def require_lead(self, event: Event, *, right: Right = PLAN) -> None:
         """Raises Forbidden unless the caller is the office of the lead state."""
-        self.caller.require(PLAN, event.responsible_state)
+        self.caller.require(right, event.responsible_state)
         self._require_served(event.responsible_state)
 
     def require_lead_or(self, event: Event, state: State) -> None:
@@ -59,18 +65,18 @@ class Office:
             )
 
     def may_see(self, event: Event) -> bool:
-        """Drafts are shown to their lead and hosting states only."""
+        """Drafts are shown to their lead and hosting states' offices only."""
         return event.sequence > 0 or self._takes_part(event)
 
     def may_see_person(self, event: Event, participant_state: str | None) -> bool:
         """Names are for the lead's office and for the hosting office of the participant's own state."""
-        state = self.caller.state
+        state = self.state
         if state is None or not self._takes_part(event):
             return False
         return state is event.responsible_state or participant_state == state.value
 
     def _takes_part(self, event: Event) -> bool:
-        state = self.caller.state
+        state = self.state
         return state is not None and (state is event.responsible_state or state in event.hosting_states)
 
     def _require_served(self, state: State) -> None:

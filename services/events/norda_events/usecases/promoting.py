@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from norda_common import outbox
-from norda_common.database import Connection
+from norda_common.database import Connection, acting_as_system
 
 from ..rules.announcements import registrations_announced
 from ..rules.event import Event, EventStatus
@@ -33,14 +33,16 @@ async def promote_waiting(connection: Connection, event: Event, *, now: datetime
     chosen = promotions(plan, taken=taken, waiting=waiting)
     if not chosen:
         return 0
-    promoted = await registrations.advance(
-        connection,
-        event.id,
-        of=[RegistrationStatus.WAITLISTED],
-        to=RegistrationStatus.CONFIRMED,
-        now=now,
-        only=chosen,
-    )
+    # Whose turn it is may be another state's participant, whom the office that freed the seat neither sees nor changes.
+    async with acting_as_system(connection):
+        promoted = await registrations.advance(
+            connection,
+            event.id,
+            of=[RegistrationStatus.WAITLISTED],
+            to=RegistrationStatus.CONFIRMED,
+            now=now,
+            only=chosen,
+        )
     await announce(connection, event, "promoted", promoted, now=now)
     return len(promoted)
 

@@ -15,6 +15,7 @@ from ..rules.announcements import event_announced
 from ..rules.event import Event, EventStatus
 from ..rules.lifecycle import require_open
 from ..store import events
+from .auditing import record_event
 from .loading import locked_event
 from .office import Office
 from .promoting import promote_waiting
@@ -22,23 +23,29 @@ from .promoting import promote_waiting
 
 async def release_quotas(connection: Connection, event_id: UUID, *, office: Office, now: datetime) -> Event:
     """Release all quotas early, by the lead's office. Idempotent."""
-    event = await locked_event(connection, event_id, office=office)
-    office.require_lead(event)
+    event = await locked_event(connection, event_id, office=office, allowed=office.require_lead)
     require_open(event, now=now)
-    return await _release(connection, event, {quota.state for quota in event.quotas_held}, now=now)
+    released = await _release(connection, event, {quota.state for quota in event.quotas_held}, now=now)
+    await record_event(connection, office, "release_quotas", before=event, after=released)
+    return released
 
 
 async def release_quota(
     connection: Connection, event_id: UUID, state: State, *, office: Office, now: datetime
 ) -> Event:
     """Release one state's quota early, by the lead's or that state's own office. Idempotent."""
-    event = await locked_event(connection, event_id, office=office)
-    quota = next((quota for quota in event.quotas if quota.state is state), None)
-    office.require_lead_or(event, state)
-    if quota is None:
-        raise NotFound(f"{state.label} hat hier kein Kontingent.", f"{state.label} has no quota here.")
+
+    def allowed(event: Event) -> None:
+        office.require_lead_or(event, state)
+        if state not in {quota.state for quota in event.quotas}:
+            raise NotFound(f"{state.label} hat hier kein Kontingent.", f"{state.label} has no quota here.")
+
+    event = await locked_event(connection, event_id, office=office, allowed=allowed)
     require_open(event, now=now)
-    return await _release(connection, event, {state} if quota.released_at is None else set(), now=now)
+    held = {quota.state for quota in event.quotas_held}
+    released = await _release(connection, event, held & {state}, now=now)
+    await record_event(connection, office, "release_quota", before=event, after=released)
+    return released
 
 
 async def release_due_quotas(connection: Connection, event_id: UUID, *, now: datetime) -> bool:

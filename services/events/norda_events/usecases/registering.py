@@ -9,7 +9,7 @@ from uuid import UUID
 
 from norda_common import outbox
 from norda_common.addresses import address_key
-from norda_common.database import Connection
+from norda_common.database import Connection, acting_as_system
 from norda_common.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound, Text
 from norda_common.identifiers import new_id
 
@@ -21,6 +21,7 @@ from ..rules.seats import SeatPlan
 from ..store import events, organisations, registrations
 from ..store.organisations import KnownOrganisation
 from ..store.registrations import RegistrationRow
+from .auditing import PERSON, record_registration
 from .commands import RegisterParticipant
 from .loading import locked_event
 from .office import Office
@@ -51,8 +52,7 @@ async def register_participant(
     One registration per person and event: the same person, or the same idempotency key, gets the existing one. Somebody
     who withdrew is registered anew, at the end of the order. Raises InvalidInput, Forbidden, Conflict.
     """
-    event = await locked_event(connection, event_id, office=office)
-    office.require_host(event)
+    event = await locked_event(connection, event_id, office=office, allowed=office.require_host)
     require_open(event, now=now)
     organisation = await _organisation(connection, command)
     state = _participant_state(command, organisation)
@@ -82,9 +82,19 @@ async def register_participant(
         language=command.language,
     )
     if existing:
-        await registrations.renew(connection, registration, participant, idempotency_key=hashed)
+        # A person has one registration per event; it may have been another state's, which this office does not see.
+        async with acting_as_system(connection):
+            await registrations.renew(connection, registration, participant, idempotency_key=hashed)
     else:
-        await registrations.insert(connection, registration, participant, email_key=key, idempotency_key=hashed)
+        await registrations.insert(
+            connection,
+            registration,
+            participant,
+            lead=event.responsible_state,
+            email_key=key,
+            idempotency_key=hashed,
+        )
+    await record_registration(connection, office, "register", before=existing, after=registration, touched=PERSON)
     change = registration.status.value
     await outbox.append(connection, *registrations_announced(event, change, [(registration, participant)], now=now))
     name = organisation.name if organisation else None
@@ -99,7 +109,7 @@ async def withdraw_registration(
 
     Raises Forbidden, NotFound, and Conflict when the event was cancelled or has begun.
     """
-    event = await locked_event(connection, event_id, office=office)
+    event = await locked_event(connection, event_id, office=office, allowed=office.require_host)
     row = await registration_of(connection, event, registration_id)
     office.require_desk_for(event, row.registration.participant_state)
     if row.registration.status is RegistrationStatus.WITHDRAWN:
@@ -113,9 +123,11 @@ async def withdraw_registration(
         now=now,
         only=[registration_id],
     )
+    withdrawn = changed[0][0]
     await outbox.append(connection, *registrations_announced(event, "withdrawn", changed, now=now))
+    await record_registration(connection, office, "withdraw", before=row.registration, after=withdrawn)
     await promote_waiting(connection, event, now=now)
-    return event, replace(row, registration=changed[0][0])
+    return event, replace(row, registration=withdrawn)
 
 
 async def erase_person(
@@ -125,7 +137,7 @@ async def erase_person(
 
     Possible at any time. A seat or a place in the waiting list is given up, and the next is promoted.
     """
-    event = await locked_event(connection, event_id, office=office)
+    event = await locked_event(connection, event_id, office=office, allowed=office.require_host)
     row = await registration_of(connection, event, registration_id)
     office.require_desk_for(event, row.registration.participant_state)
     registration = row.registration
@@ -140,6 +152,7 @@ async def erase_person(
     )
     await registrations.erase_person(connection, erased)
     await outbox.append(connection, *registration_erased(event, erased, now=now))
+    await record_registration(connection, office, "erase", before=registration, after=erased, touched=PERSON)
     await promote_waiting(connection, event, now=now)
 
 
@@ -163,17 +176,17 @@ class _Earlier:
 
 async def _earlier(connection: Connection, event: Event, *, key: str, hashed: bytes | None) -> _Earlier | None:
     """What this request or person registered before. Raises Conflict when the key was another person's."""
-    by_key = await registrations.of_idempotency_key(connection, event.id, hashed) if hashed else None
-    if by_key is not None:
-        if by_key.participant is None or address_key(by_key.participant.email) != key:
-            raise Conflict(
-                "Dieser Idempotency-Key gehört zu einer anderen Anmeldung.",
-                "This Idempotency-Key belongs to another registration.",
-                code="idempotency_key_reused",
-            )
-        return _Earlier(by_key, by_key=True)
-    by_person = await registrations.of_person(connection, event.id, key)
-    return _Earlier(by_person, by_key=False) if by_person else None
+    by_key = await registrations.id_of_idempotency_key(connection, event.id, hashed) if hashed else None
+    by_person = await registrations.id_of_person(connection, event.id, key)
+    if by_key is not None and by_key != by_person:
+        raise Conflict(
+            "Dieser Idempotency-Key gehört zu einer anderen Anmeldung.",
+            "This Idempotency-Key belongs to another registration.",
+            code="idempotency_key_reused",
+        )
+    if by_person is None:
+        return None
+    return _Earlier(await registration_of(connection, event, by_person), by_key=by_key is not None)
 
 
 async def _organisation(connection: Connection, command: RegisterParticipant) -> KnownOrganisation | None:

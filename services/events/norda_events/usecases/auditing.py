@@ -1,0 +1,62 @@
+"""What the audit log is told of events and registrations: what changed; of persons only which fields were touched."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+from norda_common import audit
+from norda_common.database import Connection
+
+from ..rules.event import Event
+from ..rules.registration import Registration
+from .office import Office
+
+_EVENT = tuple(item.name for item in fields(Event) if item.name not in {"id", "created_at", "changed_at"})
+_REGISTRATION = ("event_id", "organisation_id", "participant_state", "status", "position", "version")
+PERSON = ("name", "email", "language")
+"""What is known of a person beside the pseudonym."""
+
+
+async def record_event(
+    connection: Connection, office: Office, action: str, *, before: Event | None, after: Event | None
+) -> None:
+    """Note what was done to an event: all of a new and of a discarded one, else what differs; nothing if nothing did."""
+    event = after or before
+    if event is None or before == after:
+        return
+    old, new = before and _event(before), after and _event(after)
+    if old and new:
+        old, new = audit.difference(old, new)
+    await audit.record(connection, office.caller, audit.Entry(f"event.{action}", "event", str(event.id), old, new))
+
+
+async def record_registration(
+    connection: Connection,
+    office: Office,
+    action: str,
+    *,
+    before: Registration | None,
+    after: Registration,
+    touched: tuple[str, ...] = (),
+) -> None:
+    """Note what was done to a registration; `touched` are the names of its person's fields."""
+    old, new = before and _registration(before), _registration(after)
+    if old:
+        old, new = audit.difference(old, new)
+    if touched:
+        new = new | {"touched": list(touched)}
+    entry = audit.Entry(f"registration.{action}", "registration", str(after.id), old, new)
+    await audit.record(connection, office.caller, entry)
+
+
+def _event(event: Event) -> dict[str, Any]:
+    content = {name: getattr(event, name) for name in _EVENT}
+    return content | {
+        "hosts": [asdict(host) for host in event.hosts],
+        "quotas": [asdict(quota) for quota in event.quotas],
+    }
+
+
+def _registration(registration: Registration) -> dict[str, Any]:
+    return {name: getattr(registration, name) for name in _REGISTRATION}
