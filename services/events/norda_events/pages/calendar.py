@@ -17,7 +17,7 @@ from norda_common.web.site import BERLIN
 from ..rules.event import Event, EventStatus
 from ..rules.rights import READ
 from ..store import events
-from .edge import Blank, state_asked_for, state_options, title_of
+from .edge import Blank, office_of, state_asked_for, state_options, title_of
 from .listing import start_of
 from .words import STATUSES, long_day, month_name, weekday_names
 
@@ -38,7 +38,7 @@ async def calendar(
     first = first_day(month, today=page.now.astimezone(BERLIN).date())
     shown = state_asked_for(page, state)
     wanted = events.EventFilter(
-        seen_by=page.caller.state,
+        seen_by=office_of(page).state,
         state=shown,
         ends_after=start_of(first),
         starts_before=start_of(following(first)),

@@ -7,22 +7,32 @@ from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Response
+from norda_common import audit
 from norda_common.errors import Text
 from norda_common.requests import read_cursor, write_cursor
+from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.states import ALL_STATES, State
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
 
 from ..api.views import SeatsView, event_view, registration_view
 from ..rules.event import Event, EventStatus
-from ..rules.lifecycle import missing_agreements, require_changeable, require_draft, require_open, require_published
+from ..rules.lifecycle import (
+    missing_agreements,
+    require_announced,
+    require_changeable,
+    require_draft,
+    require_open,
+    require_published,
+)
 from ..rules.registration import RegistrationStatus
-from ..rules.rights import READ
-from ..store import organisations, registrations
+from ..rules.rights import READ, RELEASE
+from ..store import events, organisations, registrations
 from ..store.organisations import KnownOrganisation
 from ..usecases.loading import visible_event
 from ..usecases.office import Office
 from .edge import EVENT, Blank, PageCursor, allowed, crumbs_to, office_of, title_of
+from .history import entry
 from .words import (
     REGISTRATION_STATUSES,
     STATUSES,
@@ -37,6 +47,7 @@ from .words import (
 router = APIRouter(prefix="/events")
 
 ROWS = 25
+HISTORY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +69,14 @@ async def show_event(
 ) -> Response:
     """The event, for whoever may see it; its registrations for the offices of the lead and the hosting states."""
     office, t = office_of(page), page.t
+    reads_audit, operates = page.caller.may(READ_AUDIT), page.caller.may(OPERATE)
     after = cast("int", read_cursor(cursor, int)[0]) if cursor else 0
     async with page.read() as connection:
         event = await visible_event(connection, event_id, office=office)
         counts = (await registrations.counts(connection, [event.id]))[event.id]
         known = await organisations.known(connection, [h.organisation_id for h in event.hosts if h.organisation_id])
+        history = await audit.of_record(connection, "event", str(event.id), limit=HISTORY) if reads_audit else []
+        trace = await events.last_trace(connection, event.id) if operates else None
         listed = allowed(office.require_host, event)
         rows = []
         if listed and event.status is not EventStatus.DRAFT:
@@ -96,6 +110,9 @@ async def show_event(
         by_state=_seats_by_state(event, seats),
         competences=competence_labels(event.competences, language),
         actions=actions(event, office, page),
+        history=[entry(row, page) for row in history],
+        trace=trace,
+        trace_address=page.runtime.settings.trace_link(trace),
         listed=listed and event.status is not EventStatus.DRAFT,
         may_register=allowed(office.require_host, event) and allowed(require_open, event, now=page.now),
         registrations=[registration_view(event, row, office=office) for row in shown],
@@ -119,7 +136,7 @@ async def show_event(
 
 def actions(event: Event, office: Office, page: Page) -> list[Action]:
     """What may be done now: the use cases' own rules are asked."""
-    t, base, own = page.t, f"/events/{event.id}", office.caller.state
+    t, base, own = page.t, f"/events/{event.id}", office.state
     lead = allowed(office.require_lead, event)
     changeable = allowed(require_changeable, event, now=page.now)
     found: list[Action] = []
@@ -136,6 +153,11 @@ def actions(event: Event, office: Office, page: Page) -> list[Action]:
         found.append(Action(t("Kontingente freigeben", "Release quotas"), f"{base}/release-quotas"))
     if lead and allowed(require_draft, event):
         found.append(Action(t("Entwurf verwerfen", "Discard draft"), f"{base}/discard"))
+    if allowed(office.require_lead, event, right=RELEASE):
+        if event.released_at is not None:
+            found.append(Action(t("Freigabe für alle zurücknehmen", "Take release back"), f"{base}/withdraw-release"))
+        elif allowed(require_announced, event):
+            found.append(Action(t("Für alle freigeben", "Release for the public"), f"{base}/release"))
     return found
 
 

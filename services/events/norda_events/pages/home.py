@@ -12,7 +12,7 @@ from ..rules.event import Event, EventStatus
 from ..rules.lifecycle import missing_agreements
 from ..rules.rights import PLAN, READ
 from ..store import events, registrations
-from .edge import state_asked_for, title_of
+from .edge import office_of, state_asked_for, title_of
 from .words import event_row, span
 
 router = APIRouter(prefix="/events")
@@ -24,7 +24,7 @@ DRAFTS = 50
 @router.get("/")
 async def home(page: Annotated[Page, page_for(READ)]) -> Response:
     """The overview, for the state of the switch; drafts are those of the person's own state."""
-    own, shown = page.caller.state, state_asked_for(page, None)
+    own, shown = office_of(page).state, state_asked_for(page, None)
     wanted = events.EventFilter(seen_by=own, state=shown, status=EventStatus.PUBLISHED, ends_after=page.now)
     async with page.read() as connection:
         coming = await events.page(connection, wanted, after=None, limit=ROWS)

@@ -16,7 +16,7 @@ from ..api.edge import Day
 from ..rules.event import EventStatus
 from ..rules.rights import PLAN, READ
 from ..store import events, registrations
-from .edge import LISTED, Blank, state_asked_for, state_options
+from .edge import LISTED, Blank, office_of, state_asked_for, state_options
 from .words import STATUSES, competence_options, event_row
 
 router = APIRouter(prefix="/events")
@@ -44,7 +44,7 @@ async def list_events(
     shown_state = state_asked_for(page, state)
     first = from_ or (None if past or to else page.now.astimezone(BERLIN).date())
     wanted = events.EventFilter(
-        seen_by=page.caller.state,
+        seen_by=office_of(page).state,
         state=shown_state,
         status=status,
         competence=competence,

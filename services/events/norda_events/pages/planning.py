@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from norda_common.database import Connection
 from norda_common.errors import NordaError, NotFound, StaleVersion, Text
+from norda_common.rights import Right
 from norda_common.states import State
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
@@ -18,12 +19,13 @@ from norda_common.web.pages import Page, page_for
 from ..api.views import event_view
 from ..rules.event import Event
 from ..rules.lifecycle import missing_agreements
-from ..rules.rights import PLAN
+from ..rules.rights import PLAN, RELEASE
 from ..store import registrations
 from ..usecases.changing import cancel_event, publish_event, reschedule_event
 from ..usecases.commands import CancelEvent, RescheduleEvent
 from ..usecases.drafting import agree_to_host, discard_draft
 from ..usecases.quotas import release_quota, release_quotas
+from ..usecases.releasing import release_event, withdraw_release
 from .edge import EVENT, Blank, crumbs_to, event_of, office_of, summary, version_of
 from .fields import STATE_VALUES, Fields, moment_text, moment_values, offset_fields, time_fields
 from .words import span
@@ -42,6 +44,7 @@ class Step:
     consequences: Sequence[Text]
     told: Text
     do: Do
+    right: Right = PLAN
     by_hosts: bool = False
     """Open to the offices of all hosting states, not to the lead's alone."""
 
@@ -66,6 +69,14 @@ async def _release_one(connection: Connection, event: Event, page: Page, form: F
     if state not in STATE_VALUES:
         raise NotFound("Dieses Land hat hier kein Kontingent.", "This state has no quota here.")
     await release_quota(connection, event.id, State(state), office=office_of(page), now=page.now)
+
+
+async def _release(connection: Connection, event: Event, page: Page, form: Form) -> None:  # noqa: ARG001 - a step's signature
+    await release_event(connection, event.id, office=office_of(page), now=page.now)
+
+
+async def _withdraw_release(connection: Connection, event: Event, page: Page, form: Form) -> None:  # noqa: ARG001 - a step's signature
+    await withdraw_release(connection, event.id, office=office_of(page), now=page.now)
 
 
 async def _discard(connection: Connection, event: Event, page: Page, form: Form) -> None:  # noqa: ARG001 - a step's signature
@@ -128,6 +139,33 @@ STEPS: dict[str, Step] = {
         told=Text("Das Kontingent ist freigegeben.", "The quota is released."),
         do=_release_one,
         by_hosts=True,
+    ),
+    "release": Step(
+        title=Text("Für alle freigeben", "Release for the public"),
+        question=Text("Diese Veranstaltung für alle freigeben?", "Release this event for the public?"),
+        consequences=(
+            Text(
+                "Jede und jeder sieht sie dann ohne Anmeldung, mit Zeit, Ort, Beschreibung und Absage; keine Personen.",
+                "Everybody sees it then without signing in, with time, place, text and cancellation; no persons.",
+            ),
+            Text("Die Freigabe lässt sich zurücknehmen.", "The release can be taken back."),
+        ),
+        told=Text("Die Veranstaltung ist für alle freigegeben.", "The event is released for the public."),
+        do=_release,
+        right=RELEASE,
+    ),
+    "withdraw-release": Step(
+        title=Text("Freigabe zurücknehmen", "Take release back"),
+        question=Text("Die Freigabe für alle zurücknehmen?", "Take the release for the public back?"),
+        consequences=(
+            Text(
+                "Ohne Anmeldung ist sie dann nicht mehr zu sehen; Kopien in fremden Kalendern bleiben.",
+                "Without signing in it cannot be seen any more; copies in others' calendars stay.",
+            ),
+        ),
+        told=Text("Die Freigabe ist zurückgenommen.", "The release is taken back."),
+        do=_withdraw_release,
+        right=RELEASE,
     ),
     "discard": Step(
         title=Text("Entwurf verwerfen", "Discard draft"),
@@ -271,7 +309,7 @@ async def ask(
     if found.by_hosts:
         office.require_host(event)
     else:
-        office.require_lead(event)
+        office.require_lead(event, right=found.right)
     return await _ask(page, event, step, Form.of({"state": state}, language=page.language))
 
 

@@ -221,6 +221,12 @@ async def due_quota_releases(
     return [row["id"] for row in rows]
 
 
+async def last_trace(connection: Connection, event_id: UUID) -> str | None:
+    """The trace of the last thing done to an event; None for all but operators."""
+    trace_id: str | None = await connection.fetchval("select last_trace_of('event', $1)", str(event_id))
+    return trace_id
+
+
 async def next_position(connection: Connection, event_id: UUID) -> int:
     """Draw the next place in the order of a locked event's registrations."""
     position: int = await connection.fetchval(

@@ -85,12 +85,13 @@ async def page(connection: Connection, *, state: str | None, after: UUID | None,
 
 async def named(connection: Connection, words: str, *, limit: int) -> list[KnownOrganisation]:
     """Active organisations whose names hold all these words or parts of words, in German order; none without a word."""
-    patterns = [f"%{word}%" for word in query_words(words)]
+    # The longest one is looked up in the index: it is found least often.
+    patterns = [f"%{word}%" for word in sorted(query_words(words), key=len, reverse=True)]
     if not patterns:
         return []
     rows = await connection.fetch(
-        """select * from organisation where status = 'active' and folded(name) like all($1)
-           order by folded(name) collate "C", id limit $2""",
+        """select o.* from organisations_named($1, $2) with ordinality as found(id, place)
+           join organisation as o using (id) order by place""",
         patterns,
         limit,
     )
