@@ -1,4 +1,4 @@
-"""Events as an iCalendar file (RFC 5545, RFC 5546 `PUBLISH`): times in UTC, changes by SEQUENCE, cancelled ones stay."""
+"""Events as an iCalendar file (RFC 5545, RFC 5546 `PUBLISH`): times in UTC, changes by SEQUENCE, cancelled ones too."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 Crumbs = list[tuple[Text, str | None]]
 
 LISTED = Text("Veranstaltungen", "Events")
-EVENT = "/events/{event_id:uuid}"
+EVENT = "/{event_id:uuid}"
 
 
 def _none_if_blank(value: object) -> object:

@@ -1,6 +1,6 @@
-"""What everybody may see without signing in: events released for the public, as pages, for search engines, as calendars.
+"""What everybody may see without signing in: events released for the public, as pages and as calendars.
 
-No person, no seat plan and no draft stands in any of it; what was released and cancelled stays to be seen, as cancelled.
+No person, no seat plan and no draft stands in any of it; what was cancelled after its release stays, as cancelled.
 """
 
 from __future__ import annotations
