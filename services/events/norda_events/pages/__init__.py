@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from norda_common.errors import Text
-from norda_common.rights import READ_AUDIT
+from norda_common.rights import PUBLIC, READ_AUDIT
 from norda_common.web.site import Place, Site
 
-from . import home
+from . import calendar, drafting, event, home, listing, planning, public, registrations
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/events/"),
+    Place(label=Text("Veranstaltungen", "Events"), path="/events/list"),
+    Place(label=Text("Kalender", "Calendar"), path="/events/calendar"),
+    Place(label=Text("Öffentlich", "Public"), path="/events/public", right=PUBLIC),
     Place(label=Text("Protokoll", "Audit log"), path="/events/audit", right=READ_AUDIT),
 )
-SITE = Site(package="norda_events.pages", places=PLACES, search="/events/list", routers=(home.router,))
+SITE = Site(
+    package="norda_events.pages",
+    places=PLACES,
+    search="/events/list",
+    routers=(
+        home.router,
+        listing.router,
+        calendar.router,
+        public.router,
+        drafting.router,
+        registrations.router,
+        event.router,
+        planning.router,
+    ),
+)

@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from norda_common.errors import FieldError, Text
 from norda_common.requests import FIRST_YEAR, LAST_YEAR
 
+_AREAS = frozenset(
+    ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+)
 _FORM = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 
 
@@ -78,6 +81,26 @@ def read_time(text: str, *, zone: str, field: str) -> datetime:
 def local_text(instant: datetime, *, zone: str) -> str:
     """The instant as people of that zone write it, with its offset: `2027-02-10T10:00:00+01:00`."""
     return instant.astimezone(ZoneInfo(zone)).isoformat()
+
+
+def offsets_of(text: str, *, zone: str) -> tuple[str, ...]:
+    """The offsets a local time can have in a zone: two when clocks are set back, none for what is no local time."""
+    if zone not in _zone_names() or not _FORM.fullmatch(text):
+        return ()
+    try:
+        written = datetime.fromisoformat(text)
+        if written.tzinfo is not None:
+            return ()
+        moments = [written.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1)]
+        real = [m for m in moments if m.astimezone(UTC).astimezone(m.tzinfo).replace(tzinfo=None) == written]
+    except (ValueError, OverflowError):
+        return ()
+    return tuple(dict.fromkeys(_offset_text(moment.utcoffset()) for moment in real))
+
+
+def time_zones() -> tuple[str, ...]:
+    """The zones of places and UTC, in alphabetical order; without the old and technical names of the database."""
+    return tuple(sorted(name for name in _zone_names() if name == "UTC" or name.split("/")[0] in _AREAS))
 
 
 def _local(written: datetime, *, zone: ZoneInfo, field: str) -> datetime:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +14,7 @@ from norda_common.database import Connection
 from norda_common.states import State
 
 from ..rules.event import Event, EventStatus, Host, Quota
+from ..rules.planning import LONGEST
 from ..rules.search import query_words, search_words
 
 _COLUMNS = """e.id, e.responsible_state, e.own_id, e.status, e.version, e.sequence, e.title, e.title_en, e.description,
@@ -80,6 +81,17 @@ class EventFilter:
     released: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class EventOrder:
+    """What a list is sorted by; events alike in it by their id."""
+
+    column: Literal["starts_at", "changed_at"]
+    descending: bool = False
+
+
+BY_START = EventOrder("starts_at")
+
+
 async def insert(connection: Connection, event: Event) -> bool:
     """Store a new event; False when its own id is taken in its state."""
     inserted = await connection.fetchval(_INSERT, *_values(event))
@@ -142,19 +154,54 @@ async def id_of_own(connection: Connection, state: State, own_id: str) -> UUID |
 
 
 async def page(
-    connection: Connection, wanted: EventFilter, *, after: tuple[datetime, UUID] | None, limit: int
+    connection: Connection,
+    wanted: EventFilter,
+    *,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+    order: EventOrder = BY_START,
 ) -> list[Event]:
-    """Events in order of their start, then id; those after a place in that order, at most `limit`."""
+    """Events in that order, by default of their start, then id; those after a place in it, at most `limit`."""
     conditions, values = _conditions(wanted)
+    column, way, beyond = order.column, "desc" if order.descending else "asc", "<" if order.descending else ">"
     if after is not None:
         values += after
-        conditions.append(f"(e.starts_at, e.id) > (${len(values) - 1}, ${len(values)})")
+        conditions.append(f"(e.{column}, e.id) {beyond} (${len(values) - 1}, ${len(values)})")
     values.append(limit)
     query = (
         f"select {_COLUMNS} from event as e where {' and '.join(conditions)} "  # noqa: S608 - constants and placeholders
-        f"order by e.starts_at, e.id limit ${len(values)}"
+        f"order by e.{column} {way}, e.id {way} limit ${len(values)}"
     )
     return await _events(connection, await connection.fetch(query, *values))
+
+
+async def drafts_of(connection: Connection, state: State, *, limit: int) -> list[Event]:
+    """Drafts a state leads or hosts, in order of their start."""
+    rows = await connection.fetch(
+        f"""select {_COLUMNS} from event as e
+            where e.status = 'draft' and (e.responsible_state = $1
+                  or exists (select from host as h where h.event_id = e.id and h.state = $1))
+            order by e.starts_at, e.id limit $2""",  # noqa: S608 - constants
+        state.value,
+        limit,
+    )
+    return await _events(connection, rows)
+
+
+async def with_waiting(connection: Connection, *, state: State | None, now: datetime, limit: int) -> list[Event]:
+    """Published events to come, of one state or all, for which somebody waits; in order of their start."""
+    rows = await connection.fetch(
+        f"""select {_COLUMNS} from event as e
+            where e.id in (select r.event_id from registration as r where r.status = 'waitlisted')
+              and e.status = 'published' and e.starts_at > $1
+              and ($2::text is null or e.responsible_state = $2
+                   or exists (select from host as h where h.event_id = e.id and h.state = $2))
+            order by e.starts_at, e.id limit $3""",  # noqa: S608 - constants
+        now,
+        state.value if state else None,
+        limit,
+    )
+    return await _events(connection, rows)
 
 
 async def due_quota_releases(
@@ -172,6 +219,12 @@ async def due_quota_releases(
         limit,
     )
     return [row["id"] for row in rows]
+
+
+async def last_trace(connection: Connection, event_id: UUID) -> str | None:
+    """The trace of the last thing done to an event; None for all but operators."""
+    trace_id: str | None = await connection.fetchval("select last_trace_of('event', $1)", str(event_id))
+    return trace_id
 
 
 async def next_position(connection: Connection, event_id: UUID) -> int:
@@ -196,6 +249,8 @@ def _conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
         (wanted.cluster, "{0} = any(e.clusters)"),
         (wanted.starts_before, "e.starts_at < {0}"),
         (wanted.ends_after, "e.ends_at > {0}"),
+        # Follows from the line above, as no event lasts longer; the index knows starts, so the past is not read.
+        (wanted.ends_after and wanted.ends_after - LONGEST, "e.starts_at > {0}"),
         (wanted.own_id, "e.own_id = {0}"),
     )
     for value, condition in simple:

@@ -9,6 +9,8 @@ from uuid import UUID
 import asyncpg
 from norda_common.database import Connection
 
+from ..rules.search import query_words
+
 ERASED = "erased"
 
 _UPSERT = """
@@ -76,6 +78,21 @@ async def page(connection: Connection, *, state: str | None, after: UUID | None,
         ERASED,
         state,
         after,
+        limit,
+    )
+    return [_organisation(row) for row in rows]
+
+
+async def named(connection: Connection, words: str, *, limit: int) -> list[KnownOrganisation]:
+    """Active organisations whose names hold all these words or parts of words, in German order; none without a word."""
+    # The longest one is looked up in the index: it is found least often.
+    patterns = [f"%{word}%" for word in sorted(query_words(words), key=len, reverse=True)]
+    if not patterns:
+        return []
+    rows = await connection.fetch(
+        """select o.* from organisations_named($1, $2) with ordinality as found(id, place)
+           join organisation as o using (id) order by place""",
+        patterns,
         limit,
     )
     return [_organisation(row) for row in rows]

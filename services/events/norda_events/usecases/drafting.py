@@ -18,7 +18,7 @@ from ..rules.rights import PLAN
 from ..store import events
 from .auditing import record_event
 from .commands import DraftEvent
-from .loading import locked_event
+from .loading import locked_event, require_version
 from .office import Office
 from .reading import read_hosts, read_moments, read_quotas
 
@@ -76,7 +76,13 @@ async def discard_draft(connection: Connection, event_id: UUID, *, office: Offic
 
 
 async def agree_to_host(
-    connection: Connection, event_id: UUID, state: State, *, office: Office, now: datetime
+    connection: Connection,
+    event_id: UUID,
+    state: State,
+    *,
+    office: Office,
+    expected_version: int | None = None,
+    now: datetime,
 ) -> Event:
     """Record that a hosting state's office agrees to the draft. Idempotent; the lead agreed by drafting.
 
@@ -88,6 +94,7 @@ async def agree_to_host(
         office.require_host(event)
 
     event = await locked_event(connection, event_id, office=office, allowed=allowed)
+    require_version(event, expected_version)
     host = next((host for host in event.hosts if host.state is state), None)
     if host is None:
         raise Forbidden(
