@@ -13,7 +13,6 @@ from norda_common.requests import Cursor, Limit, QueryText
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
 
-from ..rules.addresses import masked
 from ..rules.rights import DELIVERIES, READ
 from ..store import deliveries, notices
 from .paging import last_seen, next_cursor
@@ -103,5 +102,5 @@ async def list_deliveries(
             before=last_seen(cursor),
             limit=limit + 1,
         )
-    items = [DeliveryView(**{**row, "recipient": masked(row["address_key"])}) for row in rows[:limit]]
+    items = [DeliveryView.model_validate(dict(row.items())) for row in rows[:limit]]
     return DeliveryPage(items=items, next_cursor=next_cursor(rows, limit=limit))

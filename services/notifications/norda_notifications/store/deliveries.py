@@ -60,12 +60,12 @@ update delivery set attempts = attempts - 1, lease_owner = null, lease_until = n
 where id = $1 and lease_owner = $2 and status = 'due'
 """
 _LIST = """
-select d.id, d.notice_id, n.kind, d.state, d.channel, d.status, d.attempts, d.due_at, d.settled_at, d.last_error,
-       d.created_at, r.address_key
-from delivery d join notice n on n.id = d.notice_id left join recipient r on r.id = d.recipient_id
-where ($1::text is null or d.status = $1) and ($2::text is null or d.channel = $2)
-  and ($3::uuid is null or d.notice_id = $3) and ($4::uuid is null or d.id < $4)
-order by d.id desc limit $5
+select id, notice_id, kind, subject_id, traceparent, state, channel, status, attempts, due_at, settled_at, last_error,
+       created_at, recipient
+from delivery_fate
+where ($1::text is null or status = $1) and ($2::text is null or channel = $2)
+  and ($3::uuid is null or notice_id = $3) and ($4::uuid is null or id < $4)
+order by id desc limit $5
 """
 _BEHIND_LINK = """
 select d.id, d.recipient_id, d.reasons, d.language,
@@ -84,6 +84,7 @@ order by d.id desc limit $4
 _UNREAD = "select count(*) from delivery where recipient_id = $1 and channel = 'inbox' and read_at is null"
 _READ = """
 update delivery set read_at = coalesce(read_at, $3) where id = $1 and recipient_id = $2 and channel = 'inbox'
+returning old.read_at is null
 """
 
 
@@ -144,7 +145,7 @@ async def newest(
     before: UUID | None,
     limit: int,
 ) -> list[Record]:
-    """Deliveries, newest first, with the address's key (to be masked)."""
+    """Deliveries as operators see them, newest first; `recipient` is masked."""
     return await connection.fetch(_LIST, status, channel, notice_id, before, limit)
 
 
@@ -165,6 +166,7 @@ async def unread_count(connection: Connection, recipient_id: UUID) -> int:
     return int(await connection.fetchval(_UNREAD, recipient_id))
 
 
-async def mark_read(connection: Connection, delivery_id: UUID, *, recipient_id: UUID, now: datetime) -> bool:
-    """Mark an entry as read; idempotent. False when it is not in this inbox."""
-    return affected(await connection.execute(_READ, delivery_id, recipient_id, now)) == 1
+async def mark_read(connection: Connection, delivery_id: UUID, *, recipient_id: UUID, now: datetime) -> bool | None:
+    """Mark an entry as read; idempotent. False when it was already, None when it is not in this inbox."""
+    newly: bool | None = await connection.fetchval(_READ, delivery_id, recipient_id, now)
+    return newly

@@ -67,9 +67,7 @@ returning id
 """
 _LIST = """
 select n.id, n.kind, n.state, n.subject_id, n.caused_by, n.occurred_at, n.created_at,
-       (select coalesce(jsonb_object_agg(status, number), '{}')
-        from (select status, count(*) as number from delivery where notice_id = n.id group by status) as counted)
-       as deliveries
+       deliveries_of(n.id) as deliveries
 from notice n
 where ($1::uuid is null or n.id < $1) and ($2::text is null or n.kind = $2) and ($3::uuid is null or n.subject_id = $3)
 order by n.id desc limit $4

@@ -10,9 +10,10 @@ from norda_common.database import Connection, affected
 from norda_common.states import State
 
 _COLUMNS = """
-s.id, s.state, s.topic_kind, s.topic_value, s.consent_given_at, s.consent_wording, s.created_at, s.ended_at, s.ended_by,
+s.id, s.state, s.recipient_id, s.topic_kind, s.topic_value, s.consent_given_at, s.consent_wording, s.created_at, s.created_by,
+s.ended_at, s.ended_by,
 s.version, s.address as email, s.name, s.language,
-exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8'))) as suppressed
+has_objected(s.recipient_id) as suppressed
 """
 _INSERT = """
 insert into subscription (id, state, recipient_id, topic_kind, topic_value, consent_given_at, consent_wording,
@@ -24,22 +25,24 @@ _CORRECT = """
 update subscription set name = coalesce($5, name), language = $6, version = version + 1
 where state = $1 and recipient_id = $2 and topic_kind = $3 and topic_value = $4 and ended_at is null
   and (name, language) is distinct from (coalesce($5, name), $6)
+returning old.name is distinct from new.name as name, old.language <> new.language as language
 """
 _RUNNING = f"""
-select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id
+select {_COLUMNS} from subscription s
 where s.state = $1 and s.recipient_id = $2 and s.topic_kind = $3 and s.topic_value = $4 and s.ended_at is null
 """  # noqa: S608 - made of constants
-_GET = f"select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id where s.id = $1"  # noqa: S608
+_GET = f"select {_COLUMNS} from subscription s where s.id = $1"  # noqa: S608 - made of constants
 _LIST = f"""
-select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id
+select {_COLUMNS} from subscription s
 where s.state = $1 and ($2::uuid is null or s.id > $2) and s.ended_at is null
   and ($3::text is null or s.topic_kind = $3) and ($4::text is null or s.topic_value = $4)
-  and ($5::text is null or r.address_key = $5)
+  and ($5::text is null or s.recipient_id = (select person_of($5)))
 order by s.id limit $6
 """  # noqa: S608 - made of constants
 _END = """
 update subscription set ended_at = $2, ended_by = $3, version = version + 1
 where id = any($1::uuid[]) and ended_at is null
+returning id
 """
 
 
@@ -87,9 +90,10 @@ async def correct(
     value: str,
     name: str | None,
     language: str,
-) -> None:
-    """Write name (unless None) and language of a running subscription; the version grows when they differ."""
-    await connection.execute(_CORRECT, state.value, recipient_id, kind, value, name, language)
+) -> list[str]:
+    """Write name (unless None) and language of a running subscription; which of them differed. Then the version grows."""
+    row = await connection.fetchrow(_CORRECT, state.value, recipient_id, kind, value, name, language)
+    return [field for field, differed in row.items() if differed] if row else []
 
 
 async def running(connection: Connection, state: State, *, recipient_id: UUID, kind: str, value: str) -> Record | None:
@@ -116,6 +120,6 @@ async def of_state(
     return await connection.fetch(_LIST, state.value, after, kind, value, address_key, limit)
 
 
-async def end(connection: Connection, subscription_ids: list[UUID], *, ended_by: str, now: datetime) -> None:
-    """End those that still run."""
-    await connection.execute(_END, subscription_ids, now, ended_by)
+async def end(connection: Connection, subscription_ids: list[UUID], *, ended_by: str, now: datetime) -> list[UUID]:
+    """End those that still run; which these were."""
+    return [row["id"] for row in await connection.fetch(_END, subscription_ids, now, ended_by)]
