@@ -64,7 +64,7 @@ async def told(desk: Desk) -> Told:
     await desk.tell(event_said("published", event), *relocation_said())
     async with acting(desk, SYSTEM) as system:
         office = await recipients.office(system, State.BREMEN)
-        (entry, *_) = await deliveries.inbox(system, office["id"], before=None, unread_only=True, limit=1)
+        (entry, *_) = await deliveries.inbox(system, office["id"], last=None, unread_only=True, limit=1)
         notice = await system.fetchval("select id from notice where subject_id = $1", event.event_id)
     return Told(email, of_bremen, of_hamburg, entry["id"], notice)
 
@@ -156,7 +156,7 @@ async def test_an_operators_query_cannot_read_an_address(desk: Desk) -> None:
     there = await told(desk)
     async with acting(desk, somebody(Role.OPERATOR, None)) as operator:
         shown = await deliveries.newest(
-            operator, status=None, channel=None, notice_id=there.notice, before=None, limit=10
+            operator, status=None, channel=None, notice_id=there.notice, last=None, limit=10
         )
         assert [row["recipient"] for row in shown] == ["p***@ex-005.example"]
         assert there.email not in str([tuple(row) for row in await operator.fetch("select * from delivery_fate")])

@@ -76,7 +76,7 @@ async def list_notices(
     """For everybody signed in; a notice names no recipient."""
     async with runtime.database.read(caller) as connection:
         rows = await notices.newest(
-            connection, before=last_seen(cursor), kind=kind, subject_id=subject_id, limit=limit + 1
+            connection, last=last_seen(cursor), kind=kind, subject_id=subject_id, limit=limit + 1
         )
     items = [NoticeView(**{**row, "deliveries": json.loads(row["deliveries"])}) for row in rows[:limit]]
     return NoticePage(items=items, next_cursor=next_cursor(rows, limit=limit))
@@ -99,7 +99,7 @@ async def list_deliveries(
             status=status,
             channel=channel,
             notice_id=notice_id,
-            before=last_seen(cursor),
+            last=last_seen(cursor),
             limit=limit + 1,
         )
     items = [DeliveryView.model_validate(dict(row.items())) for row in rows[:limit]]

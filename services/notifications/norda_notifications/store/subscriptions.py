@@ -39,6 +39,19 @@ where s.state = $1 and ($2::uuid is null or s.id > $2) and s.ended_at is null
   and ($5::text is null or s.recipient_id = (select person_of($5)))
 order by s.id limit $6
 """  # noqa: S608 - made of constants
+_OF_STATE = """
+s.state = $1 and ($2::text is null or s.topic_kind = $2) and ($3::text is null or s.topic_value = $3)
+  and ($4::text is null or s.recipient_id = (select person_of($4)))
+"""
+_ENDED = {True: "s.ended_at is not null", False: "s.ended_at is null"}
+_SORTS = {
+    "entered": ("(s.id)", "($6::uuid)"),
+    "email": ('(s.address collate "de-x-icu", s.id)', "($6::text, $7::uuid)"),
+    "topic": ("(s.topic_kind, s.topic_value, s.id)", "($6::text, $7::text, $8::uuid)"),
+}
+_COUNTS = """
+select topic_kind, count(*) as number from subscription where state = $1 and ended_at is null group by topic_kind
+"""
 _END = """
 update subscription set ended_at = $2, ended_by = $3, version = version + 1
 where id = any($1::uuid[]) and ended_at is null
@@ -118,6 +131,42 @@ async def of_state(
 ) -> list[Record]:
     """A state's running subscriptions in the order of their ids."""
     return await connection.fetch(_LIST, state.value, after, kind, value, address_key, limit)
+
+
+async def sorted_page(
+    connection: Connection,
+    state: State,
+    *,
+    sort: str,
+    descending: bool,
+    after: tuple[str | UUID, ...] | None,
+    limit: int,
+    ended: bool,
+    kind: str | None,
+    value: str | None,
+    address_key: str | None,
+) -> list[Record]:
+    """A state's running or ended subscriptions, sorted; `after` is the last one's `place_in` this order."""
+    columns, places = _SORTS[sort]
+    order, beyond = ("desc", "<") if descending else ("asc", ">")
+    by = ", ".join(f"{column} {order}" for column in columns[1:-1].split(", "))
+    query = f"""
+select {_COLUMNS} from subscription s
+where {_OF_STATE} and {_ENDED[ended]} {f"and {columns} {beyond} {places}" if after else ""}
+order by {by} limit $5
+"""  # noqa: S608 - made of constants
+    return await connection.fetch(query, state.value, kind, value, address_key, limit, *(after or ()))
+
+
+def place_in(sort: str, row: Record) -> tuple[str | UUID, ...]:
+    """Where a subscription stands in that order."""
+    keys = {"entered": ("id",), "email": ("email", "id"), "topic": ("topic_kind", "topic_value", "id")}[sort]
+    return tuple(row[key] for key in keys)
+
+
+async def counts(connection: Connection, state: State) -> dict[str, int]:
+    """How many subscriptions of a state run, by kind of topic."""
+    return {row["topic_kind"]: row["number"] for row in await connection.fetch(_COUNTS, state.value)}
 
 
 async def end(connection: Connection, subscription_ids: list[UUID], *, ended_by: str, now: datetime) -> list[UUID]:
