@@ -1,4 +1,4 @@
-"""Who sees and does what: over HTTP, and by SQL as the service's role, where a check that somebody forgot leaks nothing."""
+"""Who sees and does what: over HTTP, and by SQL as the service's role, where a forgotten check leaks nothing."""
 
 from __future__ import annotations
 
@@ -111,7 +111,9 @@ async def test_a_forgotten_check_changes_nothing_of_another_state(desk: Desk) ->
         async with acting(desk, asking) as connection:
             assert await subscriptions.get(connection, bremens) is None
             assert await subscriptions.end(connection, [bremens], ended_by="office", now=now()) == []
-            assert await deliveries.mark_read(connection, there.entry_of_bremen, recipient_id=new_id(), now=now()) is None
+            assert (
+                await deliveries.mark_read(connection, there.entry_of_bremen, recipient_id=new_id(), now=now()) is None
+            )
             with pytest.raises(LookupError):
                 await recipients.set_office_contact(
                     connection, State.BREMEN, name="x", address=None, language="de", now=now()

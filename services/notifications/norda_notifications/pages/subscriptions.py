@@ -163,7 +163,9 @@ async def end(page: Keeper, subscription_id: UUID) -> Response:
             served=frozenset(page.runtime.settings.states),
             now=page.now,
         )
-    return await page.go(f"{PATH}/{subscription_id}", Text("Das Abonnement ist beendet.", "The subscription has ended."))
+    return await page.go(
+        f"{PATH}/{subscription_id}", Text("Das Abonnement ist beendet.", "The subscription has ended.")
+    )
 
 
 def _form(page: Page, form: Form, kind: TopicKind, *, refusal: InvalidInput | None = None) -> Response:
@@ -286,5 +288,9 @@ def _history(row: Record, names: dict[str, str], page: Page) -> list[dict[str, A
     if row["ended_at"] is None:
         return [entered]
     by_link = row["ended_by"] == "recipient"
-    who = page.t("die Person selbst, über den Link", "the person, by the link") if by_link else page.t("die Dienststelle", "the office")
+    who = (
+        page.t("die Person selbst, über den Link", "the person, by the link")
+        if by_link
+        else page.t("die Dienststelle", "the office")
+    )
     return [{"what": page.t("Beendet", "Ended"), "who": who, "when": row["ended_at"], "changes": []}, entered]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def in_both_orders(query: str) -> dict[bool, str]:
-    """The statement with the newest first (False) and the oldest first (True): `{after}` and `{order}` are filled in."""
+    """The statement, newest first (False) and oldest first (True): `{after}` and `{order}` are filled in."""
     return {
         False: query.format(after="<", order="desc"),
         True: query.format(after=">", order="asc"),

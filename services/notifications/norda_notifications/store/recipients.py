@@ -13,7 +13,8 @@ from norda_common.states import State
 from ..rules.addresses import address_hash
 
 _PERSON = "select enter_person($1, $2)"
-_OFFICE = "select id, state, name, address, language, version from recipient where kind = 'office' and state = $1"
+_OFFICES = "select id, state, name, address, language, version, changed_at from recipient where kind = 'office'"
+_OFFICE = _OFFICES + " and state = $1"
 _LOCK_OFFICE = _OFFICE + " for update"
 _SET_CONTACT = """
 update recipient set name = $2, address = $3, address_key = $4, language = $5, version = version + 1, changed_at = $6
@@ -48,6 +49,11 @@ async def office(connection: Connection, state: State, *, lock: bool = False) ->
     if row is None:
         raise LookupError(f"no office of {state.value}")
     return row
+
+
+async def offices(connection: Connection) -> list[Record]:
+    """The offices of all states."""
+    return await connection.fetch(_OFFICES)
 
 
 async def set_office_contact(

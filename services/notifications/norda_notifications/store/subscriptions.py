@@ -10,9 +10,8 @@ from norda_common.database import Connection, affected
 from norda_common.states import State
 
 _COLUMNS = """
-s.id, s.state, s.recipient_id, s.topic_kind, s.topic_value, s.consent_given_at, s.consent_wording, s.created_at, s.created_by,
-s.ended_at, s.ended_by,
-s.version, s.address as email, s.name, s.language,
+s.id, s.state, s.topic_kind, s.topic_value, s.consent_given_at, s.consent_wording, s.created_at, s.created_by,
+s.ended_at, s.ended_by, s.version, s.address as email, s.name, s.language,
 has_objected(s.recipient_id) as suppressed
 """
 _INSERT = """
@@ -104,7 +103,7 @@ async def correct(
     name: str | None,
     language: str,
 ) -> list[str]:
-    """Write name (unless None) and language of a running subscription; which of them differed. Then the version grows."""
+    """Write name (unless None) and language of a running subscription; which of them differed."""
     row = await connection.fetchrow(_CORRECT, state.value, recipient_id, kind, value, name, language)
     return [field for field, differed in row.items() if differed] if row else []
 

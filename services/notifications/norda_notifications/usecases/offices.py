@@ -51,7 +51,9 @@ async def set_contact(
         connection, state, name=command.name, address=command.email, language=command.language, now=now
     )
     touched = [field for field in ("name", "address", "language") if office[field] != written[field]]
-    await audit.record(connection, caller, audit.Entry("office.contact", "office", state.value, after={"fields": touched}))
+    if touched:
+        entry = audit.Entry("office.contact", "office", state.value, after={"fields": touched})
+        await audit.record(connection, caller, entry)
     return written
 
 
@@ -63,3 +65,15 @@ async def mark_read(connection: Connection, entry_id: UUID, *, caller: Caller, n
         raise NotFound("Diesen Eintrag gibt es in Ihrem Eingang nicht.", "There is no such entry in your inbox.")
     if newly:
         await audit.record(connection, caller, audit.Entry("inbox.mark", "inbox_entry", str(entry_id)))
+
+
+async def mark_all_read(connection: Connection, until: UUID, *, caller: Caller, now: datetime) -> int:
+    """Mark the unread entries of the caller's office up to and with this one as read; how many there were."""
+    state = caller.require_own_state(INBOX)
+    office = await recipients.office(connection, state)
+    number = await deliveries.mark_all_read(connection, recipient_id=office["id"], until=until, now=now)
+    if number:
+        await audit.record(
+            connection, caller, audit.Entry("inbox.mark", "inbox", state.value, after={"entries": number})
+        )
+    return number

@@ -14,6 +14,7 @@ from norda_common.database import Connection
 from norda_common.errors import FieldError, InvalidInput, NotFound, Text
 from norda_common.identifiers import new_id
 from norda_common.input import Command, Line, Paragraph
+from norda_common.states import State
 from pydantic import AwareDatetime, Field
 
 from ..rules.rights import SUBSCRIBE
@@ -98,7 +99,7 @@ async def subscribe(
 async def end_subscription(
     connection: Connection, subscription_id: UUID, *, caller: Caller, served: frozenset[State], now: datetime
 ) -> None:
-    """End it, by the office of its state; idempotent. Raises NotFound, also for another state's: nobody else knows it."""
+    """End it, by the office of its state; idempotent. Raises NotFound, also for another state's."""
     caller.require_served(SUBSCRIBE, served)
     await own_subscription(connection, subscription_id, caller=caller)
     for ended in await subscriptions.end(connection, [subscription_id], ended_by="office", now=now):
