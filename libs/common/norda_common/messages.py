@@ -70,7 +70,11 @@ def text_of(fault: Mapping[str, Any]) -> Text:
     context = dict(fault.get("ctx") or {})
     if "de" in context and "en" in context:
         return Text(str(context["de"]), str(context["en"]))
-    text = _TEXTS.get(str(fault["type"]), _OTHER)
+    kind = str(fault["type"])
+    if isinstance(fault.get("input"), str):
+        # A length that is asked for after other rules counts "items", also of text.
+        kind = {"too_long": "string_too_long", "too_short": "string_too_short"}.get(kind, kind)
+    text = _TEXTS.get(kind, _OTHER)
     try:
         return Text(text.de.format(**context), text.en.format(**context))
     except KeyError:

@@ -32,7 +32,15 @@ from .settings import ServiceSettings, load
 from .signin import routes as signin_routes
 from .telemetry import Telemetry
 from .topic_admin import ensure_topics
-from .web import RuntimeDep, SecurityHeaders, TooLargeAsProblem, install_errors, json_document, shared_pages
+from .web import (
+    RuntimeDep,
+    SecurityHeaders,
+    TooLargeAsProblem,
+    install_errors,
+    json_document,
+    operations_pages,
+    shared_pages,
+)
 from .web.edge import public as for_everybody
 from .web.pages import Answered, error_page
 from .web.site import STATIC, Files, Site, static_version
@@ -116,7 +124,8 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
 def _add_pages(app: FastAPI, name: str, site: Site, settings: ServiceSettings) -> None:
     """Pages, sign-in and static files below the service's own path; none of them is part of the API's document."""
     app.state.site, app.state.error_page = site, error_page
-    for router in (signin_routes.routes(name), shared_pages.routes(name), *site.routers):
+    shared = (signin_routes.routes(name), shared_pages.routes(name), operations_pages.routes(name))
+    for router in (*shared, *site.routers):
         app.include_router(router, max_body_size=settings.body_limit_bytes, include_in_schema=False)
     app.mount(f"/{name}/static/{static_version()}", Files(directory=STATIC), name="static")
 

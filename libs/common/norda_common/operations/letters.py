@@ -115,13 +115,13 @@ async def replay_letter(runtime: RuntimeDep, caller: Operator, letter_id: UUID) 
 
     The original bytes are read and handled by the consumer that failed, in one transaction with the status change.
     """
-    return _answer(await replay(runtime, letter_id, caller, datetime.now(UTC)))
+    return done_or_conflict(await replay(runtime, letter_id, caller, datetime.now(UTC)))
 
 
 @router.post("/{letter_id}/discard", summary="Give up one dead letter (operators)")
 async def discard_letter(runtime: RuntimeDep, caller: Operator, letter_id: UUID) -> ActionResult:
     """It has no effect and cannot be opened again; 409 when it is closed already."""
-    return _answer(await discard(runtime, letter_id, caller, datetime.now(UTC)))
+    return done_or_conflict(await discard(runtime, letter_id, caller, datetime.now(UTC)))
 
 
 async def _batch(runtime: RuntimeDep, caller: Caller, selection: Selection, action: Action) -> BatchResult:
@@ -139,8 +139,8 @@ async def _batch(runtime: RuntimeDep, caller: Caller, selection: Selection, acti
     )
 
 
-def _answer(outcome: Outcome) -> ActionResult:
-    """One letter's outcome as an answer. Raises Conflict where nothing could be done."""
+def done_or_conflict(outcome: Outcome) -> ActionResult:
+    """One letter's outcome as an answer. Raises Conflict where nothing could be done, and says why."""
     if outcome.result is Result.WAITS:
         older = [str(letter_id) for letter_id in outcome.older]
         raise Conflict(

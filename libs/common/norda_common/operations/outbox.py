@@ -11,9 +11,11 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from .. import audit
+from ..auth import Caller
 from ..blocked import blocked_rows, retry
 from ..errors import NotFound
 from ..requests import Cursor, Limit, QueryText, read_cursor, write_cursor
+from ..runtime import Runtime
 from ..web import RuntimeDep
 from .letters import Operator
 from .views import Traced, traced
@@ -75,6 +77,12 @@ async def list_blocked(
 @router.post("/{row_id}/retry", status_code=202, summary="Send a blocked event again (operators)")
 async def retry_blocked(runtime: RuntimeDep, caller: Operator, row_id: RowId) -> RetryResult:
     """After the cause is mended. There is no way to drop it: readers of its key would miss a sequence number."""
+    await retry_row(runtime, row_id, caller)
+    return RetryResult(id=row_id)
+
+
+async def retry_row(runtime: Runtime, row_id: int, caller: Caller) -> None:
+    """Ask the relay to send a blocked row again. Raises NotFound. Idempotent."""
     async with runtime.database.transaction(caller) as connection:
         found = await retry(connection, row_id)
         if found:
@@ -85,4 +93,3 @@ async def retry_blocked(runtime: RuntimeDep, caller: Operator, row_id: RowId) ->
             "This row is not blocked (any more); perhaps it has been sent.",
         )
     log.info("blocked outbox row is tried again", row_id=row_id, by=caller.subject)
-    return RetryResult(id=row_id)

@@ -76,6 +76,12 @@ class Form:
         found = self.values.get(name, ())
         return found[-1] if found else default
 
+    @property
+    def summary(self) -> list[tuple[str, str]]:
+        """What is wrong, for the top of the page: (field, its label and message)."""
+        labelled = [(name, self._shown.get(name), text) for name, text in self.errors.items()]
+        return [(name if label else "", f"{label}: {text}" if label else text) for name, label, text in labelled]
+
     def field(
         self,
         name: str,

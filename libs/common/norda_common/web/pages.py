@@ -78,6 +78,8 @@ class Page:
     runtime: Runtime
     site: Site
     session: Session | None = None
+    otherwise: str = "de"
+    """The page's language where nobody asks for one."""
     _flash: tuple[Flash, ...] = field(default=())
 
     @property
@@ -94,9 +96,11 @@ class Page:
 
     @property
     def language(self) -> str:
-        """The language chosen, else the browser's; German first."""
+        """The language chosen, else the browser's, else the one this page is usually in."""
         chosen = self.request.cookies.get(LANGUAGE_COOKIE)
-        return chosen if chosen in {"de", "en"} else language_of(self.request)
+        if chosen in {"de", "en"}:
+            return chosen
+        return language_of(self.request) if "accept-language" in self.request.headers else self.otherwise
 
     @property
     def shown_state(self) -> str:
@@ -210,7 +214,9 @@ class Page:
                 Link(label.in_language(language), f"{settings.address_of(name)}/{name}/", name == self.service, name)
                 for name, label in LABELS.items()
             ],
-            "nav": [Link(place.label.in_language(language), place.path, place.path == here) for place in places],
+            "nav": [
+                Link(place.label.in_language(language), place.path, _leads_to(place.path, path)) for place in places
+            ],
             "shown_state": self.shown_state,
             "static": f"{base}/static/{static_version()}",
             "search_address": self.site.search,
@@ -229,6 +235,11 @@ class Page:
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
             f"connect-src 'self'; form-action 'self'{provider}; base-uri 'none'; frame-ancestors 'none'"
         )
+
+
+def _leads_to(place: str, path: str) -> bool:
+    """Whether a page belongs to this place of the navigation; the first page's path begins all others."""
+    return path == place or (not place.endswith("/") and path.startswith(f"{place}/"))
 
 
 async def get_page(request: Request, runtime: RuntimeDep) -> Page:
@@ -294,11 +305,14 @@ def same_origin(request: Request, base_url: str) -> bool:
     }
 
 
-def local_path(address: str, service: str) -> str:
-    """The address when it is one of this service's own pages, else its first page: nobody is sent elsewhere."""
+def local_path(address: str, service: str, *, beside: tuple[str, ...] = ()) -> str:
+    """The address when it is one of this service's own pages, else its first page: nobody is sent elsewhere.
+
+    `beside` are beginnings of paths of pages that lie beside the service's own path.
+    """
     own = f"/{service}/"
     parts = urlsplit(address)
-    harmless = address.startswith(own) and not (parts.scheme or parts.netloc or "\\" in address)
+    harmless = address.startswith((own, *beside)) and not (parts.scheme or parts.netloc or "\\" in address)
     if not harmless or any(ord(char) < 0x21 for char in address) or len(address) > 2_000:
         return own
     return quote(address, safe="/?&=%:@,;+$!*'()~#._-")

@@ -33,7 +33,7 @@ def routes(service: str) -> APIRouter:
         """Remember in the browser which language, and whose records, are shown."""
         if not same_origin(page.request, page.runtime.settings.base_url):
             raise Forbidden("Das kam nicht von dieser Seite.", "This did not come from this page.", code="csrf")
-        response = RedirectResponse(local_path(back, service), 303)
+        response = RedirectResponse(local_path(back, service, beside=page.site.beside), 303)
         for name, value in ((LANGUAGE_COOKIE, language), (STATE_COOKIE, shown_state)):
             if value:
                 response.set_cookie(

@@ -49,6 +49,8 @@ class Site:
     places: Sequence[Place]
     search: str
     routers: Sequence[APIRouter]
+    beside: tuple[str, ...] = ()
+    """Beginnings of paths of public pages that lie beside the service's own path."""
 
 
 class Files(StaticFiles):

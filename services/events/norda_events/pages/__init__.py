@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from norda_common.errors import Text
-from norda_common.rights import PUBLIC, READ_AUDIT
+from norda_common.rights import OPERATE, PUBLIC, READ_AUDIT
 from norda_common.web.site import Place, Site
 
 from . import calendar, drafting, event, home, listing, planning, public, registrations
@@ -13,6 +13,7 @@ PLACES = (
     Place(label=Text("Veranstaltungen", "Events"), path="/events/list"),
     Place(label=Text("Kalender", "Calendar"), path="/events/calendar"),
     Place(label=Text("Öffentlich", "Public"), path="/events/public", right=PUBLIC),
+    Place(label=Text("Betrieb", "Operations"), path="/events/operations", right=OPERATE),
     Place(label=Text("Protokoll", "Audit log"), path="/events/audit", right=READ_AUDIT),
 )
 SITE = Site(

@@ -101,7 +101,7 @@ async def get_inbox(
     async with runtime.database.read(caller) as connection:
         office = await recipients.office(connection, state)
         rows = await deliveries.inbox(
-            connection, office["id"], before=last_seen(cursor), unread_only=unread, limit=limit + 1
+            connection, office["id"], last=last_seen(cursor), unread_only=unread, limit=limit + 1
         )
         count = await deliveries.unread_count(connection, office["id"])
     items = [_entry(row, language=office["language"]) for row in rows[:limit]]

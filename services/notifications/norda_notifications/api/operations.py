@@ -13,7 +13,6 @@ from norda_common.requests import Cursor, Limit, QueryText
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
 
-from ..rules.addresses import masked
 from ..rules.rights import DELIVERIES, READ
 from ..store import deliveries, notices
 from .paging import last_seen, next_cursor
@@ -77,7 +76,7 @@ async def list_notices(
     """For everybody signed in; a notice names no recipient."""
     async with runtime.database.read(caller) as connection:
         rows = await notices.newest(
-            connection, before=last_seen(cursor), kind=kind, subject_id=subject_id, limit=limit + 1
+            connection, last=last_seen(cursor), kind=kind, subject_id=subject_id, limit=limit + 1
         )
     items = [NoticeView(**{**row, "deliveries": json.loads(row["deliveries"])}) for row in rows[:limit]]
     return NoticePage(items=items, next_cursor=next_cursor(rows, limit=limit))
@@ -100,8 +99,8 @@ async def list_deliveries(
             status=status,
             channel=channel,
             notice_id=notice_id,
-            before=last_seen(cursor),
+            last=last_seen(cursor),
             limit=limit + 1,
         )
-    items = [DeliveryView(**{**row, "recipient": masked(row["address_key"])}) for row in rows[:limit]]
+    items = [DeliveryView.model_validate(dict(row.items())) for row in rows[:limit]]
     return DeliveryPage(items=items, next_cursor=next_cursor(rows, limit=limit))

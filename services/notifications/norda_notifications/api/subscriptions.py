@@ -10,7 +10,6 @@ from asyncpg import Record
 from fastapi import APIRouter, Response
 from norda_common.addresses import address_key
 from norda_common.auth import Caller
-from norda_common.errors import NotFound
 from norda_common.requests import Cursor, Limit, QueryText
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
@@ -19,7 +18,7 @@ from ..rules.rights import SUBSCRIBE
 from ..rules.topics import TopicKind
 from ..store import subscriptions
 from ..usecases.object import Suppress, suppress
-from ..usecases.subscribe import Subscribe, end_subscription, subscribe
+from ..usecases.subscribe import Subscribe, end_subscription, own_subscription, subscribe
 from .paging import last_seen, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["subscriptions"])
@@ -121,13 +120,8 @@ async def list_subscriptions(
 @router.get("/subscriptions/{subscription_id}", summary="One subscription of the own state")
 async def get_subscription(subscription_id: UUID, runtime: RuntimeDep, caller: Keeper) -> SubscriptionView:
     """Also an ended one: it is the record of the consent."""
-    state = caller.require_own_state(SUBSCRIBE)
     async with runtime.database.read(caller) as connection:
-        row = await subscriptions.get(connection, subscription_id)
-    # Another state's subscription is personal data the caller has nothing to do with: it does not exist for them.
-    if row is None or row["state"] != state.value:
-        raise NotFound("Dieses Abonnement gibt es nicht.", "There is no such subscription.")
-    return _view(row)
+        return _view(await own_subscription(connection, subscription_id, caller=caller))
 
 
 @router.delete("/subscriptions/{subscription_id}", status_code=204, summary="End a subscription of the own state")

@@ -11,20 +11,21 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from asyncpg import Record
-from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from fastapi import APIRouter, Path, Response
+from fastapi.responses import JSONResponse
 from norda_common.database import SYSTEM
-from norda_common.web import RuntimeDep, language_of, public
+from norda_common.errors import Text
+from norda_common.rights import PUBLIC
+from norda_common.web.pages import Page, page_for
 from pydantic import BaseModel
 
 from ..rules.topics import label_of
 from ..usecases.object import subscriptions_behind, unsubscribe
 
-router = APIRouter(prefix="/api/v1", tags=["unsubscribe"], dependencies=[public])
+router = APIRouter(prefix="/api/v1", tags=["unsubscribe"])
 
 Token = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
-_PAGES = Environment(loader=PackageLoader("norda_notifications.api"), undefined=StrictUndefined, autoescape=True)
+Anybody = Annotated[Page, page_for(PUBLIC)]
 
 
 class UnsubscribeView(BaseModel):
@@ -40,11 +41,11 @@ class UnsubscribeView(BaseModel):
     response_model=UnsubscribeView,
     responses={200: {"content": {"text/html": {}}}},
 )
-async def show(token: Token, request: Request, runtime: RuntimeDep) -> Response:
+async def show(token: Token, page: Anybody) -> Response:
     """A page with one button for browsers, JSON for programs."""
-    async with runtime.database.read(SYSTEM) as connection:
+    async with page.runtime.database.read(SYSTEM) as connection:
         row = await subscriptions_behind(connection, token)
-    return _answer(request, row, unsubscribed=not row["running"])
+    return _answer(page, row, unsubscribed=not row["running"])
 
 
 @router.post(
@@ -53,20 +54,20 @@ async def show(token: Token, request: Request, runtime: RuntimeDep) -> Response:
     response_model=UnsubscribeView,
     responses={200: {"content": {"text/html": {}}}},
 )
-async def unsubscribe_by_link(token: Token, request: Request, runtime: RuntimeDep) -> Response:
+async def unsubscribe_by_link(token: Token, page: Anybody) -> Response:
     """Idempotent. Other subscriptions of the same person go on."""
-    async with runtime.database.transaction(SYSTEM) as connection:
+    # Whoever holds the link may, signed in or not: the service itself ends what lies behind it.
+    async with page.runtime.database.transaction(SYSTEM) as connection:
         row = await unsubscribe(connection, token, now=datetime.now(UTC))
-    return _answer(request, row, unsubscribed=True)
+    return _answer(page, row, unsubscribed=True)
 
 
-def _answer(request: Request, row: Record, *, unsubscribed: bool) -> Response:
-    html = "text/html" in request.headers.get("accept", "")
-    # The page speaks the mail's language unless the browser asks for another one.
-    language = language_of(request) if "accept-language" in request.headers else row["language"] or "de"
+def _answer(page: Page, row: Record, *, unsubscribed: bool) -> Response:
+    # The mail's language, unless the person or their browser asks for another one.
+    page.otherwise = row["language"] or "de"
     reasons = json.loads(row["reasons"])
-    topics = [label_of(reason["kind"], reason["value"]).in_language(language) for reason in reasons]
+    topics = [label_of(reason["kind"], reason["value"]).in_language(page.language) for reason in reasons]
     view = UnsubscribeView(topics=topics, unsubscribed=unsubscribed)
-    if not html:
+    if "text/html" not in page.request.headers.get("accept", ""):
         return JSONResponse(view.model_dump(mode="json"))
-    return HTMLResponse(_PAGES.get_template("unsubscribe.html.jinja").render(view=view, language=language))
+    return page.show("unsubscribe.html.jinja", title=Text("Abbestellen", "Unsubscribe"), view=view)

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from norda_common.errors import Text
-from norda_common.rights import READ_AUDIT
+from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
-from . import home
+from ..rules.rights import DELIVERIES, INBOX, READ, SUBSCRIBE
+from . import deliveries, home, inbox, notices, objections, offices, subscriptions
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/notifications/"),
+    Place(label=inbox.INBOX_TITLE, path=inbox.PATH, right=INBOX),
+    Place(label=subscriptions.TITLE, path=subscriptions.PATH, right=SUBSCRIBE),
+    Place(label=objections.TITLE, path=objections.PATH, right=SUBSCRIBE),
+    Place(label=notices.TITLE, path=notices.PATH, right=READ),
+    Place(label=offices.TITLE, path=offices.PATH, right=READ),
+    Place(label=deliveries.TITLE, path=deliveries.PATH, right=DELIVERIES),
+    Place(label=Text("Betrieb", "Operations"), path="/notifications/operations", right=OPERATE),
     Place(label=Text("Protokoll", "Audit log"), path="/notifications/audit", right=READ_AUDIT),
 )
-SITE = Site(package="norda_notifications.pages", places=PLACES, search="/notifications/notices", routers=(home.router,))
+SITE = Site(
+    package="norda_notifications.pages",
+    places=PLACES,
+    search=notices.PATH,
+    routers=tuple(module.router for module in (home, inbox, subscriptions, objections, notices, offices, deliveries)),
+    beside=("/api/v1/unsubscribe/",),
+)

@@ -1,4 +1,4 @@
-"""E-mail addresses: how they are hidden, and how an objection remembers them."""
+"""E-mail addresses: how an objection remembers them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,3 @@ from norda_common.addresses import address_key
 def address_hash(address: str) -> bytes:
     """SHA-256 of the key: enough to know an objection again, without keeping the address (Art. 5 GDPR)."""
     return hashlib.sha256(address_key(address).encode()).digest()
-
-
-def masked(address: str | None) -> str | None:
-    """`p***@ex-005.example`: what operators see of an address."""
-    if address is None:
-        return None
-    local, _, domain = address.rpartition("@")
-    return f"{local[:1]}***@{domain}"

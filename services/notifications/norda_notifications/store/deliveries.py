@@ -9,6 +9,10 @@ from uuid import UUID
 from asyncpg import Record
 from norda_common.database import Connection, affected
 
+from .orders import in_both_orders
+
+COUNTED_AT_MOST = 100_001
+
 # What is claimed is either dropped here or leased: a participant's notice that comes meanwhile waits for the row's lock
 # and then sees which.
 _CLAIM = """
@@ -59,13 +63,22 @@ _GIVE_BACK = """
 update delivery set attempts = attempts - 1, lease_owner = null, lease_until = null
 where id = $1 and lease_owner = $2 and status = 'due'
 """
-_LIST = """
-select d.id, d.notice_id, n.kind, d.state, d.channel, d.status, d.attempts, d.due_at, d.settled_at, d.last_error,
-       d.created_at, r.address_key
-from delivery d join notice n on n.id = d.notice_id left join recipient r on r.id = d.recipient_id
-where ($1::text is null or d.status = $1) and ($2::text is null or d.channel = $2)
-  and ($3::uuid is null or d.notice_id = $3) and ($4::uuid is null or d.id < $4)
-order by d.id desc limit $5
+_FATE = """
+select id, notice_id, kind, subject_id, traceparent, state, channel, status, attempts, due_at, settled_at, last_error,
+       created_at, recipient
+from delivery_fate
+"""
+_LIST = in_both_orders(
+    _FATE
+    + """
+where ($1::text is null or status = $1) and ($2::text is null or channel = $2)
+  and ($3::uuid is null or notice_id = $3) and ($4::uuid is null or id {after} $4) and ($6::text is null or state = $6)
+order by id {order} limit $5
+"""
+)
+_COUNTS = """
+select status, (select count(*) from (select from delivery_fate d where d.status = wanted.status limit $2) as counted)
+from unnest($1::text[]) as wanted(status)
 """
 _BEHIND_LINK = """
 select d.id, d.recipient_id, d.reasons, d.language,
@@ -74,16 +87,25 @@ select d.id, d.recipient_id, d.reasons, d.language,
 from delivery d
 where d.unsubscribe_token = $1
 """
-_INBOX = """
-select d.id, d.notice_id, n.kind, n.content, n.occurred_at, d.created_at, d.read_at
+_ENTRY = """
+select d.id, d.notice_id, n.kind, n.subject_id, n.content, n.occurred_at, n.traceparent, d.created_at, d.read_at
 from delivery d join notice n on n.id = d.notice_id
-where d.recipient_id = $1 and d.channel = 'inbox' and ($2::uuid is null or d.id < $2)
-  and (not $3 or d.read_at is null)
-order by d.id desc limit $4
+where d.recipient_id = $1 and d.channel = 'inbox'
 """
+_INBOX = in_both_orders(
+    _ENTRY
+    + """
+  and ($2::uuid is null or d.id {after} $2) and (not $3 or d.read_at is null)
+order by d.id {order} limit $4
+"""
+)
 _UNREAD = "select count(*) from delivery where recipient_id = $1 and channel = 'inbox' and read_at is null"
 _READ = """
 update delivery set read_at = coalesce(read_at, $3) where id = $1 and recipient_id = $2 and channel = 'inbox'
+returning old.read_at is null
+"""
+_READ_ALL = """
+update delivery set read_at = $3 where recipient_id = $1 and channel = 'inbox' and read_at is null and id <= $2
 """
 
 
@@ -141,11 +163,24 @@ async def newest(
     status: str | None,
     channel: str | None,
     notice_id: UUID | None,
-    before: UUID | None,
+    last: UUID | None,
     limit: int,
+    state: str | None = None,
+    oldest_first: bool = False,
 ) -> list[Record]:
-    """Deliveries, newest first, with the address's key (to be masked)."""
-    return await connection.fetch(_LIST, status, channel, notice_id, before, limit)
+    """Deliveries as operators see them, those after `last` in this order; `recipient` is masked."""
+    return await connection.fetch(_LIST[oldest_first], status, channel, notice_id, last, limit, state)
+
+
+async def fate(connection: Connection, delivery_id: UUID) -> Record | None:
+    """One delivery as operators see it."""
+    return await connection.fetchrow(f"{_FATE} where id = $1", delivery_id)
+
+
+async def counts(connection: Connection, statuses: Sequence[str]) -> dict[str, int]:
+    """How many deliveries have each of these statuses; beyond COUNTED_AT_MOST counting ends."""
+    rows = await connection.fetch(_COUNTS, list(statuses), COUNTED_AT_MOST)
+    return {row["status"]: row["count"] for row in rows}
 
 
 async def by_unsubscribe_token(connection: Connection, token: str) -> Record | None:
@@ -154,10 +189,21 @@ async def by_unsubscribe_token(connection: Connection, token: str) -> Record | N
 
 
 async def inbox(
-    connection: Connection, recipient_id: UUID, *, before: UUID | None, unread_only: bool, limit: int
+    connection: Connection,
+    recipient_id: UUID,
+    *,
+    last: UUID | None,
+    unread_only: bool,
+    limit: int,
+    oldest_first: bool = False,
 ) -> list[Record]:
-    """An inbox, newest first."""
-    return await connection.fetch(_INBOX, recipient_id, before, unread_only, limit)
+    """An inbox, those entries after `last` in this order."""
+    return await connection.fetch(_INBOX[oldest_first], recipient_id, last, unread_only, limit)
+
+
+async def inbox_entry(connection: Connection, entry_id: UUID, *, recipient_id: UUID) -> Record | None:
+    """One entry of this inbox."""
+    return await connection.fetchrow(f"{_ENTRY} and d.id = $2", recipient_id, entry_id)
 
 
 async def unread_count(connection: Connection, recipient_id: UUID) -> int:
@@ -165,6 +211,12 @@ async def unread_count(connection: Connection, recipient_id: UUID) -> int:
     return int(await connection.fetchval(_UNREAD, recipient_id))
 
 
-async def mark_read(connection: Connection, delivery_id: UUID, *, recipient_id: UUID, now: datetime) -> bool:
-    """Mark an entry as read; idempotent. False when it is not in this inbox."""
-    return affected(await connection.execute(_READ, delivery_id, recipient_id, now)) == 1
+async def mark_read(connection: Connection, delivery_id: UUID, *, recipient_id: UUID, now: datetime) -> bool | None:
+    """Mark an entry as read; idempotent. False when it was already, None when it is not in this inbox."""
+    newly: bool | None = await connection.fetchval(_READ, delivery_id, recipient_id, now)
+    return newly
+
+
+async def mark_all_read(connection: Connection, *, recipient_id: UUID, until: UUID, now: datetime) -> int:
+    """Mark the unread entries up to and with this one, ids growing with time; how many there were."""
+    return affected(await connection.execute(_READ_ALL, recipient_id, until, now))

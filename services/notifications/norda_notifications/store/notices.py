@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,9 @@ from norda_common.contracts.envelope import Received
 from norda_common.database import Connection, affected
 
 from ..rules.topics import Matches
+from .orders import in_both_orders
+
+FOUND_AT_MOST = 1_000
 
 _BEGAN = "select began_at from beginning"
 _INSERT = """
@@ -65,14 +68,21 @@ values ($1, $2, $3, $4, $5, $6, $7, case $7 when 'delivered' then 1 else 0 end, 
 on conflict (recipient_id, channel, occasion) do nothing
 returning id
 """
-_LIST = """
+_LIST = in_both_orders(
+    """
 select n.id, n.kind, n.state, n.subject_id, n.caused_by, n.occurred_at, n.created_at,
-       (select coalesce(jsonb_object_agg(status, number), '{}')
-        from (select status, count(*) as number from delivery where notice_id = n.id group by status) as counted)
-       as deliveries
+       title_of(n.content) as title, deliveries_of(n.id) as deliveries
 from notice n
-where ($1::uuid is null or n.id < $1) and ($2::text is null or n.kind = $2) and ($3::uuid is null or n.subject_id = $3)
-order by n.id desc limit $4
+where ($1::uuid is null or n.id {after} $1) and ($2::text is null or n.kind = $2)
+  and ($3::uuid is null or n.subject_id = $3) and ($5::text is null or n.state = $5)
+  and ($6::text is null or n.id = any (array(select notices_about($6, $7))))
+order by n.id {order} limit $4
+"""
+)
+_GET = """
+select n.id, n.kind, n.state, n.subject_id, n.content, n.occurred_at, n.created_at, n.traceparent,
+       deliveries_of(n.id) as deliveries
+from notice n where n.id = $1
 """
 _ERASE = """
 update delivery set status = case status when 'due' then 'dropped' else status end, recipient_id = null,
@@ -195,10 +205,27 @@ async def address_office(
 
 
 async def newest(
-    connection: Connection, *, before: UUID | None, kind: str | None, subject_id: UUID | None, limit: int
+    connection: Connection,
+    *,
+    last: UUID | None,
+    kind: str | None,
+    subject_id: UUID | None,
+    limit: int,
+    state: str | None = None,
+    words: Sequence[str] = (),
+    oldest_first: bool = False,
 ) -> list[Record]:
-    """Notices, newest first, with how many deliveries stand where."""
-    return await connection.fetch(_LIST, before, kind, subject_id, limit)
+    """Notices after `last` in this order, with how many deliveries stand where; `words` begin words of the title.
+
+    With words, of the newest FOUND_AT_MOST that match.
+    """
+    wanted = " & ".join(f"{word}:*" for word in words) or None
+    return await connection.fetch(_LIST[oldest_first], last, kind, subject_id, limit, state, wanted, FOUND_AT_MOST)
+
+
+async def get(connection: Connection, notice_id: UUID) -> Record | None:
+    """One notice with its content, and how many deliveries stand where."""
+    return await connection.fetchrow(_GET, notice_id)
 
 
 async def erase_registration(connection: Connection, registration_id: UUID, *, now: datetime) -> list[UUID]:

@@ -12,12 +12,9 @@ from norda_common.states import State
 
 from ..rules.addresses import address_hash
 
-_PERSON = """
-insert into recipient (kind, address_key, changed_at) values ('person', $1, $2)
-on conflict (address_key) where kind = 'person' do update set address_key = excluded.address_key
-returning id
-"""
-_OFFICE = "select id, state, name, address, language, version from recipient where kind = 'office' and state = $1"
+_PERSON = "select enter_person($1, $2)"
+_OFFICES = "select id, state, name, address, language, version, changed_at from recipient where kind = 'office'"
+_OFFICE = _OFFICES + " and state = $1"
 _LOCK_OFFICE = _OFFICE + " for update"
 _SET_CONTACT = """
 update recipient set name = $2, address = $3, address_key = $4, language = $5, version = version + 1, changed_at = $6
@@ -38,7 +35,10 @@ where kind = 'person' and id = any($1::uuid[])
 
 
 async def person(connection: Connection, address: str, *, now: datetime) -> UUID:
-    """The person with this address, entered if new. Locks the row, so that nobody forgets them meanwhile."""
+    """The person with this address, entered if new. Locks the row, so that nobody forgets them meanwhile.
+
+    Persons are hidden from offices, also from the one that subscribes them: the function answers the id alone.
+    """
     recipient_id: UUID = await connection.fetchval(_PERSON, address_key(address), now)
     return recipient_id
 
@@ -49,6 +49,11 @@ async def office(connection: Connection, state: State, *, lock: bool = False) ->
     if row is None:
         raise LookupError(f"no office of {state.value}")
     return row
+
+
+async def offices(connection: Connection) -> list[Record]:
+    """The offices of all states."""
+    return await connection.fetch(_OFFICES)
 
 
 async def set_office_contact(

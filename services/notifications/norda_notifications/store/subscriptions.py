@@ -10,9 +10,9 @@ from norda_common.database import Connection, affected
 from norda_common.states import State
 
 _COLUMNS = """
-s.id, s.state, s.topic_kind, s.topic_value, s.consent_given_at, s.consent_wording, s.created_at, s.ended_at, s.ended_by,
-s.version, s.address as email, s.name, s.language,
-exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8'))) as suppressed
+s.id, s.state, s.topic_kind, s.topic_value, s.consent_given_at, s.consent_wording, s.created_at, s.created_by,
+s.ended_at, s.ended_by, s.version, s.address as email, s.name, s.language,
+has_objected(s.recipient_id) as suppressed
 """
 _INSERT = """
 insert into subscription (id, state, recipient_id, topic_kind, topic_value, consent_given_at, consent_wording,
@@ -24,22 +24,37 @@ _CORRECT = """
 update subscription set name = coalesce($5, name), language = $6, version = version + 1
 where state = $1 and recipient_id = $2 and topic_kind = $3 and topic_value = $4 and ended_at is null
   and (name, language) is distinct from (coalesce($5, name), $6)
+returning old.name is distinct from new.name as name, old.language <> new.language as language
 """
 _RUNNING = f"""
-select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id
+select {_COLUMNS} from subscription s
 where s.state = $1 and s.recipient_id = $2 and s.topic_kind = $3 and s.topic_value = $4 and s.ended_at is null
 """  # noqa: S608 - made of constants
-_GET = f"select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id where s.id = $1"  # noqa: S608
+_GET = f"select {_COLUMNS} from subscription s where s.id = $1"  # noqa: S608 - made of constants
 _LIST = f"""
-select {_COLUMNS} from subscription s join recipient r on r.id = s.recipient_id
+select {_COLUMNS} from subscription s
 where s.state = $1 and ($2::uuid is null or s.id > $2) and s.ended_at is null
   and ($3::text is null or s.topic_kind = $3) and ($4::text is null or s.topic_value = $4)
-  and ($5::text is null or r.address_key = $5)
+  and ($5::text is null or s.recipient_id = (select person_of($5)))
 order by s.id limit $6
 """  # noqa: S608 - made of constants
+_OF_STATE = """
+s.state = $1 and ($2::text is null or s.topic_kind = $2) and ($3::text is null or s.topic_value = $3)
+  and ($4::text is null or s.recipient_id = (select person_of($4)))
+"""
+_ENDED = {True: "s.ended_at is not null", False: "s.ended_at is null"}
+_SORTS = {
+    "entered": ("(s.id)", "($6::uuid)"),
+    "email": ('(s.address collate "de-x-icu", s.id)', "($6::text, $7::uuid)"),
+    "topic": ("(s.topic_kind, s.topic_value, s.id)", "($6::text, $7::text, $8::uuid)"),
+}
+_COUNTS = """
+select topic_kind, count(*) as number from subscription where state = $1 and ended_at is null group by topic_kind
+"""
 _END = """
 update subscription set ended_at = $2, ended_by = $3, version = version + 1
 where id = any($1::uuid[]) and ended_at is null
+returning id
 """
 
 
@@ -87,9 +102,10 @@ async def correct(
     value: str,
     name: str | None,
     language: str,
-) -> None:
-    """Write name (unless None) and language of a running subscription; the version grows when they differ."""
-    await connection.execute(_CORRECT, state.value, recipient_id, kind, value, name, language)
+) -> list[str]:
+    """Write name (unless None) and language of a running subscription; which of them differed."""
+    row = await connection.fetchrow(_CORRECT, state.value, recipient_id, kind, value, name, language)
+    return [field for field, differed in row.items() if differed] if row else []
 
 
 async def running(connection: Connection, state: State, *, recipient_id: UUID, kind: str, value: str) -> Record | None:
@@ -116,6 +132,42 @@ async def of_state(
     return await connection.fetch(_LIST, state.value, after, kind, value, address_key, limit)
 
 
-async def end(connection: Connection, subscription_ids: list[UUID], *, ended_by: str, now: datetime) -> None:
-    """End those that still run."""
-    await connection.execute(_END, subscription_ids, now, ended_by)
+async def sorted_page(
+    connection: Connection,
+    state: State,
+    *,
+    sort: str,
+    descending: bool,
+    after: tuple[str | UUID, ...] | None,
+    limit: int,
+    ended: bool,
+    kind: str | None,
+    value: str | None,
+    address_key: str | None,
+) -> list[Record]:
+    """A state's running or ended subscriptions, sorted; `after` is the last one's `place_in` this order."""
+    columns, places = _SORTS[sort]
+    order, beyond = ("desc", "<") if descending else ("asc", ">")
+    by = ", ".join(f"{column} {order}" for column in columns[1:-1].split(", "))
+    query = f"""
+select {_COLUMNS} from subscription s
+where {_OF_STATE} and {_ENDED[ended]} {f"and {columns} {beyond} {places}" if after else ""}
+order by {by} limit $5
+"""  # noqa: S608 - made of constants
+    return await connection.fetch(query, state.value, kind, value, address_key, limit, *(after or ()))
+
+
+def place_in(sort: str, row: Record) -> tuple[str | UUID, ...]:
+    """Where a subscription stands in that order."""
+    keys = {"entered": ("id",), "email": ("email", "id"), "topic": ("topic_kind", "topic_value", "id")}[sort]
+    return tuple(row[key] for key in keys)
+
+
+async def counts(connection: Connection, state: State) -> dict[str, int]:
+    """How many subscriptions of a state run, by kind of topic."""
+    return {row["topic_kind"]: row["number"] for row in await connection.fetch(_COUNTS, state.value)}
+
+
+async def end(connection: Connection, subscription_ids: list[UUID], *, ended_by: str, now: datetime) -> list[UUID]:
+    """End those that still run; which these were."""
+    return [row["id"] for row in await connection.fetch(_END, subscription_ids, now, ended_by)]

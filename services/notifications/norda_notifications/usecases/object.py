@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from asyncpg import Record
+from norda_common import audit
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
@@ -28,7 +29,11 @@ async def suppress(
 ) -> bool:
     """Remember the objection for all states at once, also for mails already waiting; False when it was known."""
     state = caller.require_served(SUBSCRIBE, served)
-    return await recipients.suppress(connection, command.email, state=state, now=now)
+    new = await recipients.suppress(connection, command.email, state=state, now=now)
+    if new:
+        # Not even the hash: whoever knows the address could find it there.
+        await audit.record(connection, caller, audit.Entry("subscription.object", "suppression", state.value))
+    return new
 
 
 async def subscriptions_behind(connection: Connection, token: str) -> Record:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from asyncpg import Record
+from norda_common import audit
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
@@ -46,13 +47,33 @@ async def set_contact(
             f"Die Angaben haben inzwischen Version {office['version']}.",
             f"The contact has version {office['version']} by now.",
         )
-    return await recipients.set_office_contact(
+    written = await recipients.set_office_contact(
         connection, state, name=command.name, address=command.email, language=command.language, now=now
     )
+    touched = [field for field in ("name", "address", "language") if office[field] != written[field]]
+    if touched:
+        entry = audit.Entry("office.contact", "office", state.value, after={"fields": touched})
+        await audit.record(connection, caller, entry)
+    return written
 
 
 async def mark_read(connection: Connection, entry_id: UUID, *, caller: Caller, now: datetime) -> None:
     """Mark an entry of the caller's office as read; idempotent. Raises NotFound."""
     office = await recipients.office(connection, caller.require_own_state(INBOX))
-    if not await deliveries.mark_read(connection, entry_id, recipient_id=office["id"], now=now):
+    newly = await deliveries.mark_read(connection, entry_id, recipient_id=office["id"], now=now)
+    if newly is None:
         raise NotFound("Diesen Eintrag gibt es in Ihrem Eingang nicht.", "There is no such entry in your inbox.")
+    if newly:
+        await audit.record(connection, caller, audit.Entry("inbox.mark", "inbox_entry", str(entry_id)))
+
+
+async def mark_all_read(connection: Connection, until: UUID, *, caller: Caller, now: datetime) -> int:
+    """Mark the unread entries of the caller's office up to and with this one as read; how many there were."""
+    state = caller.require_own_state(INBOX)
+    office = await recipients.office(connection, state)
+    number = await deliveries.mark_all_read(connection, recipient_id=office["id"], until=until, now=now)
+    if number:
+        await audit.record(
+            connection, caller, audit.Entry("inbox.mark", "inbox", state.value, after={"entries": number})
+        )
+    return number

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from asyncpg import Record
+from norda_common import audit
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
 from norda_common.database import Connection
@@ -21,6 +22,7 @@ from ..rules.topics import TopicKind, normal_value
 from ..store import recipients, subscriptions
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+ENTERED = ["address", "name", "language", "topic", "consent"]
 
 
 class TopicChoice(Command):
@@ -74,8 +76,9 @@ async def subscribe(
         language=command.language,
         now=now,
     )
+    touched = ENTERED
     if not created:
-        await subscriptions.correct(
+        touched = await subscriptions.correct(
             connection,
             state,
             recipient_id=recipient_id,
@@ -87,19 +90,37 @@ async def subscribe(
     row = await subscriptions.running(connection, state, recipient_id=recipient_id, kind=kind, value=value)
     if row is None:
         raise LookupError("the subscription just entered is gone")
+    if touched:
+        action = "subscription.enter" if created else "subscription.correct"
+        await audit.record(connection, caller, _entry(action, row["id"], touched))
     return row, created
 
 
 async def end_subscription(
     connection: Connection, subscription_id: UUID, *, caller: Caller, served: frozenset[State], now: datetime
 ) -> None:
-    """End it, by the office of its state; idempotent. Raises NotFound, Forbidden."""
+    """End it, by the office of its state; idempotent. Raises NotFound, also for another state's."""
     caller.require_served(SUBSCRIBE, served)
+    await own_subscription(connection, subscription_id, caller=caller)
+    for ended in await subscriptions.end(connection, [subscription_id], ended_by="office", now=now):
+        await audit.record(connection, caller, _entry("subscription.end", ended, ["ended_at", "ended_by"]))
+
+
+async def own_subscription(connection: Connection, subscription_id: UUID, *, caller: Caller) -> Record:
+    """A subscription of the caller's state, also an ended one: it is the record of the consent.
+
+    Raises NotFound, also for another state's: it is personal data the caller has nothing to do with.
+    """
+    state = caller.require_own_state(SUBSCRIBE)
     row = await subscriptions.get(connection, subscription_id)
-    if row is None:
+    if row is None or row["state"] != state.value:
         raise NotFound("Dieses Abonnement gibt es nicht.", "There is no such subscription.")
-    caller.require(SUBSCRIBE, State(row["state"]))
-    await subscriptions.end(connection, [subscription_id], ended_by="office", now=now)
+    return row
+
+
+def _entry(action: str, subscription_id: UUID, touched: list[str]) -> audit.Entry:
+    """Which fields were touched, and nothing of what they hold: it is a person's."""
+    return audit.Entry(action, "subscription", str(subscription_id), after={"fields": touched})
 
 
 def _checked(command: Subscribe, *, now: datetime) -> str:

@@ -1,0 +1,296 @@
+"""Subscriptions of the own state: found, entered with the consent they rest on, ended."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from asyncpg import Record
+from fastapi import APIRouter, Response
+from norda_common.addresses import address_key
+from norda_common.errors import InvalidInput, Text
+from norda_common.requests import Cursor, QueryText, read_cursor, write_cursor
+from norda_common.signin import sessions
+from norda_common.web.forms import Form
+from norda_common.web.pages import Page, page_for
+from norda_common.web.site import BERLIN
+
+from ..rules.rights import SUBSCRIBE
+from ..rules.topics import TopicKind, normal_value
+from ..store import subscriptions
+from ..usecases.subscribe import Subscribe, end_subscription, own_subscription, subscribe
+from .labels import LANGUAGES, TOPICS, named, options, subject_address, topic_name, values_of
+from .listing import ROWS, Direction, listing
+
+router = APIRouter(prefix="/notifications/subscriptions")
+PATH = "/notifications/subscriptions"
+TITLE = Text("Abonnements", "Subscriptions")
+NEW = Text("Abonnement anlegen", "Add a subscription")
+CONSENT_DAY = "consent.given_at"
+Keeper = Annotated[Page, page_for(SUBSCRIBE)]
+Sort = Literal["entered", "email", "topic"]
+CURSORS: dict[Sort, tuple[type, ...]] = {"entered": (UUID,), "email": (str, UUID), "topic": (str, str, UUID)}
+
+
+@router.get("")
+async def list_subscriptions(
+    page: Keeper,
+    kind: TopicKind | Literal[""] = "",
+    value: QueryText = "",
+    email: QueryText = "",
+    status: Literal["running", "ended", ""] = "",
+    sort: Sort | Literal[""] = "",
+    direction: Direction | Literal[""] = "",
+    cursor: Cursor = None,
+) -> Response:
+    """The own state's, running ones unless asked otherwise; the newest first unless sorted otherwise."""
+    state, by = page.caller.require_own_state(SUBSCRIBE), sort or "entered"
+    order: Direction = direction or ("desc" if by == "entered" else "asc")
+    after: Any = read_cursor(cursor, *CURSORS[by]) if cursor else None
+    async with page.read() as connection:
+        rows = await subscriptions.sorted_page(
+            connection,
+            state,
+            sort=by,
+            descending=order == "desc",
+            after=after,
+            limit=ROWS + 1,
+            ended=status == "ended",
+            kind=kind or None,
+            value=(normal_value(kind, value) if kind else None) or value or None,
+            address_key=address_key(email) if email else None,
+        )
+    shown = rows[:ROWS]
+    filters = {"kind": str(kind), "value": value, "email": email, "status": status}
+    return page.show(
+        "subscriptions.html.jinja",
+        title=TITLE,
+        state=state,
+        filters=filters,
+        kinds=options(TOPICS, page.language),
+        subscriptions=[_shown(row, page) for row in shown],
+        listing=listing(
+            page,
+            filters,
+            cursor=cursor,
+            next_cursor=write_cursor(*subscriptions.place_in(by, shown[-1])) if len(rows) > ROWS else None,
+            sort=by,
+            direction=order,
+        ),
+    )
+
+
+@router.get("/new")
+async def new(page: Keeper, kind: TopicKind = TopicKind.COMPETENCE, value: QueryText = "") -> Response:
+    """An empty form for a kind of topic."""
+    form = Form.of({"topic.kind": kind, "topic.value": value, "language": "de"}, language=page.language)
+    return _form(page, form, kind)
+
+
+@router.post("/new")
+async def enter(page: Keeper) -> Response:
+    """Enter it. What was typed comes back with what is wrong beside it."""
+    form = await page.form()
+    try:
+        command = _dated(form).command(Subscribe)
+        async with page.transaction() as connection:
+            row, created = await subscribe(
+                connection,
+                command,
+                caller=page.caller,
+                served=frozenset(page.runtime.settings.states),
+                now=page.now,
+            )
+    except InvalidInput as error:
+        kind = form.value("topic.kind")
+        chosen = TopicKind(kind) if kind in set(TopicKind) else TopicKind.COMPETENCE
+        return _form(page, form, chosen, refusal=error)
+    told = (
+        Text("Das Abonnement ist eingetragen.", "The subscription is entered.")
+        if created
+        else Text(
+            "Dieses Abonnement lief schon; Name und Sprache sind die neuen.",
+            "This subscription was running already; name and language are the new ones.",
+        )
+    )
+    return await page.go(f"{PATH}/{row['id']}", told, kind="success" if created else "info")
+
+
+@router.get("/{subscription_id}")
+async def subscription(page: Keeper, subscription_id: UUID) -> Response:
+    """One of them, also an ended one: it is the record of the consent."""
+    async with page.read() as connection:
+        row = await own_subscription(connection, subscription_id, caller=page.caller)
+        names = await sessions.names(connection, [row["created_by"]])
+    shown = _shown(row, page)
+    title = Text(row["email"], row["email"])
+    return page.show(
+        "subscription.html.jinja",
+        title=title,
+        crumbs=[(TITLE, PATH), (title, None)],
+        it=shown,
+        history=_history(row, names, page),
+    )
+
+
+@router.get("/{subscription_id}/end")
+async def ask_to_end(page: Keeper, subscription_id: UUID) -> Response:
+    """The question before it ends."""
+    async with page.read() as connection:
+        row = await own_subscription(connection, subscription_id, caller=page.caller)
+    return page.show(
+        "subscription_end.html.jinja",
+        title=Text("Abonnement beenden", "End the subscription"),
+        crumbs=[
+            (TITLE, PATH),
+            (Text(row["email"], row["email"]), f"{PATH}/{subscription_id}"),
+            (Text("Beenden", "End"), None),
+        ],
+        it=_shown(row, page),
+    )
+
+
+@router.post("/{subscription_id}/end")
+async def end(page: Keeper, subscription_id: UUID) -> Response:
+    """End it. Idempotent."""
+    await page.form()
+    async with page.transaction() as connection:
+        await end_subscription(
+            connection,
+            subscription_id,
+            caller=page.caller,
+            served=frozenset(page.runtime.settings.states),
+            now=page.now,
+        )
+    return await page.go(
+        f"{PATH}/{subscription_id}", Text("Das Abonnement ist beendet.", "The subscription has ended.")
+    )
+
+
+def _form(page: Page, form: Form, kind: TopicKind, *, refusal: InvalidInput | None = None) -> Response:
+    language = page.language
+    if refusal is not None:
+        form.refuse(refusal)
+    fields = {
+        "email": form.field("email", page.t("E-Mail-Adresse", "E-mail address"), required=True, autocomplete="off"),
+        "name": form.field("name", "Name", autocomplete="off"),
+        "language": form.field(
+            "language",
+            page.t("Sprache der Nachrichten", "Language of the messages"),
+            required=True,
+            options=options(LANGUAGES, language),
+            default="de",
+        ),
+        "value": form.field(
+            "topic.value",
+            named(TOPICS, kind, language),
+            required=True,
+            hint=_value_hint(kind, page),
+            options=values_of(kind, language),
+        ),
+        "day": form.field(
+            CONSENT_DAY,
+            page.t("Tag der Einwilligung", "Day of consent"),
+            required=True,
+            hint=page.t("Wann die Person eingewilligt hat.", "When the person agreed."),
+        ),
+        "wording": form.field(
+            "consent.wording",
+            page.t("Wortlaut der Einwilligung", "Wording of the consent"),
+            required=True,
+            hint=page.t(
+                "Die Worte, denen die Person zugestimmt hat, oder ihr Aktenzeichen.",
+                "The words the person agreed to, or their reference.",
+            ),
+        ),
+    }
+    return page.show(
+        "subscription_new.html.jinja",
+        title=NEW,
+        status=422 if refusal else 200,
+        crumbs=[(TITLE, PATH), (NEW, None)],
+        form=form,
+        fields=fields,
+        kind=kind.value,
+        kinds=[(code, label, code == kind.value) for code, label in options(TOPICS, language)],
+        today=page.now.astimezone(BERLIN).date(),
+    )
+
+
+def _value_hint(kind: TopicKind, page: Page) -> str:
+    return {
+        TopicKind.STATE: page.t(
+            "Alle Veranstaltungen, für die dieses Land zuständig ist oder die es mit ausrichtet.",
+            "All events this state is responsible for or co-hosts.",
+        ),
+        TopicKind.COMPETENCE: page.t(
+            "Ein Obergebiet schließt seine Untergebiete ein.", "A main field includes its sub-fields."
+        ),
+        TopicKind.CLUSTER: page.t("Der Code des Clusters, zum Beispiel ITS.", "The cluster's code, for example ITS."),
+        TopicKind.EVENT: page.t(
+            "Die Kennung am Ende der Adresse der Veranstaltung.", "The id at the end of the event's address."
+        ),
+    }[kind]
+
+
+def _dated(form: Form) -> Form:
+    """The form with the day as an instant: a consent holds from the beginning of its day in Berlin."""
+    typed = form.value(CONSENT_DAY).strip()
+    day = _day(typed)
+    if day is None:
+        if typed:
+            text = Text("ist kein Tag, den es gibt (TT.MM.JJJJ)", "is not a day that exists (YYYY-MM-DD)")
+            form.errors[CONSENT_DAY] = text.in_language(form.language)
+        return form
+    instant = datetime.combine(day, time(), BERLIN).isoformat()
+    return Form({**form.values, CONSENT_DAY: (instant,)}, form.language)
+
+
+def _day(typed: str) -> date | None:
+    """A day as browsers send it, or as people type it where the browser has no calendar."""
+    for pattern in ("%Y-%m-%d", "%d.%m.%Y"):
+        try:
+            return datetime.strptime(typed, pattern).date()  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+    return None
+
+
+def _shown(row: Record, page: Page) -> dict[str, Any]:
+    kind, value = row["topic_kind"], row["topic_value"]
+    about_event = kind == TopicKind.EVENT
+    return {
+        "id": row["id"],
+        "email": row["email"],
+        "name": row["name"],
+        "language": named(LANGUAGES, row["language"], page.language),
+        "kind": named(TOPICS, kind, page.language),
+        "topic": topic_name(kind, value, page.language),
+        "address": subject_address(page.runtime.settings, "event", value) if about_event else None,
+        "state": row["state"],
+        "consent_day": row["consent_given_at"].astimezone(BERLIN).date(),
+        "consent_wording": row["consent_wording"],
+        "created_at": row["created_at"],
+        "ended_at": row["ended_at"],
+        "suppressed": row["suppressed"],
+    }
+
+
+def _history(row: Record, names: dict[str, str], page: Page) -> list[dict[str, Any]]:
+    """What happened to it, newest first."""
+    entered = {
+        "what": page.t("Eingetragen", "Entered"),
+        "who": names.get(row["created_by"], page.t("ein Programm", "a program")),
+        "when": row["created_at"],
+        "changes": [],
+    }
+    if row["ended_at"] is None:
+        return [entered]
+    by_link = row["ended_by"] == "recipient"
+    who = (
+        page.t("die Person selbst, über den Link", "the person, by the link")
+        if by_link
+        else page.t("die Dienststelle", "the office")
+    )
+    return [{"what": page.t("Beendet", "Ended"), "who": who, "when": row["ended_at"], "changes": []}, entered]
