@@ -194,7 +194,6 @@ class Page:
         settings, base = self.runtime.settings, f"/{self.service}"
         places = [place for place in self.site.places if caller is not None and caller.may(place.right)]
         path = self.request.url.path
-        here = max((place.path for place in places if path.startswith(place.path)), key=len, default="")
         came_from = self.address if self.request.method == "GET" else f"{base}/"
         return {
             "title": title.in_language(language),
