@@ -6,6 +6,7 @@ the services read them, addresses that lead to a service of the file, and what k
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import hashlib
 import json
@@ -22,6 +23,7 @@ import yaml
 from norda_common import signing_key
 from norda_common.auth import TokenVerifier
 from norda_common.settings import ServiceSettings
+from norda_common.signin.keys import KeyFile
 from norda_common.states import State
 from support.installation import service_of
 
@@ -262,8 +264,8 @@ def test_the_key_containers_do_their_work(
     token = run(*CONTAINERS["token"]["entrypoint"], *CONTAINERS["token"]["command"])
     settings = settings_of("registry", monkeypatch)
     jwks = tmp_path / settings.token_jwks_file.relative_to("/var/lib/norda")
-    verifier = TokenVerifier(jwks, issuer=settings.token_issuer, audience=settings.token_audience)
-    assert verifier.verify(token).state is State.BREMEN
+    verifier = TokenVerifier(KeyFile(jwks), issuer=settings.issuer, audience=settings.token_audience)
+    assert asyncio.run(verifier.verify(token)).state is State.BREMEN
     assert (tmp_path / "signing-key" / "key.json").stat().st_mode & 0o777 == 0o600
 
 

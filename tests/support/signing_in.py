@@ -26,7 +26,7 @@ from norda_local.issuer.clients import VARIABLE, service_client, written
 
 from .installation import Installation, Running, free_port
 
-ISSUER_SECONDS = 20
+ISSUER_SECONDS = 60
 
 
 @dataclass
