@@ -179,8 +179,7 @@ async def drafts_of(connection: Connection, state: State, *, limit: int) -> list
     """Drafts a state leads or hosts, in order of their start."""
     rows = await connection.fetch(
         f"""select {_COLUMNS} from event as e
-            where e.status = 'draft' and (e.responsible_state = $1
-                  or exists (select from host as h where h.event_id = e.id and h.state = $1))
+            where e.status = 'draft' and (e.responsible_state = $1 or hosted_by(e.id, $1))
             order by e.starts_at, e.id limit $2""",  # noqa: S608 - constants
         state.value,
         limit,
@@ -194,8 +193,7 @@ async def with_waiting(connection: Connection, *, state: State | None, now: date
         f"""select {_COLUMNS} from event as e
             where e.id in (select r.event_id from registration as r where r.status = 'waitlisted')
               and e.status = 'published' and e.starts_at > $1
-              and ($2::text is null or e.responsible_state = $2
-                   or exists (select from host as h where h.event_id = e.id and h.state = $2))
+              and ($2::text is null or e.responsible_state = $2 or hosted_by(e.id, $2))
             order by e.starts_at, e.id limit $3""",  # noqa: S608 - constants
         now,
         state.value if state else None,
@@ -237,7 +235,7 @@ async def next_position(connection: Connection, event_id: UUID) -> int:
 
 def _conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
     values: list[Any] = [wanted.seen_by.value if wanted.seen_by else None]
-    hosted = "exists (select from host as h where h.event_id = e.id and h.state = {0})"
+    hosted = "hosted_by(e.id, {0})"
     conditions = [f"(e.status <> 'draft' or e.responsible_state = $1 or {hosted.format('$1')})"]
     simple: Sequence[tuple[object, str]] = (
         (wanted.state, f"(e.responsible_state = {{0}} or {hosted})"),
