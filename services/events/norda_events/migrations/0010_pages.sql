@@ -27,12 +27,6 @@ begin atomic
 end;
 comment on function organisations_named is 'Active organisations whose names fit all patterns, ä beside ae; the first pattern is looked up in the index.';
 
--- Who hosts an event is as visible as the event; asked of each event a list meets, policies of two tables would cost more
--- than the list.
-create function hosted_by(of_event uuid, of_state text) returns boolean stable security definer language sql
-    return exists (select from host as h where h.state = of_state and h.event_id = of_event);
-comment on function hosted_by is 'Whether a state is among the hosts of an event that the caller sees.';
-
 create function last_trace_of(of_kind text, of_item text) returns text stable security definer language sql
 begin atomic
     select a.trace_id from audit_log as a

@@ -63,6 +63,7 @@ update quota as q set released_at = row.released_at
 from unnest($2::text[], $3::timestamptz[]) as row(state, released_at)
 where q.event_id = $1 and q.state = row.state and q.released_at is distinct from row.released_at
 """
+FEW_EVENTS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +165,7 @@ async def page(
     """Events in that order, by default of their start, then id; those after a place in it, at most `limit`."""
     conditions, values = _conditions(wanted)
     column, way, beyond = order.column, "desc" if order.descending else "asc", "<" if order.descending else ">"
+    await _narrow_to_words(connection, wanted, conditions, values)
     if after is not None:
         values += after
         conditions.append(f"(e.{column}, e.id) {beyond} (${len(values) - 1}, ${len(values)})")
@@ -179,7 +181,8 @@ async def drafts_of(connection: Connection, state: State, *, limit: int) -> list
     """Drafts a state leads or hosts, in order of their start."""
     rows = await connection.fetch(
         f"""select {_COLUMNS} from event as e
-            where e.status = 'draft' and (e.responsible_state = $1 or hosted_by(e.id, $1))
+            where e.status = 'draft' and (e.responsible_state = $1
+                  or (select true from host as h where h.event_id = e.id and h.state = $1))
             order by e.starts_at, e.id limit $2""",  # noqa: S608 - constants
         state.value,
         limit,
@@ -193,7 +196,8 @@ async def with_waiting(connection: Connection, *, state: State | None, now: date
         f"""select {_COLUMNS} from event as e
             where e.id in (select r.event_id from registration as r where r.status = 'waitlisted')
               and e.status = 'published' and e.starts_at > $1
-              and ($2::text is null or e.responsible_state = $2 or hosted_by(e.id, $2))
+              and ($2::text is null or e.responsible_state = $2
+                   or (select true from host as h where h.event_id = e.id and h.state = $2))
             order by e.starts_at, e.id limit $3""",  # noqa: S608 - constants
         now,
         state.value if state else None,
@@ -235,7 +239,8 @@ async def next_position(connection: Connection, event_id: UUID) -> int:
 
 def _conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
     values: list[Any] = [wanted.seen_by.value if wanted.seen_by else None]
-    hosted = "hosted_by(e.id, {0})"
+    # Looked up event by event: an `exists` is answered by reading all hosts of that state first.
+    hosted = "(select true from host as h where h.event_id = e.id and h.state = {0})"
     conditions = [f"(e.status <> 'draft' or e.responsible_state = $1 or {hosted.format('$1')})"]
     simple: Sequence[tuple[object, str]] = (
         (wanted.state, f"(e.responsible_state = {{0}} or {hosted})"),
@@ -257,11 +262,26 @@ def _conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
             conditions.append(condition.format(f"${len(values)}"))
     if wanted.released:
         conditions.append("e.released_at is not null")
-    if words := query_words(wanted.words or ""):
-        # The longest one is looked up in the index: it is found least often.
-        values.append([f"%{word}%" for word in sorted(words, key=len, reverse=True)])
-        conditions.append(f"e.id in (select * from events_with(${len(values)}))")
     return conditions, values
+
+
+async def _narrow_to_words(
+    connection: Connection, wanted: EventFilter, conditions: list[str], values: list[Any]
+) -> None:
+    """Few events are looked up in the index of words; of many the first ones are soon met in order."""
+    # The longest word is looked up: it is found least often. Words hold letters and digits, so no wildcards.
+    patterns = [f"%{word}%" for word in sorted(query_words(wanted.words or ""), key=len, reverse=True)]
+    if not patterns:
+        return
+    few: list[UUID] = await connection.fetchval(
+        "select array(select * from events_with($1, $2))", patterns, FEW_EVENTS + 1
+    )
+    if len(few) <= FEW_EVENTS:
+        values.append(few)
+        conditions.append(f"e.id = any(${len(values)})")
+    else:
+        values.append(patterns)
+        conditions.append(f"e.search_text like all(${len(values)})")
 
 
 def _values(event: Event) -> tuple[Any, ...]:

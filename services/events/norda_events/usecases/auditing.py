@@ -21,7 +21,7 @@ PERSON = ("name", "email", "language")
 async def record_event(
     connection: Connection, office: Office, action: str, *, before: Event | None, after: Event | None
 ) -> None:
-    """Note what was done to an event: all of a new and of a discarded one, else what differs; nothing if nothing did."""
+    """Note what was done to an event: all of a new or a discarded one, else what differs; nothing if nothing does."""
     event = after or before
     if event is None or before == after:
         return
