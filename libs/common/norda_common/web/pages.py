@@ -190,9 +190,7 @@ class Page:
         settings, base = self.runtime.settings, f"/{self.service}"
         places = [place for place in self.site.places if caller is not None and caller.may(place.right)]
         path = self.request.url.path
-        # The first page has all others below it.
-        here = [place.path for place in places if path.startswith(place.path) and place.path != f"{base}/"]
-        current = max(here, key=len, default=path)
+        here = max((place.path for place in places if path.startswith(place.path)), key=len, default="")
         came_from = self.address if self.request.method == "GET" else f"{base}/"
         return {
             "title": title.in_language(language),
@@ -212,7 +210,7 @@ class Page:
                 Link(label.in_language(language), f"{settings.address_of(name)}/{name}/", name == self.service, name)
                 for name, label in LABELS.items()
             ],
-            "nav": [Link(place.label.in_language(language), place.path, place.path == current) for place in places],
+            "nav": [Link(place.label.in_language(language), place.path, place.path == here) for place in places],
             "shown_state": self.shown_state,
             "static": f"{base}/static/{static_version()}",
             "search_address": self.site.search,
