@@ -53,7 +53,7 @@ async def calendar(
         crumbs=[(CALENDAR, None)],
         **month_context(first, found[:MOST_EVENTS], page, path="/events/calendar", query=query),
         more=len(found) > MOST_EVENTS,
-        state=form.field("state", page.t("Land (federführend oder beteiligt)", "State (leads or hosts)")),
+        state=form.field("state", page.t("Beteiligtes Land", "State taking part")),
         states=state_options(page),
         month=f"{first:%Y-%m}",
     )

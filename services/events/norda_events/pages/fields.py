@@ -115,12 +115,7 @@ async def event_fields(connection: Connection, form: Form, page: Page, *, draft:
             "clusters", t("Cluster", "Clusters"), hint=t("Kürzel, durch Komma getrennt", "Codes, separated by commas")
         ),
     }
-    fields |= {
-        f"quotas.{state.value}": form.field(
-            f"quotas.{state.value}", t(f"Kontingent {state.label}", f"Quota of {state.label}")
-        )
-        for state in ALL_STATES
-    }
+    fields |= {f"quotas.{state.value}": form.field(f"quotas.{state.value}", state.label) for state in ALL_STATES}
     fields["quota_release_at"] = form.field(
         "quota_release_at",
         t("Freigabe der Kontingente", "Release of the quotas"),

@@ -21,7 +21,7 @@ from .words import STATUSES, competence_options, event_row
 
 router = APIRouter(prefix="/events")
 
-ROWS = 50
+ROWS = 25
 
 
 @router.get("/list")
@@ -101,7 +101,7 @@ def _fields(form: Form, page: Page) -> dict[str, object]:
     t = page.t
     return {
         "q": form.field("q", t("Wörter", "Words")),
-        "state": form.field("state", t("Land (federführend oder beteiligt)", "State (leads or hosts)")),
+        "state": form.field("state", t("Beteiligtes Land", "State taking part")),
         "states": state_options(page),
         "status": form.field("status", t("Status", "Status")),
         "statuses": [(status.value, label.in_language(page.language)) for status, (label, _) in STATUSES.items()],

@@ -30,6 +30,7 @@ router = APIRouter(prefix="/events/public")
 
 TITLE = Text("Öffentliche Veranstaltungen", "Public events")
 ROWS = 25
+FEED_EVENTS = 250
 FEED_DAYS = 31
 """How long after its end an event stays in the feed, so that a late cancellation still reaches calendars."""
 ICALENDAR = "text/calendar; charset=utf-8; method=PUBLISH"
@@ -80,7 +81,7 @@ async def feed(page: Annotated[Page, page_for(PUBLIC)]) -> Response:
     """Released events as a calendar to subscribe to (RFC 5545): those to come and of the last month."""
     wanted = events.EventFilter(seen_by=None, released=True, ends_after=page.now - timedelta(days=FEED_DAYS))
     async with page.read() as connection:
-        found = await events.page(connection, wanted, after=None, limit=MOST_EVENTS)
+        found = await events.page(connection, wanted, after=None, limit=FEED_EVENTS)
     body = calendar_file(
         found, base=base_of(page), language=page.language, now=page.now, name=page.t(TITLE.de, TITLE.en)
     )

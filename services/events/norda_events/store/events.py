@@ -164,8 +164,8 @@ async def page(
 ) -> list[Event]:
     """Events in that order, by default of their start, then id; those after a place in it, at most `limit`."""
     conditions, values = _conditions(wanted)
-    await _narrow_to_words(connection, wanted, conditions, values)
     column, way, beyond = order.column, "desc" if order.descending else "asc", "<" if order.descending else ">"
+    await _narrow_to_words(connection, wanted, conditions, values)
     if after is not None:
         values += after
         conditions.append(f"(e.{column}, e.id) {beyond} (${len(values) - 1}, ${len(values)})")
@@ -182,7 +182,7 @@ async def drafts_of(connection: Connection, state: State, *, limit: int) -> list
     rows = await connection.fetch(
         f"""select {_COLUMNS} from event as e
             where e.status = 'draft' and (e.responsible_state = $1
-                  or exists (select from host as h where h.event_id = e.id and h.state = $1))
+                  or (select true from host as h where h.event_id = e.id and h.state = $1))
             order by e.starts_at, e.id limit $2""",  # noqa: S608 - constants
         state.value,
         limit,
@@ -197,7 +197,7 @@ async def with_waiting(connection: Connection, *, state: State | None, now: date
             where e.id in (select r.event_id from registration as r where r.status = 'waitlisted')
               and e.status = 'published' and e.starts_at > $1
               and ($2::text is null or e.responsible_state = $2
-                   or exists (select from host as h where h.event_id = e.id and h.state = $2))
+                   or (select true from host as h where h.event_id = e.id and h.state = $2))
             order by e.starts_at, e.id limit $3""",  # noqa: S608 - constants
         now,
         state.value if state else None,
