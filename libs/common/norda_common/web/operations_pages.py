@@ -107,7 +107,7 @@ def routes(service: str) -> APIRouter:
             crumbs=[(OPERATIONS, base), (LETTERS, f"{base}/dead-letters"), (_title(letter_id), None)],
             base=base,
             letter=shown,
-            status=STATUSES[shown.status].in_language(page.language),
+            stands=STATUSES[shown.status].in_language(page.language),
             private=private,
             names={subject: names.get(subject, subject) for subject in by},
             key=None if private else _readable(shown.key),
