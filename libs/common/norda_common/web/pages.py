@@ -190,6 +190,9 @@ class Page:
         settings, base = self.runtime.settings, f"/{self.service}"
         places = [place for place in self.site.places if caller is not None and caller.may(place.right)]
         path = self.request.url.path
+        # The overview's path begins every other one: the longest that fits is where the person is.
+        here = max((place.path for place in places if path.startswith(place.path)), key=len, default="")
+        here = here if here != f"{base}/" or path == here else ""
         came_from = self.address if self.request.method == "GET" else f"{base}/"
         return {
             "title": title.in_language(language),
@@ -210,7 +213,7 @@ class Page:
                 for name, label in LABELS.items()
             ],
             "nav": [
-                Link(place.label.in_language(language), place.path, path.startswith(place.path)) for place in places
+                Link(place.label.in_language(language), place.path, place.path == here) for place in places
             ],
             "shown_state": self.shown_state,
             "static": f"{base}/static/{static_version()}",

@@ -14,6 +14,7 @@ from uuid import UUID
 from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
+from norda_common.telemetry import current_trace_id
 
 from ..rules.profile import ACTIVE, identifiers
 from ..rules.size_class import Figures
@@ -95,8 +96,8 @@ with change as (
     insert into identifier (organisation_id, kind, value, held)
     select * from unnest($17::uuid[], $18::text[], $19::text[], $20::boolean[])
 )
-insert into organisation_version (organisation_id, version, change, changed_at, changed_by, data)
-select id, version, change, changed_at, changed_by, data from change
+insert into organisation_version (organisation_id, version, change, changed_at, changed_by, data, trace_id)
+select id, version, change, changed_at, changed_by, data, $21::text from change
 """
 _UPDATE = """
 with updated as (
@@ -124,7 +125,11 @@ async def store(connection: Connection, changes: Sequence[Change]) -> None:
         await connection.execute(_UPDATE, *zip(*updated, strict=True))
     about = [(change.change, change.changed_at, change.changed_by, change.created) for change in changes]
     await connection.execute(
-        _STORE, *zip(*rows, strict=True), *zip(*about, strict=True), *_columns(_numbers(changes), 4)
+        _STORE,
+        *zip(*rows, strict=True),
+        *zip(*about, strict=True),
+        *_columns(_numbers(changes), 4),
+        current_trace_id(),
     )
 
 
@@ -186,7 +191,7 @@ async def contacts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, st
 async def versions(connection: Connection, organisation_id: UUID, *, before: object, limit: int) -> list[Record]:
     """Versions of an own organisation, newest first; `before` is a version, or None for all."""
     return await connection.fetch(
-        """select version, change, changed_at, changed_by, data from organisation_version
+        """select version, change, changed_at, changed_by, data, trace_id from organisation_version
             where organisation_id = $1 and ($2::bigint is null or version < $2) order by version desc limit $3""",
         organisation_id,
         before,
