@@ -212,12 +212,10 @@ class Page:
                 Link(label.in_language(language), f"{settings.address_of(name)}/{name}/", name == self.service, name)
                 for name, label in LABELS.items()
             ],
-            "nav": [
-                Link(place.label.in_language(language), place.path, place.path == here) for place in places
-            ],
+            "nav": [Link(place.label.in_language(language), place.path, place.path == here) for place in places],
             "shown_state": self.shown_state,
             "static": f"{base}/static/{static_version()}",
-            "search_address": self.site.search,
+            "search_address": self.site.search if self.session else self.site.public_search,
             "query": self.request.query_params.get("q", ""),
             "trace_id": current_trace_id(),
             "legal": {name: f"{base}/legal/{name}" for name in ("imprint", "privacy", "accessibility", "feedback")},

@@ -43,12 +43,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A service's pages: `package` holds their templates, `search` is the path its search form leads to."""
+    """A service's pages: `package` holds their templates, `search` is the path its search form leads to.
+
+    Who has not signed in searches at `public_search`, where there is one.
+    """
 
     package: str
     places: Sequence[Place]
     search: str
     routers: Sequence[APIRouter]
+    public_search: str = ""
 
 
 class Files(StaticFiles):

@@ -3,6 +3,13 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, imports, organisations, sites
+from . import directory, imports, notes, organisations, releases, sites
 
-ROUTERS = (directory.router, organisations.router, sites.router, imports.router)
+ROUTERS = (
+    directory.router,
+    organisations.router,
+    sites.router,
+    notes.router,
+    releases.router,
+    imports.router,
+)

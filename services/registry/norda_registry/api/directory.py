@@ -62,6 +62,7 @@ async def list_organisations(
     competence: Annotated[QueryText | None, Query(description="`BAT` finds `BAT-02` too")] = None,
     cluster: Annotated[QueryText | None, Query(description="Code of a cluster it is a member of now")] = None,
     status: Annotated[QueryText | None, Query(description="`active` or `deactivated`")] = None,
+    released: Annotated[bool, Query(description="Only what is released for the public, and active")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> OrganisationPage:
@@ -73,6 +74,7 @@ async def list_organisations(
         competence=competence.upper() if competence else None,
         cluster=cluster.upper() if cluster else None,
         status=status,
+        released=released,
     )
     after = read_cursor(cursor, str, UUID) if cursor else None
     async with runtime.database.read(caller) as connection:

@@ -8,6 +8,17 @@ comment on column directory.district is 'District (Kreis) of the seat by AGS; nu
 create index directory_counts on directory (district, responsible_state, kind, status);
 create index directory_changed on directory (changed_at, organisation_id);
 
+create or replace view directory_shown as
+select organisation_id, sequence, responsible_state, kind, status, sort_name, search_text, competences, clusters, data,
+       changed_at, district
+  from directory, (select is_somebody() as asks) as somebody
+ where somebody.asks;
+create or replace view directory_released as
+select organisation_id, sequence, responsible_state, kind, status, sort_name, search_text, competences, clusters, data,
+       changed_at, district
+  from directory join release using (organisation_id)
+ where status = 'active';
+
 -- The trace of the request that made a version, so that operators find what followed from it.
 alter table organisation_version add column trace_id text;
 comment on column organisation_version.trace_id is 'Trace of the change, where one was running.';

@@ -28,8 +28,10 @@ from ..usecases.commands import ChangeOrganisation, RegisterOrganisation
 from ..usecases.organisations import change_organisation, register_organisation
 from . import texts
 from .entering import (
+    CHOICE,
     active_clusters,
     apply,
+    chosen,
     context,
     done,
     group_of,
@@ -56,7 +58,6 @@ _PARTS = {
 """The order in which a group's fields are read."""
 _LISTS = frozenset({"activities", "competences"})
 ACTIVITY_ROWS = 3
-CHOICE = "choice-"
 
 
 @router.get("/new")
@@ -117,7 +118,7 @@ async def change(page: Annotated[Page, page_for(CHANGE)], organisation_id: UUID)
     form = await page.form()
     async with page.read() as connection:
         shown, stored = await _stored_form(connection, page, organisation_id)
-    form = _chosen(form, stored)
+    form = chosen(form, stored)
     version = version_of(form)
     try:
         if version != shown.version:
@@ -170,6 +171,7 @@ async def _conflict(page: Page, organisation_id: UUID, form: Form) -> Response:
     ]
     return page.show(
         "conflict.html.jinja",
+        what=page.t("diese Organisation", "this organisation"),
         title=Text("Inzwischen geändert", "Changed meanwhile"),
         status=StaleVersion.status,
         crumbs=_crumbs(shown.organisation, Text("Bearbeiten", "Edit")),
@@ -267,16 +269,6 @@ def change_command(form: Form, stored: Form) -> ChangeOrganisation:
     emptied: dict[str, object] = {group: [] if group in _LISTS else None for group in changed if group not in mine}
     chosen = {name: several for name, several in typed.values.items() if group_of(name) in changed - emptied.keys()}
     return Form(chosen, form.language).command(ChangeOrganisation, lists=("competences",), **emptied)
-
-
-def _chosen(form: Form, stored: Form) -> Form:
-    """The form after a comparison: the groups for which the stored version was chosen are as they are stored."""
-    theirs = {
-        name.removeprefix(CHOICE) for name in form.values if name.startswith(CHOICE) and form.value(name) == "theirs"
-    }
-    kept = {name: several for name, several in form.values.items() if group_of(name) not in theirs}
-    taken = {name: several for name, several in stored.values.items() if group_of(name) in theirs}
-    return Form(kept | taken, form.language)
 
 
 def _group_text(group: str, fields: Mapping[str, tuple[str, ...]], language: str) -> str:

@@ -38,6 +38,8 @@ from .texts import KINDS, SIZES
 Asked = TypeVarTuple("Asked")
 
 MOST_CLUSTERS = 200
+CHOICE = "choice-"
+"""How fields begin that say which version of a group was chosen: `mine` or `theirs`."""
 
 _GROUPED = re.compile(r"\d{1,3}([.,]\d{3})+")
 
@@ -201,3 +203,13 @@ def grouped(values: Mapping[str, Sequence[str]]) -> dict[str, dict[str, tuple[st
         if filled:
             groups.setdefault(group_of(name), {})[name] = filled
     return groups
+
+
+def chosen(form: Form, stored: Form) -> Form:
+    """The form after a comparison: the groups for which the stored version was chosen are as they are stored."""
+    theirs = {
+        name.removeprefix(CHOICE) for name in form.values if name.startswith(CHOICE) and form.value(name) == "theirs"
+    }
+    kept = {name: several for name, several in form.values.items() if group_of(name) not in theirs}
+    taken = {name: several for name, several in stored.values.items() if group_of(name) in theirs}
+    return Form(kept | taken, form.language)

@@ -16,18 +16,22 @@ from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.errors import NotFound, Text
 from norda_common.requests import Cursor, QueryText, read_cursor, write_cursor
+from norda_common.rights import Right
 from norda_common.signin import sessions
 from norda_common.states import ALL_STATES, State
 from norda_common.web.pages import Page, page_for
 
 from ..rules.districts import districts
 from ..rules.names import fold, query_words
+from ..rules.notes import Visibility
 from ..rules.profile import ACTIVE
-from ..rules.rights import CHANGE, READ, READ_FIGURES
-from ..store import organisations, participations, searches
+from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, READ, READ_FIGURES, RELEASE
+from ..store import organisations, participations, releases, searches
+from ..store.notes import Note
 from ..store.organisations import Stored
 from ..store.searches import NO_DISTRICT, Filters, Order
 from ..usecases.lookup import sole_holder
+from ..usecases.notes import list_notes
 from . import texts
 from .texts import CHANGES, KINDS, SIZES, STATUSES, named
 
@@ -38,6 +42,7 @@ ROWS = 25
 MOST_COUNTED = 1_000
 VERSIONS = 10
 PARTICIPATIONS = 20
+NOTES = 20
 ALL = "all"
 
 
@@ -198,16 +203,35 @@ async def find(connection: Connection, organisation_id: UUID) -> Shown:
     return Shown(entry.organisation, entry.sequence, None)
 
 
-def may_change(page: Page, shown: Shown) -> bool:
-    """Whether the person may change it here: it is their state's, and this instance keeps it."""
+def _kept_for(page: Page, shown: Shown, right: Right) -> bool:
+    """Whether the person has the right for it here: it is their state's, and this instance keeps it."""
     state = State(shown.organisation.responsible_state)
-    return shown.stored is not None and state in page.runtime.settings.states and page.caller.may(CHANGE, state)
+    return shown.stored is not None and state in page.runtime.settings.states and page.caller.may(right, state)
+
+
+def _noted(page: Page, note: Note, who: Mapping[str, str]) -> dict[str, Any]:
+    """A note as the template shows it."""
+    return {
+        "id": note.id,
+        "text": note.text,
+        "kind": named(texts.NOTE_KINDS, note.kind, page.language),
+        "visibility": named(texts.VISIBILITIES, note.visibility, page.language),
+        "confidential": note.visibility is Visibility.CONFIDENTIAL,
+        "state": note.state,
+        "who": who.get(note.author, note.author),
+        "when": note.created_at,
+        "changed": note.changed_at if note.changed_at != note.created_at else None,
+        "mine": page.caller.may(NOTE_WRITE, note.state),
+    }
 
 
 @router.get("/{organisation_id}")
-async def show(page: Annotated[Page, page_for(READ)], organisation_id: UUID, before: Cursor = None) -> Response:
+async def show(
+    page: Annotated[Page, page_for(READ)], organisation_id: UUID, before: Cursor = None, notes_before: Cursor = None
+) -> Response:
     """One organisation in full, with what the person may do."""
     version = read_cursor(before, int)[0] if before else None
+    earlier = read_cursor(notes_before, UUID)[0] if notes_before else None
     async with page.read() as connection:
         shown = await find(connection, organisation_id)
         organisation = shown.organisation
@@ -221,7 +245,14 @@ async def show(page: Annotated[Page, page_for(READ)], organisation_id: UUID, bef
             if shown.stored
             else []
         )
-        who = await sessions.names(connection, [row["changed_by"] for row in versions]) if versions else {}
+        released = await releases.get(connection, organisation_id) if shown.stored else None
+        noted = (
+            await list_notes(connection, organisation_id, caller=page.caller, before=earlier, limit=NOTES + 1)
+            if page.caller.may(NOTE_READ)
+            else []
+        )
+        people = [row["changed_by"] for row in versions] + [note.author for note in noted]
+        who = await sessions.names(connection, people) if people else {}
     title = Text(organisation.legal_name, organisation.legal_name)
     return page.show(
         "organisation.html.jinja",
@@ -241,7 +272,13 @@ async def show(page: Annotated[Page, page_for(READ)], organisation_id: UUID, bef
         history=_history(page, versions, who),
         older=write_cursor(versions[VERSIONS - 1]["version"]) if len(versions) > VERSIONS else None,
         kept_here=shown.stored is not None,
-        may_change=may_change(page, shown),
+        released=released,
+        may_release=_kept_for(page, shown, RELEASE),
+        reads_notes=page.caller.may(NOTE_READ),
+        may_note=page.caller.may(NOTE_WRITE),
+        notes=[_noted(page, note, who) for note in noted[:NOTES]],
+        older_notes=write_cursor(noted[NOTES - 1].id) if len(noted) > NOTES else None,
+        may_change=_kept_for(page, shown, CHANGE),
         active=organisation.status == ACTIVE,
         district=districts().get((organisation.seat.ags or "")[:5]),
         state_name=texts.STATES,

@@ -42,6 +42,24 @@ PARTICIPATIONS: Mapping[str, Text] = {
     "withdrawn": Text("zurückgezogen", "withdrawn"),
     "event_cancelled": Text("Veranstaltung abgesagt", "event cancelled"),
 }
+NOTE_KINDS: Mapping[str, Text] = {
+    "note": Text("Vermerk", "Note"),
+    "visit": Text("Besuch", "Visit"),
+    "settlement_case": Text("Ansiedlungsfall", "Settlement case"),
+}
+VISIBILITIES: Mapping[str, Text] = {
+    "alliance": Text("alle Länder", "all states"),
+    "office": Text("eigene Stelle", "own office"),
+    "confidential": Text("vertraulich", "confidential"),
+}
+VISIBILITY_MEANS: Mapping[str, Text] = {
+    "alliance": Text("Beschäftigte der Stellen aller drei Länder", "Staff of the offices of all three states"),
+    "office": Text("Beschäftigte Ihrer eigenen Stelle", "Staff of your own office"),
+    "confidential": Text(
+        "nur Sie und die Leitung Ihrer Stelle; Pflicht bei einem Ansiedlungsfall",
+        "only you and the head of your office; needed for a settlement case",
+    ),
+}
 FEDERAL: Mapping[str, str] = {
     "DE-HB": "Bremen", "DE-HH": "Hamburg", "DE-NI": "Niedersachsen", "DE-BW": "Baden-Württemberg", "DE-BY": "Bayern",
     "DE-BE": "Berlin", "DE-BB": "Brandenburg", "DE-HE": "Hessen", "DE-MV": "Mecklenburg-Vorpommern",
@@ -96,6 +114,8 @@ FIELDS: Mapping[str, Text] = {
     "date": Text("Datum", "Date"),
     "valid_from": Text("gültig ab", "valid from"),
     "valid_to": Text("Ende der Mitgliedschaft", "End of the membership"),
+    "text": Text("Vermerk", "Note"),
+    "visibility": Text("Sichtbar für", "Visible to"),
     "file": Text("Tabelle (CSV)", "Table (CSV)"),
 }
 _SEVERAL = frozenset({"sites", "register_entries", "activities", "competences", "memberships", "former_names"})

@@ -54,6 +54,10 @@ select organisation_id, forbidden.organisation_id is not null as forbidden, numb
   left join forbidden using (organisation_id)
   left join directory_number as number using (organisation_id)
 """
+_ADD_NUMBERS = """
+insert into directory_number (organisation_id, kind, value, held)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[])
+"""
 # An unknown organisation has no row that could be locked: one is put in its place and taken out again with the others.
 _LOCK = """
 insert into directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
@@ -141,11 +145,9 @@ async def _replace_numbers(
     if any(known[key] for key in changed):
         await connection.execute("delete from directory_number where organisation_id = any($1)", changed)
     if changed:
-        await connection.copy_records_to_table(
-            "directory_number",
-            columns=["organisation_id", "kind", "value", "held"],
-            records=[(key, *number) for key in changed for number in wanted[key]],
-        )
+        # No COPY: PostgreSQL has none into a table with policies.
+        rows = [(key, *number) for key in changed for number in wanted[key]]
+        await connection.execute(_ADD_NUMBERS, *(zip(*rows, strict=True) if rows else [()] * 4))
 
 
 def _searchable(organisation: Organisation) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from asyncpg import Record
 from norda_common.contracts.registry import Organisation
-from norda_common.database import Connection
+from norda_common.database import Connection, affected
 from norda_common.telemetry import current_trace_id
 
 from ..rules.profile import ACTIVE, identifiers
@@ -40,31 +40,41 @@ class Change:
     created: bool
 
 
-_COLUMNS = "version, data, employees, turnover_cents, balance_cents"
+class NumberTaken(Exception):  # noqa: N818 - what happened, as the use cases' refusals
+    """A number is held by another organisation, since a moment ago. Part of it all is written: roll back."""
+
+    def __init__(self, kind: str, value: str) -> None:
+        super().__init__(kind)
+        self.number = (kind, value)
+
+
+_COLUMNS = "organisation.version, organisation.data, figures.employees, figures.turnover_cents, figures.balance_cents"
+# Both rows are locked: of a row that is only joined, a lock that had to wait would still show what was before.
+_LOCKED = f"""
+select organisation.id, {_COLUMNS}
+  from organisation join figures on figures.organisation_id = organisation.id
+"""  # noqa: S608 - constants
 
 
 async def lock(connection: Connection, organisation_id: UUID) -> Stored | None:
-    """The organisation, its row locked until the transaction ends."""
-    row = await connection.fetchrow(
-        f"select {_COLUMNS} from organisation where id = $1 for update",  # noqa: S608 - a constant
-        organisation_id,
-    )
+    """The organisation, its row locked until the transaction ends; None also where the caller may not change it."""
+    row = await connection.fetchrow(f"{_LOCKED} where organisation.id = $1 for update", organisation_id)
     return _stored(row) if row else None
 
 
 async def lock_many(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Stored]:
-    """Several organisations, locked in the order of their ids so that two imports cannot deadlock."""
+    """Several of them, locked in the order of their ids so that two imports cannot deadlock."""
     rows = await connection.fetch(
-        f"select id, {_COLUMNS} from organisation where id = any($1) order by id for update",  # noqa: S608
-        list(ids),
+        f"{_LOCKED} where organisation.id = any($1) order by organisation.id for update", list(ids)
     )
     return {row["id"]: _stored(row) for row in rows}
 
 
 async def get(connection: Connection, organisation_id: UUID) -> Stored | None:
-    """The organisation as it is now."""
+    """The organisation as it is now; its figures are unknown to whom they are none of their business."""
     row = await connection.fetchrow(
-        f"select {_COLUMNS} from organisation where id = $1",  # noqa: S608
+        f"""select {_COLUMNS} from organisation left join figures on figures.organisation_id = organisation.id
+             where organisation.id = $1""",  # noqa: S608 - constants
         organisation_id,
     )
     return _stored(row) if row else None
@@ -78,7 +88,10 @@ def _stored(row: Record) -> Stored:
     )
 
 
-# One statement writes rows, numbers and versions: a single organisation would wait for each round trip by itself.
+# A number may go from one of these organisations to another, so all are taken back before any is given.
+_TAKE_BACK = "delete from identifier where organisation_id = any($1)"
+# One statement writes it all: a single organisation would wait for each round trip by itself. And policies judge what
+# belongs to an organisation by whose it was before the statement (migrations/0007_rights.sql).
 _STORE = """
 with change as (
     select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
@@ -87,50 +100,57 @@ with change as (
            as row(id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data,
                   employees, turnover_cents, balance_cents, change, changed_at, changed_by, created)
 ), created as (
-    insert into organisation (id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data,
-                              employees, turnover_cents, balance_cents)
-    select id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data,
-           employees, turnover_cents, balance_cents
+    insert into organisation (id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data)
+    select id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data
       from change where created
+), updated as (
+    update organisation
+       set version = change.version, responsible_state = change.responsible_state, status = change.status,
+           kind = change.kind, legal_name = change.legal_name, own_id = change.own_id,
+           cluster_code = change.cluster_code, data = change.data
+      from change
+     where organisation.id = change.id and not change.created
+), counted as (
+    insert into figures (organisation_id, employees, turnover_cents, balance_cents)
+    select id, employees, turnover_cents, balance_cents from change where created
+), recounted as (
+    update figures
+       set employees = change.employees, turnover_cents = change.turnover_cents, balance_cents = change.balance_cents
+      from change
+     where figures.organisation_id = change.id and not change.created
+       and (figures.employees, figures.turnover_cents, figures.balance_cents)
+           is distinct from (change.employees, change.turnover_cents, change.balance_cents)
 ), numbers as (
     insert into identifier (organisation_id, kind, value, held)
     select * from unnest($17::uuid[], $18::text[], $19::text[], $20::boolean[])
+    on conflict (kind, value) where held do nothing
+    returning kind, value, held
+), versions as (
+    insert into organisation_version (organisation_id, version, change, changed_at, changed_by, data, trace_id)
+    select id, version, change, changed_at, changed_by, data, $21::text from change
 )
-insert into organisation_version (organisation_id, version, change, changed_at, changed_by, data, trace_id)
-select id, version, change, changed_at, changed_by, data, $21::text from change
-"""
-_UPDATE = """
-with updated as (
-    update organisation
-       set version = row.version, responsible_state = row.responsible_state, status = row.status, kind = row.kind,
-           legal_name = row.legal_name, own_id = row.own_id, cluster_code = row.cluster_code, data = row.data,
-           employees = row.employees, turnover_cents = row.turnover_cents, balance_cents = row.balance_cents
-      from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                  $9::jsonb[], $10::int[], $11::bigint[], $12::bigint[])
-           as row(id, version, responsible_state, status, kind, legal_name, own_id, cluster_code, data,
-                  employees, turnover_cents, balance_cents)
-     where organisation.id = row.id
-)
-delete from identifier where organisation_id = any($1)
+select kind, value from unnest($18::text[], $19::text[], $20::boolean[]) as wanted(kind, value, held) where held
+except all
+select kind, value from numbers where held
 """
 
 
 async def store(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write rows, identifiers and versions. Raises asyncpg.UniqueViolationError for a number that is held elsewhere."""
+    """Write rows, figures, identifiers and versions.
+
+    Raises NumberTaken, and asyncpg.InsufficientPrivilegeError for another state's organisation.
+    """
     documents = [change.stored.organisation.model_dump_json(exclude_none=True) for change in changes]
-    rows = [_row(change, document) for change, document in zip(changes, documents, strict=True)]
-    updated = [row for row, change in zip(rows, changes, strict=True) if not change.created]
+    updated = [change.stored.organisation.organisation_id for change in changes if not change.created]
     if updated:
-        # A number may go from one of these organisations to another, so all are taken back before any is given.
-        await connection.execute(_UPDATE, *zip(*updated, strict=True))
-    about = [(change.change, change.changed_at, change.changed_by, change.created) for change in changes]
-    await connection.execute(
-        _STORE,
-        *zip(*rows, strict=True),
-        *zip(*about, strict=True),
-        *_columns(_numbers(changes), 4),
-        current_trace_id(),
+        await connection.execute(_TAKE_BACK, updated)
+    rows = [_row(change, document) for change, document in zip(changes, documents, strict=True)]
+    # Of a violated index PostgreSQL does not say which number it was: the table has policies.
+    taken = await connection.fetch(
+        _STORE, *zip(*rows, strict=True), *_columns(_numbers(changes), 4), current_trace_id()
     )
+    if taken:
+        raise NumberTaken(taken[0]["kind"], taken[0]["value"])
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[tuple[Any, ...]]:
@@ -153,6 +173,10 @@ def _row(change: Change, document: str) -> tuple[Any, ...]:
         figures.employees,
         figures.turnover_cents,
         figures.balance_cents,
+        change.change,
+        change.changed_at,
+        change.changed_by,
+        change.created,
     )
 
 
@@ -164,20 +188,22 @@ def _numbers(changes: Sequence[Change]) -> list[tuple[UUID, str, str, bool]]:
     ]
 
 
-async def set_contacts(connection: Connection, emails: dict[UUID, str]) -> None:
-    """Keep one contact address per organisation."""
-    await connection.execute(
+async def set_contacts(connection: Connection, emails: dict[UUID, str]) -> list[UUID]:
+    """Keep one contact address per organisation; those whose address is another one now."""
+    rows = await connection.fetch(
         """insert into contact (organisation_id, email)
            select * from unnest($1::uuid[], $2::text[])
-           on conflict (organisation_id) do update set email = excluded.email""",
+           on conflict (organisation_id) do update set email = excluded.email where contact.email <> excluded.email
+           returning organisation_id""",
         list(emails),
         list(emails.values()),
     )
+    return [row["organisation_id"] for row in rows]
 
 
-async def remove_contact(connection: Connection, organisation_id: UUID) -> None:
-    """Forget the contact address."""
-    await connection.execute("delete from contact where organisation_id = $1", organisation_id)
+async def remove_contact(connection: Connection, organisation_id: UUID) -> bool:
+    """Forget the contact address; whether there was one."""
+    return affected(await connection.execute("delete from contact where organisation_id = $1", organisation_id)) > 0
 
 
 async def contacts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str]:

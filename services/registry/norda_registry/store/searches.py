@@ -15,6 +15,7 @@ from uuid import UUID
 from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
+from norda_common.states import State
 
 _WORDS = "array_to_tsvector(string_to_array(ltrim(search_text), ' '))"
 """A row's words, as its index `directory_words` has them."""
@@ -32,6 +33,8 @@ class Filters:
     status: str | None = None
     district: str | None = None
     """AGS of a district, or `NO_DISTRICT`."""
+    released: bool = False
+    """What is released for the public alone; nothing else can be listed without signing in."""
 
 
 NO_DISTRICT = "none"
@@ -84,7 +87,7 @@ def list_statement(
     parameters.append(limit)
     statement = (
         "select sort_name, changed_at, organisation_id, sequence, data "  # noqa: S608 - constants and placeholders
-        f"from directory {_where(conditions)}"
+        f"from {_source(filters)} {_where(conditions)}"
         f"order by {key} {direction}, organisation_id {direction} limit ${len(parameters)}"
     )
     return statement, parameters
@@ -118,6 +121,11 @@ def _narrowed(filters: Filters) -> tuple[list[str], list[object]]:
     return conditions, parameters
 
 
+def _source(filters: Filters) -> str:
+    """Views that ask what the policies ask, in a way that leaves the indexes to use (migrations/0007_rights.sql)."""
+    return "directory_released" if filters.released else "directory_shown"
+
+
 def _where(conditions: Sequence[str]) -> str:
     return f"where {' and '.join(conditions)} " if conditions else ""
 
@@ -140,7 +148,7 @@ async def count(connection: Connection, filters: Filters, *, most: int) -> int:
     """How many there are; it stops counting at `most`, so that a wide search costs no more than a narrow one."""
     conditions, parameters = _narrowed(filters)
     found: int = await connection.fetchval(
-        f"select count(*) from (select from directory {_where(conditions)}"  # noqa: S608 - as above
+        f"select count(*) from (select from {_source(filters)} {_where(conditions)}"  # noqa: S608 - as above
         f"limit ${len(parameters) + 1}) as found",
         *parameters,
         most,
@@ -151,7 +159,7 @@ async def count(connection: Connection, filters: Filters, *, most: int) -> int:
 async def counts(connection: Connection) -> list[Count]:
     """How many organisations there are by state, kind, status and district, counted from one index."""
     rows = await connection.fetch(
-        """select responsible_state, kind, status, district, count(*) from directory
+        """select responsible_state, kind, status, district, count(*) from directory_shown
             group by district, responsible_state, kind, status"""
     )
     return [Count(*row.values()) for row in rows]
@@ -163,9 +171,19 @@ async def get(connection: Connection, organisation_id: UUID) -> Entry | None:
     return Entry(Organisation.model_validate_json(row["data"]), row["sequence"]) if row else None
 
 
-async def state_of(connection: Connection, organisation_id: UUID) -> str | None:
-    """Who is responsible for an organisation, by the directory."""
-    state: str | None = await connection.fetchval(
-        "select responsible_state from directory where organisation_id = $1", organisation_id
+async def get_released(connection: Connection, organisation_id: UUID) -> Entry | None:
+    """The same for everybody: None unless it is released for the public."""
+    row = await connection.fetchrow(
+        "select sequence, data from directory_released where organisation_id = $1", organisation_id
     )
-    return state
+    return Entry(Organisation.model_validate_json(row["data"]), row["sequence"]) if row else None
+
+
+async def state_of(connection: Connection, organisation_id: UUID) -> State | None:
+    """Who is responsible for an organisation: by the own row, else by the directory, which may lag behind it."""
+    state: str | None = await connection.fetchval(
+        """select coalesce((select responsible_state from organisation where id = $1),
+                           (select responsible_state from directory where organisation_id = $1))""",
+        organisation_id,
+    )
+    return State(state) if state is not None else None

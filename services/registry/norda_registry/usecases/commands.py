@@ -13,12 +13,13 @@ from uuid import UUID
 
 from norda_common.addresses import EmailAddress
 from norda_common.contracts.registry import Address
-from norda_common.input import Command, clean_line
+from norda_common.input import Command, clean_line, clean_paragraph
 from norda_common.states import State
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from ..rules.fields import EnteredRegisterEntry, address
+from ..rules.notes import MOST_LETTERS, NoteKind, Visibility
 from ..rules.size_class import SizeClass
 
 
@@ -27,6 +28,16 @@ def required_line(value: str) -> str:
     text = clean_line(value)
     if not text:
         raise PydanticCustomError("blank", "is blank", {"de": "ist leer", "en": "is blank"})
+    return text
+
+
+def note_text(value: str) -> str:
+    """Paragraphs of text, cleaned, with something in it; what cleaning made longer is still bounded."""
+    text = clean_paragraph(value)
+    if not text:
+        raise PydanticCustomError("blank", "is blank", {"de": "ist leer", "en": "is blank"})
+    if len(text) > MOST_LETTERS:
+        raise PydanticCustomError("string_too_long", "is too long", {"max_length": MOST_LETTERS})
     return text
 
 
@@ -46,6 +57,7 @@ Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(requir
 Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(required_line)]
 Short = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(required_line)]
 Addition = Annotated[str, Field(max_length=200), AfterValidator(clean_line)]
+NoteText = Annotated[str, Field(min_length=1, max_length=MOST_LETTERS), AfterValidator(note_text)]
 ClusterCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{1,15}$")]
 Money = Annotated[Decimal, Field(ge=0, lt=Decimal(10) ** 13, decimal_places=2)]
 Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -178,6 +190,22 @@ class JoinCluster(Command):
     cluster_code: Short | None = None
     cluster_id: UUID | None = None
     valid_from: date | None = None
+
+
+class AddNote(Command):
+    """A note of one's own office on an organisation; a settlement case is confidential."""
+
+    kind: NoteKind = NoteKind.NOTE
+    visibility: Visibility = Visibility.OFFICE
+    text: NoteText
+
+
+class ChangeNote(Command):
+    """Change what is given; what is left out stays."""
+
+    kind: NoteKind | None = None
+    visibility: Visibility | None = None
+    text: NoteText | None = None
 
 
 class EndMembership(Command):

@@ -13,8 +13,7 @@ from datetime import date, datetime
 from typing import Any, BinaryIO
 from uuid import UUID
 
-import asyncpg
-from norda_common import outbox
+from norda_common import audit, outbox
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Membership
 from norda_common.database import Connection
@@ -32,9 +31,9 @@ from ..rules.profile import ACTIVE
 from ..rules.rights import IMPORT
 from ..store import matches, organisations
 from ..store.matches import Match
-from ..store.organisations import Change, Stored
+from ..store.organisations import Change, NumberTaken, Stored
 from .organisations import local_day, unknown_cluster
-from .recording import FIELDS, event_of, raced_error, taken_error, taken_number
+from .recording import CONTACT, FIELDS, entry_of, event_of, raced_error, taken_error
 
 BATCH_ROWS = 1_000
 MOST_WARNINGS = 500
@@ -156,6 +155,7 @@ async def _import_batch(running: _Import, read: Sequence[_Row | None]) -> None:
     stored = await organisations.lock_many(
         running.connection, [row.match.organisation_id for row in rows if row.match is not None]
     )
+    rows = [row for row in rows if row.match is None or _still_here(running, row, row.match, stored)]
     emails = await organisations.contacts(running.connection, list(stored))
     clusters = await _clusters(running, rows)
     plans = await asyncio.to_thread(_plan_all, running, rows, stored, emails, clusters)
@@ -225,16 +225,28 @@ def _take(running: _Import, row: _Row, match: Match) -> bool:
     if match.own and match.responsible_state == running.state.value:
         row.match = match
         return True
+    _leave_foreign(running, row, State(match.responsible_state).label)
+    return False
+
+
+def _still_here(running: _Import, row: _Row, match: Match, stored: Mapping[UUID, Stored]) -> bool:
+    """Whether the organisation could be locked: it may have moved to another state since it was found."""
+    if match.organisation_id in stored:
+        return True
+    _leave_foreign(running, row, "einem anderen Land", "another state")
+    return False
+
+
+def _leave_foreign(running: _Import, row: _Row, label: str, label_en: str | None = None) -> None:
+    """Count a row of another state's organisation, and say who keeps it."""
     running.report.foreign += 1
-    label = State(match.responsible_state).label
     row.draft.findings.warn(
         "row",
         "kept_elsewhere",
         f"wird von {label} geführt und bleibt unverändert",
-        f"is kept by {label} and stays unchanged",
+        f"is kept by {label_en or label} and stays unchanged",
     )
     running.report.warn(row.draft.findings.warnings[-1:])
-    return False
 
 
 async def _clusters(running: _Import, rows: Sequence[_Row]) -> dict[str, matches.Cluster]:
@@ -332,14 +344,29 @@ async def _write(running: _Import, plans: Sequence[_Row], stored: dict[UUID, Sto
     if changes:
         try:
             await organisations.store(running.connection, changes)
-        except asyncpg.UniqueViolationError as error:
-            raise _raced(taken_number(error), plans) from error
+        except NumberTaken as error:
+            raise _raced(error.number, plans) from error
         await outbox.append(
             running.connection,
             *(event_of(change.stored, change=change.change, state=running.state) for change in changes),
         )
-    if emails:
-        await organisations.set_contacts(running.connection, emails)
+    renewed = set(await organisations.set_contacts(running.connection, emails)) if emails else set()
+    entries = await asyncio.to_thread(_entries, changes, stored, renewed)
+    await audit.record(running.connection, running.caller, *entries)
+
+
+def _entries(changes: Sequence[Change], stored: Mapping[UUID, Stored], renewed: set[UUID]) -> list[audit.Entry]:
+    """What the audit log gets: one entry for each organisation that changed, if only by its contact address."""
+    written = {change.stored.organisation.organisation_id: change.stored for change in changes}
+    return [
+        entry_of(
+            written.get(key) or stored[key],
+            before=stored.get(key),
+            action=IMPORT.name,
+            touched=[CONTACT] if key in renewed else [],
+        )
+        for key in [*written, *(renewed - written.keys())]
+    ]
 
 
 def _raced(number: tuple[str, str], plans: Sequence[_Row]) -> InvalidInput:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from norda_common import audit
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Membership, Organisation
 from norda_common.database import Connection
@@ -24,9 +25,10 @@ from ..rules.size_class import Figures, SizeClass, size_class
 from ..store import matches, organisations
 from ..store.matches import CLUSTER
 from .commands import ChangeOrganisation, Deactivate, RegisterOrganisation
-from .recording import Outcome, held_numbers, lock_own, record
+from .recording import CONTACT, Outcome, entry_of, held_numbers, lock_own, record
 
 BERLIN = ZoneInfo("Europe/Berlin")
+_CHANGE = CHANGE.name
 
 
 def local_day(now: datetime) -> date:
@@ -69,10 +71,12 @@ async def register_organisation(
         organisation,
         before=None,
         change="registered",
+        action="organisation.register",
         caller=caller,
         now=now,
         figures=figures,
         holders=found,
+        touched=[CONTACT] if command.contact_email else [],
     )
     if command.contact_email:
         await organisations.set_contacts(connection, {organisation.organisation_id: command.contact_email})
@@ -110,12 +114,23 @@ async def change_organisation(
     organisation = before.organisation.model_copy(update=fields)
     check_whole(organisation, findings)
     findings.raise_errors()
-    if "contact_email" in command.model_fields_set:
-        await _keep_contact(connection, organisation_id, command.contact_email)
+    touched = []
+    if CONTACT in command.model_fields_set and await _keep_contact(connection, organisation_id, command.contact_email):
+        touched = [CONTACT]
     if organisation == before.organisation and figures == before.figures:
+        if touched:
+            await audit.record(connection, caller, entry_of(before, before=before, action=_CHANGE, touched=touched))
         return Outcome(before, changed=False, warnings=findings.warnings)
     stored = await record(
-        connection, organisation, before=before, change="changed", caller=caller, now=now, figures=figures
+        connection,
+        organisation,
+        before=before,
+        change="changed",
+        action=_CHANGE,
+        caller=caller,
+        now=now,
+        figures=figures,
+        touched=touched,
     )
     return Outcome(stored, warnings=findings.warnings)
 
@@ -150,6 +165,7 @@ async def deactivate_organisation(
         organisation,
         before=before,
         change="deactivated",
+        action="organisation.deactivate",
         caller=caller,
         now=now,
         figures=before.figures,
@@ -212,11 +228,11 @@ def cents(amount: Decimal | None) -> int | None:
     return None if amount is None else int(amount * 100)
 
 
-async def _keep_contact(connection: Connection, organisation_id: UUID, email: str | None) -> None:
+async def _keep_contact(connection: Connection, organisation_id: UUID, email: str | None) -> bool:
+    """Whether that changes anything."""
     if email is None:
-        await organisations.remove_contact(connection, organisation_id)
-    else:
-        await organisations.set_contacts(connection, {organisation_id: email})
+        return await organisations.remove_contact(connection, organisation_id)
+    return bool(await organisations.set_contacts(connection, {organisation_id: email}))
 
 
 def _ended(memberships: tuple[Membership, ...], day: date) -> tuple[Membership, ...]:

@@ -5,14 +5,13 @@ Invariant: the event's sequence is the organisation's version, drawn while its r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-import asyncpg
-from norda_common import outbox
+from norda_common import audit, outbox
 from norda_common.auth import Caller
 from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.contracts.topics import Event
@@ -25,13 +24,19 @@ from ..rules.rights import CHANGE
 from ..rules.size_class import Figures
 from ..store import matches, organisations, searches
 from ..store.matches import Match
-from ..store.organisations import Change, Stored
+from ..store.organisations import Change, NumberTaken, Stored
 
 FIELDS = {
     "euid": "euid", "register": "register_entry", "vat": "vat_id", "widnr": "widnr", "lei": "lei",
     "cluster": "cluster_code",
 }  # fmt: skip
 """The field in which a number of this kind is entered."""
+ITEM = "organisation"
+"""What the audit log calls an organisation."""
+CONTACT = "contact_email"
+FIGURES = tuple(each.name for each in fields(Figures))
+"""Fields beside the document, of which the audit log has no more than the names."""
+_SAID_BESIDE = {"organisation_id", "changed_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,13 @@ async def lock_own(
     stored = await organisations.lock(connection, organisation_id)
     state = stored.organisation.responsible_state if stored else await searches.state_of(connection, organisation_id)
     if state is None:
-        raise NotFound("Diese Organisation gibt es nicht.", "There is no such organisation.")
+        raise no_such_organisation()
     caller.require(CHANGE, State(state))
     caller.require_served(CHANGE, served)
+    # Policies keep what another state keeps from being locked; it may have come to this one since.
+    stored = stored or await organisations.lock(connection, organisation_id)
     if stored is None:
-        raise Conflict(
-            "Diese Organisation wird in einer anderen Instanz geführt.",
-            "This organisation is kept by another instance.",
-            code="kept_elsewhere",
-        )
+        raise kept_elsewhere()
     if expected_version is not None and expected_version != stored.version:
         raise StaleVersion(
             f"Inzwischen gilt Version {stored.version}, Sie haben {expected_version} geändert.",
@@ -76,22 +79,39 @@ async def lock_own(
     return stored
 
 
+def no_such_organisation() -> NotFound:
+    """The refusal for an id that no instance has published."""
+    return NotFound("Diese Organisation gibt es nicht.", "There is no such organisation.")
+
+
+def kept_elsewhere() -> Conflict:
+    """The refusal for an organisation that is known from its topic alone."""
+    return Conflict(
+        "Diese Organisation wird in einer anderen Instanz geführt.",
+        "This organisation is kept by another instance.",
+        code="kept_elsewhere",
+    )
+
+
 async def record(
     connection: Connection,
     organisation: Organisation,
     *,
     before: Stored | None,
     change: str,
+    action: str,
     caller: Caller,
     now: datetime,
     figures: Figures,
     old_state: State | None = None,
     holders: Sequence[Match] | None = None,
+    touched: Collection[str] = (),
 ) -> Stored:
-    """Store the new version and publish it; after a relocation on the old state's topic too, with the same sequence.
+    """Store the new version, publish it, and enter it in the audit log as that action.
 
-    `holders` are those of its numbers, where the caller has looked them up already. Raises Conflict when another active
-    organisation holds one of its numbers.
+    After a relocation it is said on the old state's topic too, with the same sequence. `touched` are fields beside the
+    document that were changed, of which the log gets no more than the names. `holders` are those of its numbers, where
+    the caller has looked them up already. Raises Conflict when another active organisation holds one of its numbers.
     """
     version = before.version + 1 if before else 1
     stored = Stored(organisation.model_copy(update={"changed_at": now}), version, figures)
@@ -101,15 +121,35 @@ async def record(
             connection,
             [Change(stored=stored, change=change, changed_by=caller.subject, changed_at=now, created=before is None)],
         )
-    except asyncpg.UniqueViolationError as error:
-        found = raced_error(taken_number(error))
+    except NumberTaken as error:
+        found = raced_error(error.number)
         raise Conflict(
             f"{found.field}: {found.text.de}", f"{found.field}: {found.text.en}", code=found.code, errors=[found]
         ) from error
     state = State(organisation.responsible_state)
     states = [state] if old_state is None or old_state is state else [old_state, state]
     await outbox.append(connection, *(event_of(stored, change=change, state=each) for each in states))
+    await audit.record(connection, caller, entry_of(stored, before=before, action=action, touched=touched))
     return stored
+
+
+def entry_of(stored: Stored, *, before: Stored | None, action: str, touched: Collection[str] = ()) -> audit.Entry:
+    """The audit log's entry: of the published document what changed, of figures and `touched` only that they did."""
+    old, new = audit.difference(_document(before) if before else None, _document(stored))
+    earlier = before.figures if before else Figures()
+    names = {*touched, *(name for name in FIGURES if getattr(stored.figures, name) != getattr(earlier, name))}
+    return audit.Entry(
+        action,
+        ITEM,
+        str(stored.organisation.organisation_id),
+        old if before else None,
+        new | ({"touched": sorted(names)} if names else {}),
+    )
+
+
+def _document(stored: Stored) -> dict[str, Any]:
+    document = stored.organisation.model_dump(mode="json", exclude_none=True, exclude=_SAID_BESIDE)
+    return document | {"version": stored.version}
 
 
 def event_of(stored: Stored, *, change: str, state: State) -> Event:
@@ -165,14 +205,6 @@ def taken_error(match: Match, *, row: int | None = None) -> FieldError:
         text=Text(f"gehört schon zu {who}", f"already belongs to {who}"),
         row=row,
     )
-
-
-def taken_number(error: asyncpg.UniqueViolationError) -> tuple[str, str]:
-    """The (kind, value) that somebody else took since it was looked up; the database names it in any language."""
-    found = re.search(r"=\((\w+), (.*)\)", str(error.detail or ""))
-    if error.constraint_name != "identifier_held_once" or found is None:
-        raise error
-    return found[1], found[2]
 
 
 def raced_error(number: tuple[str, str], *, row: int | None = None) -> FieldError:

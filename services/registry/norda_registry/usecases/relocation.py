@@ -61,6 +61,7 @@ async def relocate_seat(
         organisation,
         before=before,
         change="seat_relocated",
+        action="organisation.relocate",
         caller=caller,
         now=now,
         figures=before.figures,

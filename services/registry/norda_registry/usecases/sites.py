@@ -49,7 +49,8 @@ async def add_site(
     if len(sites) >= MOST_SITES:
         raise Conflict(f"Mehr als {MOST_SITES} Standorte sind nicht möglich.", f"No more than {MOST_SITES} sites.")
     added = Site(site_id=new_id(), name=command.name, address=address)
-    return await _change(connection, before, {"sites": (*sites, added)}, caller=caller, now=now)
+    fields = {"sites": (*sites, added)}
+    return await _change(connection, before, fields, action="organisation.add_site", caller=caller, now=now)
 
 
 async def remove_site(
@@ -69,7 +70,8 @@ async def remove_site(
     left = tuple(site for site in before.organisation.sites if site.site_id != site_id)
     if len(left) == len(before.organisation.sites):
         raise NotFound("Diesen Standort gibt es nicht.", "There is no such site.")
-    return await _change(connection, before, {"sites": left}, caller=caller, now=now)
+    fields = {"sites": left}
+    return await _change(connection, before, fields, action="organisation.remove_site", caller=caller, now=now)
 
 
 async def join_cluster(
@@ -97,9 +99,8 @@ async def join_cluster(
         return Outcome(before, changed=False)
     _require_after(command.valid_from, mine)
     joined = Membership(cluster_id=cluster.cluster_id, cluster_code=cluster.code, valid_from=command.valid_from)
-    return await _change(
-        connection, before, {"memberships": (*before.organisation.memberships, joined)}, caller=caller, now=now
-    )
+    fields = {"memberships": (*before.organisation.memberships, joined)}
+    return await _change(connection, before, fields, action="organisation.join_cluster", caller=caller, now=now)
 
 
 async def end_membership(
@@ -131,11 +132,12 @@ async def end_membership(
     if any(item.valid_from is not None and day < item.valid_from for item in holding):
         raise _refusal("valid_to", "before_begin", "liegt vor dem Beginn", "lies before the beginning")
     ended = tuple(item.model_copy(update={"valid_to": day}) if item in holding else item for item in memberships)
-    return await _change(connection, before, {"memberships": ended}, caller=caller, now=now)
+    fields = {"memberships": ended}
+    return await _change(connection, before, fields, action="organisation.end_membership", caller=caller, now=now)
 
 
 async def _change(
-    connection: Connection, before: Stored, fields: dict[str, Any], *, caller: Caller, now: datetime
+    connection: Connection, before: Stored, fields: dict[str, Any], *, action: str, caller: Caller, now: datetime
 ) -> Outcome:
     findings = Findings()
     organisation: Organisation = before.organisation.model_copy(update=fields)
@@ -146,6 +148,7 @@ async def _change(
         organisation,
         before=before,
         change="changed",
+        action=action,
         caller=caller,
         now=now,
         figures=before.figures,
