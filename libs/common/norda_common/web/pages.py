@@ -218,7 +218,7 @@ class Page:
             ],
             "shown_state": self.shown_state,
             "static": f"{base}/static/{static_version()}",
-            "search_address": self.site.search,
+            "search_address": self.site.search if self.session else self.site.public_search,
             "query": self.request.query_params.get("q", ""),
             "trace_id": current_trace_id(),
             "legal": {name: f"{base}/legal/{name}" for name in ("imprint", "privacy", "accessibility", "feedback")},

@@ -43,7 +43,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A service's pages: `package` holds their templates, `search` is the path its search form leads to."""
+    """A service's pages: `package` holds their templates, `search` is the path its search form leads to.
+
+    Who has not signed in searches at `public_search`, where there is one.
+    """
 
     package: str
     places: Sequence[Place]
@@ -51,6 +54,7 @@ class Site:
     routers: Sequence[APIRouter]
     beside: tuple[str, ...] = ()
     """Beginnings of paths of public pages that lie beside the service's own path."""
+    public_search: str = ""
 
 
 class Files(StaticFiles):

@@ -14,6 +14,7 @@ from uuid import UUID
 from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection, affected
+from norda_common.telemetry import current_trace_id
 
 from ..rules.profile import ACTIVE, identifiers
 from ..rules.size_class import Figures
@@ -125,8 +126,8 @@ with change as (
     on conflict (kind, value) where held do nothing
     returning kind, value, held
 ), versions as (
-    insert into organisation_version (organisation_id, version, change, changed_at, changed_by, data)
-    select id, version, change, changed_at, changed_by, data from change
+    insert into organisation_version (organisation_id, version, change, changed_at, changed_by, data, trace_id)
+    select id, version, change, changed_at, changed_by, data, $21::text from change
 )
 select kind, value from unnest($18::text[], $19::text[], $20::boolean[]) as wanted(kind, value, held) where held
 except all
@@ -145,7 +146,9 @@ async def store(connection: Connection, changes: Sequence[Change]) -> None:
         await connection.execute(_TAKE_BACK, updated)
     rows = [_row(change, document) for change, document in zip(changes, documents, strict=True)]
     # Of a violated index PostgreSQL does not say which number it was: the table has policies.
-    taken = await connection.fetch(_STORE, *zip(*rows, strict=True), *_columns(_numbers(changes), 4))
+    taken = await connection.fetch(
+        _STORE, *zip(*rows, strict=True), *_columns(_numbers(changes), 4), current_trace_id()
+    )
     if taken:
         raise NumberTaken(taken[0]["kind"], taken[0]["value"])
 
@@ -214,7 +217,7 @@ async def contacts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, st
 async def versions(connection: Connection, organisation_id: UUID, *, before: object, limit: int) -> list[Record]:
     """Versions of an own organisation, newest first; `before` is a version, or None for all."""
     return await connection.fetch(
-        """select version, change, changed_at, changed_by, data from organisation_version
+        """select version, change, changed_at, changed_by, data, trace_id from organisation_version
             where organisation_id = $1 and ($2::bigint is null or version < $2) order by version desc limit $3""",
         organisation_id,
         before,

@@ -1,12 +1,15 @@
 """Reading the directory: lists with filters, and finding by number.
 
-Lists are ordered by the folded name and the id, so that a cursor stays valid while rows come and go.
+Lists are ordered by the folded name (ä beside ae, as German lists of names have it, DIN 5007-2) or the last change, and
+the id, so that a cursor stays valid while rows come and go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -28,8 +31,34 @@ class Filters:
     competence: str | None = None
     cluster: str | None = None
     status: str | None = None
+    district: str | None = None
+    """AGS of a district, or `NO_DISTRICT`."""
     released: bool = False
     """What is released for the public alone; nothing else can be listed without signing in."""
+
+
+NO_DISTRICT = "none"
+"""Stands for organisations whose district is not known."""
+
+
+class Order(StrEnum):
+    """What a list is ordered by."""
+
+    NAME = "name"
+    CHANGED = "changed"
+
+
+_KEYS = {Order.NAME: "sort_name", Order.CHANGED: "changed_at"}
+
+
+class Count(NamedTuple):
+    """How many organisations have these in common."""
+
+    state: str
+    kind: str
+    status: str
+    district: str | None
+    organisations: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +69,45 @@ class Entry:
     sequence: int
 
 
-def list_statement(filters: Filters, *, after: tuple[object, ...] | None, limit: int) -> tuple[str, list[object]]:
+def list_statement(
+    filters: Filters,
+    *,
+    after: tuple[object, ...] | None,
+    limit: int,
+    order: Order = Order.NAME,
+    descending: bool = False,
+) -> tuple[str, list[object]]:
     """The statement and its parameters; only the filters that are set stand in it, so that the planner sees them."""
+    conditions, parameters = _narrowed(filters)
+    key, direction, beyond = _KEYS[order], *(("desc", "<") if descending else ("asc", ">"))
+    if after is not None:
+        first = len(parameters) + 1
+        conditions.append(f"({key}, organisation_id) {beyond} (${first}, ${first + 1}::uuid)")
+        parameters.extend(after)
+    parameters.append(limit)
+    statement = (
+        "select sort_name, changed_at, organisation_id, sequence, data "  # noqa: S608 - constants and placeholders
+        f"from {_source(filters)} {_where(conditions)}"
+        f"order by {key} {direction}, organisation_id {direction} limit ${len(parameters)}"
+    )
+    return statement, parameters
+
+
+def _narrowed(filters: Filters) -> tuple[list[str], list[object]]:
     conditions: list[str] = []
     parameters: list[object] = []
 
-    def narrow(condition: str, *values: object) -> None:
-        numbers = [f"${len(parameters) + place}" for place in range(1, len(values) + 1)]
-        conditions.append(condition.format(*numbers))
-        parameters.extend(values)
+    def narrow(condition: str, value: object) -> None:
+        parameters.append(value)
+        conditions.append(condition.format(f"${len(parameters)}"))
 
     if filters.words:
         # Folded words hold letters and digits only, so nothing in them is special to a tsquery; `:*` is a beginning.
         narrow(f"{_WORDS} @@ {{}}::tsquery", " & ".join(f"{word}:*" for word in filters.words))
+    if filters.district == NO_DISTRICT:
+        conditions.append("district is null")
+    elif filters.district is not None:
+        narrow("district = {}", filters.district)
     for column, value in (
         ("responsible_state", filters.state),
         ("kind", filters.kind),
@@ -63,30 +118,64 @@ def list_statement(filters: Filters, *, after: tuple[object, ...] | None, limit:
     for column, code in (("competences", filters.competence), ("clusters", filters.cluster)):
         if code is not None:
             narrow(column + " @> array[{}::text]", code)
-    if after is not None:
-        narrow("(sort_name, organisation_id) > ({}, {}::uuid)", *after)
-    where = f"where {' and '.join(conditions)} " if conditions else ""
-    parameters.append(limit)
-    # Views that ask what the policies ask, in a way that leaves the indexes to use (migrations/0007_rights.sql).
-    source = "directory_released" if filters.released else "directory_shown"
-    statement = (
-        f"select sort_name, organisation_id, sequence, data from {source} "  # noqa: S608 - constants and placeholders
-        f"{where}order by sort_name, organisation_id limit ${len(parameters)}"
-    )
-    return statement, parameters
+    return conditions, parameters
+
+
+def _source(filters: Filters) -> str:
+    """Views that ask what the policies ask, in a way that leaves the indexes to use (migrations/0007_rights.sql)."""
+    return "directory_released" if filters.released else "directory_shown"
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f"where {' and '.join(conditions)} " if conditions else ""
 
 
 async def listed(
-    connection: Connection, filters: Filters, *, after: tuple[object, ...] | None, limit: int
+    connection: Connection,
+    filters: Filters,
+    *,
+    after: tuple[object, ...] | None,
+    limit: int,
+    order: Order = Order.NAME,
+    descending: bool = False,
 ) -> list[Record]:
-    """Up to `limit` rows after that (sort_name, organisation_id): sort_name, organisation_id, sequence, data."""
-    statement, parameters = list_statement(filters, after=after, limit=limit)
+    """Up to `limit` rows after that (sort_name or changed_at, organisation_id): both, sequence, data."""
+    statement, parameters = list_statement(filters, after=after, limit=limit, order=order, descending=descending)
     return await connection.fetch(statement, *parameters)
+
+
+async def count(connection: Connection, filters: Filters, *, most: int) -> int:
+    """How many there are; it stops counting at `most`, so that a wide search costs no more than a narrow one."""
+    conditions, parameters = _narrowed(filters)
+    found: int = await connection.fetchval(
+        f"select count(*) from (select from {_source(filters)} {_where(conditions)}"  # noqa: S608 - as above
+        f"limit ${len(parameters) + 1}) as found",
+        *parameters,
+        most,
+    )
+    return found
+
+
+async def counts(connection: Connection) -> list[Count]:
+    """How many organisations there are by state, kind, status and district, counted from one index."""
+    rows = await connection.fetch(
+        """select responsible_state, kind, status, district, count(*) from directory_shown
+            group by district, responsible_state, kind, status"""
+    )
+    return [Count(*row.values()) for row in rows]
 
 
 async def get(connection: Connection, organisation_id: UUID) -> Entry | None:
     """An organisation of any state, as last published."""
     row = await connection.fetchrow("select sequence, data from directory where organisation_id = $1", organisation_id)
+    return Entry(Organisation.model_validate_json(row["data"]), row["sequence"]) if row else None
+
+
+async def get_released(connection: Connection, organisation_id: UUID) -> Entry | None:
+    """The same for everybody: None unless it is released for the public."""
+    row = await connection.fetchrow(
+        "select sequence, data from directory_released where organisation_id = $1", organisation_id
+    )
     return Entry(Organisation.model_validate_json(row["data"]), row["sequence"]) if row else None
 
 

@@ -47,6 +47,19 @@ async def find_by_identifier(connection: Connection, text: str) -> list[Hit]:
     return hits
 
 
+async def sole_holder(connection: Connection, text: str) -> UUID | None:
+    """The one organisation that has or had the number the text means; None when it is none, or several have it.
+
+    Who holds a number now comes before those who had it.
+    """
+    found = await matches.find(connection, candidates(text))
+    for wanted in ([match for match in found if match.current], found):
+        holders = {match.organisation_id for match in wanted}
+        if holders:
+            return holders.pop() if len(holders) == 1 else None
+    return None
+
+
 def candidates(text: str) -> list[tuple[str, str]]:
     """What the text may mean, as (kind, value) numbers; wrong checksums mean nothing."""
     value = text.strip()

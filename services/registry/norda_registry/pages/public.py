@@ -1,0 +1,142 @@
+"""What everybody sees, also without signing in: organisations that their office has released; and releasing them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from norda_common.contracts.competences import competences
+from norda_common.contracts.registry import Organisation
+from norda_common.errors import NotFound, Text
+from norda_common.requests import Cursor, QueryText, read_cursor, write_cursor
+from norda_common.rights import PUBLIC
+from norda_common.states import ALL_STATES
+from norda_common.web.pages import Page, page_for
+
+from ..rules.names import query_words
+from ..rules.rights import RELEASE
+from ..store import searches
+from ..store.searches import Filters
+from ..usecases.releasing import end_release, release_organisation
+from . import texts
+from .entering import path_of
+
+router = APIRouter(prefix="/registry")
+TITLE = Text("Öffentliches Verzeichnis", "Public directory")
+LIST = "/registry/public"
+ROWS = 25
+MOST_COUNTED = 1_000
+
+
+@router.get("/public")
+async def show_list(
+    page: Annotated[Page, page_for(PUBLIC)],
+    q: QueryText = "",
+    state: QueryText = "",
+    cursor: Cursor = None,
+) -> Response:
+    """Released organisations by name."""
+    chosen = state or page.shown_state
+    filters = Filters(words=query_words(q), state=chosen if chosen in set(ALL_STATES) else None, released=True)
+    after = read_cursor(cursor, str, UUID) if cursor else None
+    async with page.read() as connection:
+        rows = await searches.listed(connection, filters, after=after, limit=ROWS + 1)
+        total = await searches.count(connection, filters, most=MOST_COUNTED + 1)
+    last = rows[ROWS - 1] if len(rows) > ROWS else None
+    return page.show(
+        "public_list.html.jinja",
+        title=TITLE,
+        crumbs=[(TITLE, None)],
+        items=[Organisation.model_validate_json(row["data"]) for row in rows[:ROWS]],
+        listing={
+            "path": LIST,
+            "query": [(name, value) for name, value in (("q", q), ("state", state)) if value],
+            "total": total,
+            "most": MOST_COUNTED,
+            "cursor": cursor,
+            "next_cursor": write_cursor(last["sort_name"], last["organisation_id"]) if last else None,
+        },
+        q=q,
+        state=chosen or "all",
+        states=[("all", page.t("alle", "all")), *texts.STATES.items()],
+        kind_label=lambda code: texts.named(texts.KINDS, code, page.language),
+        canonical=page.runtime.settings.base_url + LIST,
+    )
+
+
+@router.get("/public/{organisation_id}")
+async def profile(page: Annotated[Page, page_for(PUBLIC)], organisation_id: UUID) -> Response:
+    """One released organisation. What is not released is not there, whoever asks."""
+    async with page.read() as connection:
+        entry = await searches.get_released(connection, organisation_id)
+    if entry is None:
+        raise NotFound(
+            "Dieses Profil gibt es nicht, oder es ist nicht mehr freigegeben.",
+            "There is no such profile, or it is no longer released.",
+        )
+    it = entry.organisation
+    canonical = f"{page.runtime.settings.base_url}{LIST}/{organisation_id}"
+    name = Text(it.legal_name, it.legal_name)
+    return page.show(
+        "public_profile.html.jinja",
+        title=name,
+        crumbs=[(TITLE, LIST), (name, None)],
+        it=it,
+        legal_form=texts.legal_form_label(it.legal_form),
+        kind=texts.named(texts.KINDS, it.kind, page.language),
+        seat=texts.address_line(it.seat),
+        known=[competences()[code] for code in it.competences if code in competences()],
+        canonical=canonical,
+        json_ld=json_ld(it, canonical),
+    )
+
+
+def json_ld(organisation: Organisation, address: str) -> dict[str, Any]:
+    """The profile as schema.org/Organization, which search engines read."""
+    seat = organisation.seat
+    postal = {
+        "streetAddress": seat.street,
+        "postalCode": seat.postal_code,
+        "addressLocality": seat.place,
+        "addressRegion": texts.FEDERAL.get(seat.state, seat.state),
+        "addressCountry": "DE",
+    }
+    known = [competences()[code].label for code in organisation.competences if code in competences()]
+    return {
+        "@context": "https://schema.org",
+        "@type": "Organization",
+        "@id": address,
+        "url": address,
+        "name": organisation.legal_name,
+        "address": {"@type": "PostalAddress", **{name: value for name, value in postal.items() if value}},
+        "knowsAbout": [
+            {
+                "@type": "Thing",
+                "name": [{"@language": "de", "@value": label.de}, {"@language": "en", "@value": label.en}],
+            }
+            for label in known
+        ],
+    }
+
+
+@router.post("/organisations/{organisation_id}/release")
+async def release(page: Annotated[Page, page_for(RELEASE)], organisation_id: UUID) -> Response:
+    """Show the organisation to everybody."""
+    await page.form()
+    async with page.transaction() as connection:
+        await release_organisation(
+            connection, organisation_id, caller=page.caller, served=page.runtime.settings.states, now=page.now
+        )
+    told = Text("Das Profil ist jetzt öffentlich.", "The profile is public now.")
+    return await page.go(path_of(organisation_id), told)
+
+
+@router.post("/organisations/{organisation_id}/withdraw")
+async def withdraw(page: Annotated[Page, page_for(RELEASE)], organisation_id: UUID) -> Response:
+    """Show the organisation to the public no longer."""
+    await page.form()
+    async with page.transaction() as connection:
+        await end_release(connection, organisation_id, caller=page.caller, served=page.runtime.settings.states)
+    told = Text("Das Profil ist nicht mehr öffentlich.", "The profile is no longer public.")
+    return await page.go(path_of(organisation_id), told)
