@@ -25,7 +25,7 @@ async def record_event(
     event = after or before
     if event is None or before == after:
         return
-    old, new = before and _event(before), after and _event(after)
+    old, new = _event(before) if before else None, _event(after) if after else None
     if old and new:
         old, new = audit.difference(old, new)
     await audit.record(connection, office.caller, audit.Entry(f"event.{action}", "event", str(event.id), old, new))
@@ -41,7 +41,7 @@ async def record_registration(
     touched: tuple[str, ...] = (),
 ) -> None:
     """Note what was done to a registration; `touched` are the names of its person's fields."""
-    old, new = before and _registration(before), _registration(after)
+    old, new = _registration(before) if before else None, _registration(after)
     if old:
         old, new = audit.difference(old, new)
     if touched:
