@@ -32,7 +32,8 @@ def calendar_file(
         calendar.add("refresh-interval", ASK_AGAIN)
     for event in events:
         calendar.add_component(_entry(event, base=base, language=language, now=now))
-    return bytes(calendar.to_ical())
+    body: bytes = calendar.to_ical()
+    return body
 
 
 def _entry(event: Event, *, base: str, language: str, now: datetime) -> Entry:
