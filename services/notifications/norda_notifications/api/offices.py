@@ -49,7 +49,7 @@ class InboxEntry(BaseModel):
 
 
 class InboxPage(BaseModel):
-    """A page of an inbox, newest first."""
+    """A page of an inbox, newest first. `unread` is exact up to 10,000."""
 
     items: list[InboxEntry]
     next_cursor: str | None

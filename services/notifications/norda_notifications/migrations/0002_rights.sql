@@ -1,12 +1,13 @@
 -- Row-level security: what rules/rights.py says, once more where every way to the data passes (docs/decisions/0081).
 
--- Who may what, as rules/rights.py names it; what is a state's own asks for the state beside.
+-- Who may what, as rules/rights.py names it.
 create function may_read() returns boolean stable language sql
     return is_system() or has_role('office', 'lead', 'pr', 'operator', 'auditor', 'integrator');
-create function is_office() returns boolean stable language sql
-    return has_role('office', 'lead');
-create function is_staff() returns boolean stable language sql
-    return has_role('office', 'lead', 'pr');
+create function office_state() returns text stable language sql
+    return case when has_role('office', 'lead') then caller_state() end;
+create function staff_state() returns text stable language sql
+    return case when has_role('office', 'lead', 'pr') then caller_state() end;
+comment on function staff_state is 'Whose records the caller works on; null, and equal to no state, for everybody else.';
 
 -- A policy asks in parentheses, `(select ...)`: once for a statement and not once for a row.
 alter table beginning enable row level security;
@@ -21,31 +22,26 @@ alter table recipient enable row level security;
 create policy system on recipient using ((select is_system()));
 create policy read_office on recipient for select using (kind = 'office' and (select may_read()));
 create policy change_own_office on recipient for update
-    using (kind = 'office' and state = (select caller_state()) and (select is_office()));
+    using (kind = 'office' and state = (select office_state()));
 
 alter table subscription enable row level security;
 create policy system on subscription using ((select is_system()));
-create policy read_own on subscription for select
-    using (state = (select caller_state()) and (select is_staff()));
-create policy add_own on subscription for insert
-    with check (state = (select caller_state()) and (select is_staff()));
-create policy change_own on subscription for update
-    using (state = (select caller_state()) and (select is_staff()));
+create policy read_own on subscription for select using (state = (select staff_state()));
+create policy add_own on subscription for insert with check (state = (select staff_state()));
+create policy change_own on subscription for update using (state = (select staff_state()));
 
 alter table suppression enable row level security;
 create policy system on suppression using ((select is_system()));
-create policy read_own on suppression for select
-    using (state = (select caller_state()) and (select is_staff()));
-create policy add_own on suppression for insert
-    with check (state = (select caller_state()) and (select is_staff()));
+create policy read_own on suppression for select using (state = (select staff_state()));
+create policy add_own on suppression for insert with check (state = (select staff_state()));
 
 -- Of deliveries, offices have those of their own inbox; operators have delivery_fate, which shows no address.
 alter table delivery enable row level security;
 create policy system on delivery using ((select is_system()));
 create policy read_own_inbox on delivery for select
-    using (channel = 'inbox' and state = (select caller_state()) and (select is_staff()));
+    using (channel = 'inbox' and state = (select staff_state()));
 create policy mark_own_inbox on delivery for update
-    using (channel = 'inbox' and state = (select caller_state()) and (select is_staff()));
+    using (channel = 'inbox' and state = (select staff_state()));
 
 create function masked(address text) returns text immutable language sql
     return case when address is null then null
@@ -68,7 +64,7 @@ create function enter_person(key text, at timestamptz) returns uuid
 declare
     found_id uuid;
 begin
-    if not (is_system() or is_staff() and caller_state() is not null) then
+    if not (is_system() or staff_state() is not null) then
         return null;
     end if;
     insert into recipient (kind, address_key, changed_at) values ('person', key, at)
@@ -83,13 +79,13 @@ create function person_of(key text) returns uuid
     stable security definer language sql set search_path = notifications, pg_temp
     return (select id from recipient
             where kind = 'person' and address_key = key
-              and (is_system() or is_staff() and caller_state() is not null));
+              and (is_system() or staff_state() is not null));
 comment on function person_of is 'The person with this key, to find the own state''s subscriptions by address.';
 
 create function has_objected(person uuid) returns boolean
     stable security definer language sql set search_path = notifications, pg_temp
     return exists (select from recipient r join suppression p on p.address_hash = sha256(convert_to(r.address_key, 'UTF8'))
-                   where r.id = person and (is_system() or is_staff() and caller_state() is not null));
+                   where r.id = person and (is_system() or staff_state() is not null));
 comment on function has_objected is 'Whether this person objected, to whichever state: the objection holds for all.';
 
 create function deliveries_of(told uuid) returns jsonb

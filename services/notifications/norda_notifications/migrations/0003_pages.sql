@@ -6,7 +6,7 @@ create index subscription_ended on subscription (state, id) where ended_at is no
 create index subscription_address on subscription (state, address collate "de-x-icu", id) where ended_at is null;
 create index subscription_by_topic on subscription (state, topic_kind, topic_value, id) where ended_at is null;
 
-create index delivery_unread on delivery (recipient_id) where channel = 'inbox' and read_at is null;
+create index delivery_unread on delivery (recipient_id, id) include (state) where channel = 'inbox' and read_at is null;
 
 create index notice_kind on notice (kind, id);
 create index notice_state on notice (state, id);

@@ -62,6 +62,7 @@ async def inbox(
         newest=max((row["id"] for row in shown), default=None),
         unread_only=unread,
         unread=count,
+        most=deliveries.COUNTED_AT_MOST - 1,
         listing=listing(
             page,
             {"unread": unread},

@@ -11,7 +11,7 @@ from norda_common.database import Connection, affected
 
 from .orders import in_both_orders
 
-COUNTED_AT_MOST = 100_001
+COUNTED_AT_MOST = 10_001
 
 # What is claimed is either dropped here or leased: a participant's notice that comes meanwhile waits for the row's lock
 # and then sees which.
@@ -99,7 +99,11 @@ _INBOX = in_both_orders(
 order by d.id {order} limit $4
 """
 )
-_UNREAD = "select count(*) from delivery where recipient_id = $1 and channel = 'inbox' and read_at is null"
+_UNREAD = """
+select count(*) from (
+    select from delivery where recipient_id = $1 and channel = 'inbox' and read_at is null limit $2
+) as counted
+"""
 _READ = """
 update delivery set read_at = coalesce(read_at, $3) where id = $1 and recipient_id = $2 and channel = 'inbox'
 returning old.read_at is null
@@ -207,8 +211,8 @@ async def inbox_entry(connection: Connection, entry_id: UUID, *, recipient_id: U
 
 
 async def unread_count(connection: Connection, recipient_id: UUID) -> int:
-    """How many entries are unread."""
-    return int(await connection.fetchval(_UNREAD, recipient_id))
+    """How many entries are unread; beyond COUNTED_AT_MOST counting ends."""
+    return int(await connection.fetchval(_UNREAD, recipient_id, COUNTED_AT_MOST))
 
 
 async def mark_read(connection: Connection, delivery_id: UUID, *, recipient_id: UUID, now: datetime) -> bool | None:
