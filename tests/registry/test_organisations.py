@@ -178,7 +178,7 @@ async def test_another_states_record_is_refused_for_every_write(registry: Runnin
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.json()["code"] == "foreign_state"
         assert (await owner.get(path)).json()["version"] == 1
-    async with registry.client(role="reader") as reader:
+    async with registry.client(role="integrator") as reader:
         assert (await reader.post("/api/v1/organisations", json=company())).status_code == 403
 
 

@@ -37,6 +37,7 @@ CONTACT = "contact_email"
 FIGURES = tuple(each.name for each in fields(Figures))
 """Fields beside the document, of which the audit log has no more than the names."""
 _SAID_BESIDE = {"organisation_id", "changed_at"}
+_NAMING = {"legal_name", "responsible_state"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +135,28 @@ async def record(
 
 
 def entry_of(stored: Stored, *, before: Stored | None, action: str, touched: Collection[str] = ()) -> audit.Entry:
-    """The audit log's entry: of the published document what changed, of figures and `touched` only that they did."""
-    old, new = audit.difference(_document(before) if before else None, _document(stored))
+    """The audit log's entry: of the published document what changed, of figures and `touched` only that they did.
+
+    What is new is only named: its first version holds it whole.
+    """
     earlier = before.figures if before else Figures()
     names = {*touched, *(name for name in FIGURES if getattr(stored.figures, name) != getattr(earlier, name))}
-    return audit.Entry(
-        action,
-        ITEM,
-        str(stored.organisation.organisation_id),
-        old if before else None,
-        new | ({"touched": sorted(names)} if names else {}),
-    )
+    said = {"touched": sorted(names)} if names else {}
+    key = str(stored.organisation.organisation_id)
+    if before is None:
+        return audit.Entry(action, ITEM, key, after=_document(stored, _NAMING) | said)
+    changed = {
+        name
+        for name in Organisation.model_fields.keys() - _SAID_BESIDE
+        if getattr(before.organisation, name) != getattr(stored.organisation, name)
+    }
+    old, new = audit.difference(_document(before, changed), _document(stored, changed))
+    return audit.Entry(action, ITEM, key, old, new | said)
 
 
-def _document(stored: Stored) -> dict[str, Any]:
-    document = stored.organisation.model_dump(mode="json", exclude_none=True, exclude=_SAID_BESIDE)
+def _document(stored: Stored, names: set[str]) -> dict[str, Any]:
+    """These fields as published, and the version."""
+    document = stored.organisation.model_dump(mode="json", exclude_none=True, include=names)
     return document | {"version": stored.version}
 
 
