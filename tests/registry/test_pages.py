@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -364,3 +365,80 @@ async def test_who_may_not_change_is_told_so(registry: Running) -> None:
         page = await nobody.get(path(document), headers={"accept": "text/html"})
         assert page.status_code == 303
         assert "/registry/sign-in" in page.headers["location"]
+
+
+async def test_notes_are_written_changed_and_deleted(registry: Running) -> None:
+    async with registry.client() as api:
+        document = await registered(api)
+        await in_directory(api, document["organisation_id"])
+    here = path(document)
+    async with signed_in(registry, name="Anna Beispiel") as anna:
+        empty = await send(anna, f"{here}/notes/new", kind="settlement_case", visibility="office")
+        assert empty.status_code == 422
+        assert form_of(empty, f"{here}/notes/new")["kind"] == ["settlement_case"]
+        open_case = await send(
+            anna, f"{here}/notes/new", kind="settlement_case", visibility="office", text="Sucht <b>Flächen</b>"
+        )
+        assert "muss bei einem Ansiedlungsfall vertraulich sein" in text_of(open_case)
+        again = form_of(open_case, f"{here}/notes/new") | {"visibility": "confidential"}
+        told = await follow(anna, await anna.post(f"{here}/notes/new", again))
+        assert "Der Vermerk ist gespeichert." in told
+        assert "Sucht <b>Flächen</b>" in told
+        assert "Anna Beispiel" in told
+        (edit,) = re.findall(rf'href="({here}/notes/[^"]+/edit)"', (await anna.get(here)).text)
+        first = form_of(await anna.get(edit), edit)
+        told = await follow(anna, await anna.post(edit, first | {"text": "Erste Änderung"}))
+        assert "Erste Änderung" in told
+        conflict = await anna.post(edit, first | {"text": "Zweite Änderung"})
+        assert conflict.status_code == 412
+        assert "Erste Änderung" in text_of(conflict)
+        told = await follow(anna, await anna.post(edit, form_of(conflict, edit) | {"choice-text": "mine"}))
+        assert "Zweite Änderung" in told
+    async with signed_in(registry, roles=("pr",)) as press, signed_in(registry, state="ni") as other:
+        for person in (press, other):
+            assert "Zweite Änderung" not in text_of(await person.get(here))
+        assert (await other.get(edit)).status_code == 404
+    async with signed_in(registry, roles=("lead",)) as lead:
+        assert "Zweite Änderung" in text_of(await lead.get(here))
+        remove = edit.replace("/edit", "/remove")
+        assert "lässt sich nicht rückgängig machen" in text_of(await lead.get(remove))
+        assert "Der Vermerk ist gelöscht." in await follow(lead, await send(lead, remove))
+    async with signed_in(registry, state=None, roles=("auditor",)) as auditor:
+        assert "Vermerke" not in text_of(await auditor.get(here))
+
+
+async def test_everybody_sees_what_was_released_and_nothing_else(registry: Running) -> None:
+    async with registry.client() as api:
+        released = await registered(api, legal_name="Öffentlich </script> GmbH", competences=["BAT-02"])
+        hidden = await registered(api, legal_name="Öffentlich Nicht GmbH")
+        await in_directory(api, hidden["organisation_id"])
+        await in_directory(api, released["organisation_id"])
+    profile, directory = f"/registry/public/{released['organisation_id']}", "/registry/public?q=öffentlich"
+    async with signed_in(registry, roles=("pr",)) as press:
+        assert (await press.get(profile)).status_code == 404
+        told = await follow(press, await press.post(f"{path(released)}/release"))
+        assert "Das Profil ist jetzt öffentlich." in told
+        assert "Freigabe zurücknehmen" in told
+    async with httpx2.AsyncClient(base_url=registry.url, headers={"accept": "text/html"}) as nobody:
+        found = await nobody.get(directory)
+        assert found.status_code == 200
+        assert "Öffentlich </script> GmbH" in text_of(found)
+        assert "Öffentlich Nicht" not in found.text
+        assert "1 Treffer" in text_of(found)
+        page = await nobody.get(profile)
+        assert "Module und Packs" in text_of(page)
+        assert "Modules and packs" in text_of(page)
+        assert released["vat_id"] not in page.text
+        assert f'rel="canonical" href="{registry.url}{profile}"' in page.text
+        (data,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page.text, re.DOTALL)
+        document = json.loads(data)
+        assert document["name"] == "Öffentlich </script> GmbH"
+        assert document["address"]["addressLocality"] == "Bremen"
+        assert "Public directory" in text_of(await nobody.get(directory, headers={"accept-language": "en"}))
+        assert (await nobody.get(f"/registry/public/{hidden['organisation_id']}")).status_code == 404
+        assert (await nobody.get(path(released))).status_code == 303
+    async with signed_in(registry, state="hh", roles=("pr",)) as other:
+        assert (await other.post(f"{path(released)}/withdraw")).status_code == 403
+    async with signed_in(registry) as office:
+        assert "nicht mehr öffentlich" in await follow(office, await office.post(f"{path(released)}/withdraw"))
+        assert (await office.get(profile)).status_code == 404

@@ -125,7 +125,8 @@ async def show_list(
         rows = await searches.listed(
             connection, filters, after=after, limit=ROWS + 1, order=order, descending=wanted.direction == "desc"
         )
-        total = await searches.count(connection, filters, most=MOST_COUNTED + 1)
+        whole = after is None and len(rows) <= ROWS
+        total = len(rows) if whole else await searches.count(connection, filters, most=MOST_COUNTED + 1)
     last = rows[ROWS - 1] if len(rows) > ROWS else None
     key = "sort_name" if order is Order.NAME else "changed_at"
     return page.show(
