@@ -19,7 +19,7 @@ from norda_common import outbox
 from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received, encode_headers, encode_value
 from norda_common.contracts.topics import Event
-from norda_common.database import Connection
+from norda_common.database import SYSTEM, Connection
 from norda_common.errors import Conflict
 from norda_common.identifiers import new_id
 from norda_common.runtime import Runtime
@@ -47,13 +47,13 @@ BATCH = Consumer(name="batch", topics=(THING,), batch=see_all)
 
 
 async def seen(runtime: Runtime, key: UUID | None = None) -> list[Any]:
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(SYSTEM) as connection:
         rows = await connection.fetch("select * from seen order by id")
     return [row for row in rows if key is None or row["thing_id"] == key]
 
 
 async def dead(runtime: Runtime) -> list[Any]:
-    async with runtime.database.read() as connection:
+    async with runtime.database.read(SYSTEM) as connection:
         return await connection.fetch("select * from dead_letter order by failed_at, id")
 
 
@@ -299,14 +299,14 @@ async def test_a_state_that_is_set_up_later_is_met_and_its_absence_is_said(probe
         assert [row["thing_id"] for row in await seen(runtime)] == list(keys)
 
     async with probe.running(consumers=[Consumer(name="gadgets", topics=(GADGET,), each=see)]) as runtime:
-        async with runtime.database.transaction() as connection:
+        async with runtime.database.transaction(SYSTEM) as connection:
             await outbox.append(connection, gadget(here, State.BREMEN))
         await eventually(lambda: told(here), within=15)
         assert runtime.consuming.missing_topics == [
             GADGET.name(state, prefix=probe.prefix) for state in (State.HAMBURG, State.NIEDERSACHSEN)
         ]
         await ensure_topics(probe.servers.kafka, [GADGET], [State.NIEDERSACHSEN], **admin)
-        async with runtime.database.transaction() as connection:
+        async with runtime.database.transaction(SYSTEM) as connection:
             await outbox.append(connection, gadget(later, State.NIEDERSACHSEN))
         await eventually(lambda: told(here, later), within=25)
         assert runtime.consuming.missing_topics == [GADGET.name(State.HAMBURG, prefix=probe.prefix)]

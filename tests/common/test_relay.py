@@ -14,7 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
 from norda_common import outbox, relay_lease
 from norda_common.contracts.envelope import decode
-from norda_common.database import Database
+from norda_common.database import SYSTEM, Database
 from norda_common.identifiers import new_id
 from norda_common.states import State
 from support.waiting import eventually
@@ -47,7 +47,7 @@ async def append(probe: Probe, *events: Any) -> None:
     database = Database(probe.settings.database_url.get_secret_value(), schema="probe", application="test")
     await database.start()
     try:
-        async with database.transaction() as connection:
+        async with database.transaction(SYSTEM) as connection:
             await outbox.append(connection, *events)
     finally:
         await database.stop()
@@ -101,12 +101,12 @@ async def test_what_is_rolled_back_is_never_sent(probe: Probe) -> None:
     async with probe.running() as runtime:
         kept, lost = new_id(), new_id()
         try:
-            async with runtime.database.transaction() as connection:
+            async with runtime.database.transaction(SYSTEM) as connection:
                 await outbox.append(connection, thing(lost, 1))
                 raise ValueError("changed my mind")
         except ValueError:
             pass
-        async with runtime.database.transaction() as connection:
+        async with runtime.database.transaction(SYSTEM) as connection:
             await outbox.append(connection, thing(kept, 1))
         records = await read(probe, 1)
     assert [record.key for record in records] == [str(kept).encode()]
@@ -115,9 +115,9 @@ async def test_what_is_rolled_back_is_never_sent(probe: Probe) -> None:
 async def test_a_row_committed_late_is_sent_although_later_ids_went_out_before(probe: Probe) -> None:
     async with probe.running() as runtime:
         late, early = new_id(), new_id()
-        async with runtime.database.transaction() as slow:
+        async with runtime.database.transaction(SYSTEM) as slow:
             await outbox.append(slow, thing(late, 1))
-            async with runtime.database.transaction() as quick:
+            async with runtime.database.transaction(SYSTEM) as quick:
                 await outbox.append(quick, thing(early, 1))
             assert [record.key for record in await read(probe, 1)] == [str(early).encode()]
         records = await read(probe, 2)
