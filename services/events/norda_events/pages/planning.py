@@ -83,6 +83,13 @@ async def _discard(connection: Connection, event: Event, page: Page, form: Form)
     await discard_draft(connection, event.id, office=office_of(page))
 
 
+_SEATS_OPEN = (
+    Text(
+        "Ungenutzte Plätze gehen der Reihe nach an die Warteliste, dann sind sie für alle da.",
+        "Unused seats go to the waiting list in order, then they are for everybody.",
+    ),
+    Text("Das lässt sich nicht zurücknehmen.", "This cannot be taken back."),
+)
 STEPS: dict[str, Step] = {
     "agree": Step(
         title=Text("Zustimmen", "Agree"),
@@ -116,26 +123,14 @@ STEPS: dict[str, Step] = {
     "release-quotas": Step(
         title=Text("Kontingente freigeben", "Release quotas"),
         question=Text("Alle Kontingente jetzt freigeben?", "Release all quotas now?"),
-        consequences=(
-            Text(
-                "Ungenutzte Plätze gehen der Reihe nach an die Warteliste, dann sind sie für alle da.",
-                "Unused seats go to the waiting list in order, then they are for everybody.",
-            ),
-            Text("Das lässt sich nicht zurücknehmen.", "This cannot be taken back."),
-        ),
+        consequences=_SEATS_OPEN,
         told=Text("Die Kontingente sind freigegeben.", "The quotas are released."),
         do=_release_all,
     ),
     "release-quota": Step(
         title=Text("Kontingent freigeben", "Release quota"),
         question=Text("Das Kontingent dieses Landes jetzt freigeben?", "Release this state's quota now?"),
-        consequences=(
-            Text(
-                "Ungenutzte Plätze gehen der Reihe nach an die Warteliste, dann sind sie für alle da.",
-                "Unused seats go to the waiting list in order, then they are for everybody.",
-            ),
-            Text("Das lässt sich nicht zurücknehmen.", "This cannot be taken back."),
-        ),
+        consequences=_SEATS_OPEN,
         told=Text("Das Kontingent ist freigegeben.", "The quota is released."),
         do=_release_one,
         by_hosts=True,

@@ -12,5 +12,3 @@ RELEASE = Right("event.release", STAFF, own_state=True)
 """Release a published event for the public, which has not signed in, and take that back."""
 REGISTER = Right("registration.write", STAFF, own_state=True)
 """Register and withdraw participants, erase persons."""
-READ_REGISTRATIONS = Right("registration.read", EVERYBODY)
-"""Registrations without their persons; persons are shown to the lead's office and to their own state's."""
