@@ -17,7 +17,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from norda_local import chromium
 from norda_local.folders import PROJECT_ROOT
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from support.installation import SERVICES, Installation
 from support.signing_in import Realm, realm
 
@@ -42,17 +42,17 @@ def norda(module_installation: Installation) -> Iterator[Realm]:
         yield made
 
 
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as made:
+@pytest.fixture(scope="module")
+def chromium_browser(norda: Realm) -> Iterator[Browser]:
+    """One browser for a module, closed before the installation is.
+
+    Playwright's event loop counts as running in this thread for as long as it lives: kept for the session, it would let
+    every asynchronous test fail that the same process runs later.
+    """
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=chromium.ensure(), args=FLAGS)
         yield made
-
-
-@pytest.fixture(scope="session")
-def chromium_browser(playwright: Playwright) -> Iterator[Browser]:
-    made = playwright.chromium.launch(executable_path=chromium.ensure(), args=FLAGS)
-    yield made
-    made.close()
+        made.close()
 
 
 @dataclass

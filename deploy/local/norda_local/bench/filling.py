@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from norda_local.bench.rows import HEADER_FUNCTION, HEADERS
+from norda_local.bench.rows import CONSTANT_HEADERS, HEADER_FUNCTION
 
 CHUNK_ROWS = 250_000
 PASSING_ROWS = 25_000
@@ -18,14 +18,19 @@ PASSING_ROWS = 25_000
 
 _KEY = "('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
 
+_CONSTANT = {
+    "source": "/hb/notifications",
+    "type": "norda.notifications.delivery.delivered.v1",
+    "data_schema": "urn:norda:schema:notifications.delivery.v1",
+}
 _OUTBOX = f"""
 insert into notifications.outbox (topic, key, event_id, source, type, time, data_schema, sequence, headers, value)
-select topic, key, event_id, source, type, time, data_schema, sequence, {HEADERS}, value
-  from (select 'hb.notifications.delivery.v1' as topic, {_KEY} as key, gen_random_uuid() as event_id,
-               '/hb/notifications' as source, 'norda.notifications.delivery.delivered.v1' as type, now() as time,
-               'urn:norda:schema:notifications.delivery.v1' as data_schema, 1 as sequence,
-               convert_to('{{"measured": "' || repeat('x', 80) || '"}}', 'UTF8') as value
-          from generate_series($1::bigint + 1, $2::bigint) as n) as events
+select 'hb.notifications.delivery.v1', key, event_id, '{_CONSTANT["source"]}', '{_CONSTANT["type"]}',
+       '2020-01-01T00:00:00Z', '{_CONSTANT["data_schema"]}', 1, {CONSTANT_HEADERS.format(**_CONSTANT)}, value
+  from (select {_KEY} as key, gen_random_uuid() as event_id,
+               (select convert_to('{{"measured": "' || repeat('x', 80) || '"}}', 'UTF8')) as value
+          from generate_series($1::bigint + 1, $2::bigint) as n
+        offset 0) as events
 """  # noqa: S608 - constants
 _INBOX = f"""
 insert into notifications.inbox (consumer, source, event_id, handled_at)

@@ -6,6 +6,7 @@ is one that was not given.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,7 +18,9 @@ from ..errors import FieldError, InvalidInput, NordaError
 from .edge import field_error
 
 M = TypeVar("M", bound=BaseModel)
-OWN_FIELDS = frozenset({"csrf", "version"})
+BASE = "base"
+"""The field that holds what a form was filled in from, so that a comparison can tell who changed what."""
+OWN_FIELDS = frozenset({"csrf", "version", BASE})
 """Fields of the form itself."""
 MOST_FIELDS = 1_000
 
@@ -40,6 +43,32 @@ class Field:
     def id(self) -> str:
         """The element's id, to which the summary of errors links."""
         return f"feld-{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One row of a comparison: a person's own text, the stored one, and what both started from where it is known."""
+
+    name: str
+    label: str
+    mine: str
+    theirs: str
+    base: str | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is something to choose."""
+        return self.mine != self.theirs
+
+    @property
+    def both(self) -> bool:
+        """Whether both changed it, or that is not known: then the person has to look closely."""
+        return self.differs and self.base not in {self.mine, self.theirs}
+
+    @property
+    def proposed(self) -> str:
+        """`mine` where this person alone changed it, else `theirs`: nobody's work is overwritten unless so chosen."""
+        return "mine" if self.differs and self.base == self.theirs else "theirs"
 
 
 @dataclass(slots=True)
@@ -68,8 +97,24 @@ class Form:
         values: dict[str, tuple[str, ...]] = {}
         for name, value in data.multi_items():
             if not isinstance(value, UploadFile):
-                values[name] = (*values.get(name, ()), value)
+                # Browsers send line ends as CRLF whatever was stored (HTML, form submission).
+                values[name] = (*values.get(name, ()), value.replace("\r\n", "\n"))
         return cls(values, language)
+
+    def packed(self) -> str:
+        """The values as one text, for the field `base` of a form that is filled in from them."""
+        filled = {name: several for name, several in self.values.items() if name not in OWN_FIELDS and any(several)}
+        return json.dumps(filled, ensure_ascii=False, separators=(",", ":"))
+
+    def base(self) -> Form | None:
+        """What this form was filled in from; None when it does not say so in the way it was given out."""
+        try:
+            found = json.loads(self.value(BASE))
+        except ValueError:
+            return None
+        if not isinstance(found, dict) or not all(isinstance(several, list) for several in found.values()):
+            return None
+        return Form({name: tuple(map(str, several)) for name, several in found.items()}, self.language)
 
     def value(self, name: str, default: str = "") -> str:
         """One field's text."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from norda_common.errors import NordaError, StaleVersion, Text
 from norda_common.states import ALL_STATES
-from norda_common.web.forms import Form
+from norda_common.web.forms import BASE, OWN_FIELDS, Compared, Form
 from norda_common.web.pages import Page, page_for
 
 from ..rules.event import Event, EventStatus
@@ -131,6 +131,7 @@ async def _show_new(page: Page, form: Form, *, status: int = 200) -> Response:
         action="/events/new",
         cancel="/events/list",
         version=None,
+        base=None,
         zone=None,
     )
 
@@ -151,6 +152,7 @@ async def _show_edit(page: Page, event: Event, form: Form, *, version: int | Non
         action=f"/events/{event.id}/edit",
         cancel=f"/events/{event.id}",
         version=version,
+        base=form.value(BASE) or Form.of(stored_values(event), language=page.language).packed(),
         zone=event.time_zone,
     )
 
@@ -159,21 +161,26 @@ async def _show_conflict(page: Page, event: Event, typed: Form, error: StaleVers
     """Both versions side by side; what is sent then was made from the version stored now."""
     async with page.read() as connection:
         now = await current_event(connection, event)
-        stored = Form.of(stored_values(now), language=page.language)
+        stored, base = Form.of(stored_values(now), language=page.language), typed.base()
         known = [*await chosen_organisations(connection, stored), *await chosen_organisations(connection, typed)]
         fields = await event_fields(connection, stored, page, draft=now.status is EventStatus.DRAFT, new=False)
     names = {state.value: state.label for state in ALL_STATES} | {str(item.id): item.name for item in known}
     rows = [
-        (name, fields[name].label if not isinstance(fields[name], dict) else fields[name]["label"], mine, theirs)
+        Compared(
+            name,
+            fields[name].label if not isinstance(fields[name], dict) else fields[name]["label"],
+            shown_value(typed, name, names, page),
+            shown_value(stored, name, names, page),
+            shown_value(base, name, names, page) if base else None,
+        )
         for name in stored_values(now)
         if name in fields
-        for mine, theirs in [(shown_value(typed, name, names, page), shown_value(stored, name, names, page))]
     ]
     kept = [
         (name, value)
         for name, values in typed.values.items()
         for value in values
-        if name not in {"csrf", "version", "conflict", "search"} and not name.startswith("choice-")
+        if name not in OWN_FIELDS | {"conflict", "search"} and not name.startswith("choice-")
     ]
     return page.show(
         "conflict.html.jinja",
@@ -183,5 +190,6 @@ async def _show_conflict(page: Page, event: Event, typed: Form, error: StaleVers
         rows=rows,
         kept=kept,
         event=now,
+        base=stored.packed(),
         action=f"/events/{event.id}/edit",
     )

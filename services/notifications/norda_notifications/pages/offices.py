@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from norda_common.errors import InvalidInput, StaleVersion, Text
 from norda_common.requests import refused
 from norda_common.states import ALL_STATES, State
-from norda_common.web.forms import Form
+from norda_common.web.forms import BASE, Compared, Form
 from norda_common.web.pages import Page, page_for
 
 from ..rules.rights import CONTACT, READ
@@ -89,7 +89,7 @@ async def save(page: Annotated[Page, page_for(CONTACT)], state: State) -> Respon
 async def _conflict(page: Page, state: State, form: Form) -> Response:
     async with page.read() as connection:
         row = await recipients.office(connection, state)
-    stored = _values(row)
+    stored, base = Form.of(_values(row), language=page.language), form.base()
     labels = _labels(page)
     return page.show(
         "office_conflict.html.jinja",
@@ -98,9 +98,16 @@ async def _conflict(page: Page, state: State, form: Form) -> Response:
         crumbs=[(TITLE, PATH), (Text(state.label, state.label), None)],
         state=state.value,
         version=row["version"],
+        base=stored.packed(),
         mine={name: form.value(name) for name in FIELDS},
         rows=[
-            (name, labels[name], _readable(name, form.value(name), page), _readable(name, stored[name] or "", page))
+            Compared(
+                name,
+                labels[name],
+                _readable(name, form.value(name), page),
+                _readable(name, stored.value(name), page),
+                _readable(name, base.value(name), page) if base else None,
+            )
             for name in FIELDS
         ],
     )
@@ -121,6 +128,7 @@ def _form(page: Page, state: State, form: Form, *, refusal: InvalidInput | None 
         state=state.value,
         form=form,
         version=form.value("version"),
+        base=form.value(BASE) or form.packed(),
         fields={
             "name": form.field("name", labels["name"], required=True, autocomplete="organization"),
             "email": form.field("email", labels["email"], hint=without_mail, autocomplete="email"),

@@ -16,7 +16,7 @@ from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.errors import NordaError, StaleVersion, Text
 from norda_common.states import State
-from norda_common.web.forms import Form
+from norda_common.web.forms import BASE, Compared, Form
 from norda_common.web.pages import Page, page_for
 
 from ..rules.code_lists import courts
@@ -99,6 +99,7 @@ async def _new_form(page: Page, form: Form, error: NordaError | None = None) -> 
         taken=error.extra.get("organisation_id") if error else None,
         clusters=clusters,
         version=None,
+        base=None,
         activity_rows=_activity_rows(form),
         **context(page, form),
     )
@@ -109,7 +110,7 @@ async def edit(page: Annotated[Page, page_for(CHANGE)], organisation_id: UUID) -
     """The form with what is stored."""
     async with page.read() as connection:
         shown, stored = await _stored_form(connection, page, organisation_id)
-    return _edit_form(page, shown, stored)
+    return _edit_form(page, shown, stored, base=stored.packed())
 
 
 @router.post("/{organisation_id}/edit")
@@ -128,13 +129,13 @@ async def change(page: Annotated[Page, page_for(CHANGE)], organisation_id: UUID)
     except StaleVersion:
         return await _conflict(page, organisation_id, form)
     except NordaError as error:
-        return _edit_form(page, shown, form.refuse(error), error)
+        return _edit_form(page, shown, form.refuse(error), error, base=form.value(BASE))
     return await done(
         page, organisation_id, Text("Die Änderungen sind gespeichert.", "The changes are stored."), outcome
     )
 
 
-def _edit_form(page: Page, shown: Shown, form: Form, error: NordaError | None = None) -> Response:
+def _edit_form(page: Page, shown: Shown, form: Form, error: NordaError | None = None, *, base: str) -> Response:
     organisation = shown.organisation
     path = path_of(organisation.organisation_id)
     title = Text(f"{organisation.legal_name} bearbeiten", f"Edit {organisation.legal_name}")
@@ -149,6 +150,7 @@ def _edit_form(page: Page, shown: Shown, form: Form, error: NordaError | None = 
         taken=error.extra.get("organisation_id") if error else None,
         clusters=[],
         version=form.value("version") or shown.version,
+        base=base,
         activity_rows=_activity_rows(form),
         **context(page, form),
     )
@@ -159,13 +161,16 @@ async def _conflict(page: Page, organisation_id: UUID, form: Form) -> Response:
     async with page.read() as connection:
         shown, stored = await _stored_form(connection, page, organisation_id)
         last = await organisations.versions(connection, organisation_id, before=None, limit=1)
+    from_what = form.base()
     mine, theirs = grouped(_prepared(form).values), grouped(_prepared(stored).values)
+    base = grouped(_prepared(from_what).values) if from_what else None
     rows = [
-        (
+        Compared(
             group,
             texts.field_label(group, page.language),
             _group_text(group, mine.get(group, {}), page.language),
             _group_text(group, theirs.get(group, {}), page.language),
+            None if base is None else _group_text(group, base.get(group, {}), page.language),
         )
         for group in GROUPS
     ]
@@ -175,10 +180,11 @@ async def _conflict(page: Page, organisation_id: UUID, form: Form) -> Response:
         title=Text("Inzwischen geändert", "Changed meanwhile"),
         status=StaleVersion.status,
         crumbs=_crumbs(shown.organisation, Text("Bearbeiten", "Edit")),
-        rows=[row for row in rows if row[2] or row[3]],
+        rows=[row for row in rows if row.mine or row.theirs],
         action=f"{path_of(organisation_id)}/edit",
         back=path_of(organisation_id),
         version=shown.version,
+        base=stored.packed(),
         when=last[0]["changed_at"] if last else None,
         kept=[(name, text) for name, several in form.values.items() for text in several if group_of(name) in GROUPS],
     )

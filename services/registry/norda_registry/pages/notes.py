@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from norda_common.errors import NordaError, NotFound, StaleVersion, Text
 from norda_common.states import State
-from norda_common.web.forms import Form
+from norda_common.web.forms import BASE, Compared, Form
 from norda_common.web.pages import Page, page_for
 
 from ..rules.notes import Visibility
@@ -148,6 +148,7 @@ def _form(
         form,
         error,
         note_version=(form.value("version") or note.version) if note else None,
+        base=form.value(BASE) or form.packed(),
         note_kinds=[(code, text.in_language(language)) for code, text in texts.NOTE_KINDS.items()],
         visibilities=[
             (code, f"{text.in_language(language)}: {texts.VISIBILITY_MEANS[code].in_language(language)}")
@@ -158,7 +159,7 @@ def _form(
 
 async def _conflict(page: Page, organisation_id: UUID, note_id: UUID, form: Form) -> Response:
     shown, note = await _note(page, organisation_id, note_id)
-    stored = _form_of(page, note)
+    stored, base = _form_of(page, note), form.base()
     words = {"kind": texts.NOTE_KINDS, "visibility": texts.VISIBILITIES, "text": {}}
     name = Text(shown.organisation.legal_name, shown.organisation.legal_name)
     return page.show(
@@ -168,17 +169,19 @@ async def _conflict(page: Page, organisation_id: UUID, note_id: UUID, form: Form
         crumbs=[(name, path_of(organisation_id)), (Text("Vermerk ändern", "Change a note"), None)],
         what=page.t("diesen Vermerk", "this note"),
         rows=[
-            (
+            Compared(
                 field,
                 texts.field_label(field, page.language),
                 texts.named(words[field], form.value(field), page.language),
                 texts.named(words[field], stored.value(field), page.language),
+                texts.named(words[field], base.value(field), page.language) if base else None,
             )
             for field in FIELDS
         ],
         action=f"{path_of(organisation_id)}/notes/{note_id}/edit",
         back=_notes_of(organisation_id),
         version=note.version,
+        base=stored.packed(),
         when=note.changed_at,
         kept=[(field, form.value(field)) for field in FIELDS],
     )
