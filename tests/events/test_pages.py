@@ -11,6 +11,7 @@ import httpx2
 import icalendar
 import pytest
 from norda_common.identifiers import new_id
+from support.forms import form_of
 from support.people import Person, signed_in, text_of
 
 from .conftest import Offices, event_body, organisation_event
@@ -219,17 +220,20 @@ async def test_a_change_of_what_somebody_else_changed_shows_both_and_overwrites_
     form = await hb.get(f"{base(draft)}/edit")
     assert (value_of(form, "version"), value_of(form, "starts")) == ("1", "2027-02-10T10:00")
     await offices["hb"].patch(f"/api/v1{base(draft)}", json={"title": "Neu von anderen", "capacity": 20})
-    typed = {**FORM, "title": "Mein Titel", "venue": "Meine Halle", "capacity": "10", "version": "1"}
-    conflict = await hb.post(f"{base(draft)}/edit", typed)
+    edit = f"{base(draft)}/edit"
+    typed = form_of(form, edit) | {"title": "Mein Titel", "venue": "Meine Halle", "capacity": "10"}
+    conflict = await hb.post(edit, typed)
     assert conflict.status_code == 412
     text = text_of(conflict)
     for said in ("Mein Titel", "Neu von anderen", "Meine Halle", "Halle", "Version 2"):
         assert said in text
     assert (await offices.get(draft))["title"] == "Neu von anderen"
-    kept = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', conflict.text))
-    assert (kept["title"], kept["version"], kept["conflict"]) == ("Mein Titel", "2", "yes")
-    choice = {"choice-title": "theirs", "choice-venue": "mine", "choice-capacity": "theirs"}
-    await after(hb, await hb.post(f"{base(draft)}/edit", {**kept, **choice, "csrf": hb.csrf}))
+    kept = form_of(conflict, edit)
+    assert (kept["title"], kept["version"], kept["conflict"]) == (["Mein Titel"], ["2"], ["yes"])
+    # Proposed is the change of whoever alone made one; where both did, what is stored.
+    proposed = {name: kept[f"choice-{name}"] for name in ("title", "venue", "capacity")}
+    assert proposed == {"title": ["theirs"], "venue": ["mine"], "capacity": ["theirs"]}
+    await after(hb, await hb.post(edit, kept))
     stored = await offices.get(draft)
     assert (stored["title"], stored["venue"], stored["capacity"]) == ("Neu von anderen", "Meine Halle", 20)
 
@@ -395,20 +399,35 @@ async def test_rights_are_asked_for(offices: Offices, hb: Person, hh: Person) ->
     assert (await hb.get(base(draft))).status_code == 200
 
 
-async def test_auditors_see_who_did_what_and_operators_its_trace(offices: Offices) -> None:
+async def test_auditors_see_who_did_what_and_operators_its_trace(offices: Offices, hh: Person) -> None:
     async with signed_in(offices.running, state="hb", name="Ria Revisionsfall") as writer:
         created = await writer.post("/events/new", FORM)
         path = created.headers["location"]
         await after(writer, await writer.post(f"{path}/publish", {"version": "1"}))
         edited = {"title": "Zweiter Titel", "time_zone": "Europe/Berlin", "capacity": "40", "version": "2"}
         await after(writer, await writer.post(f"{path}/edit", edited))
-        assert "Verlauf" not in text_of(await writer.get(path))
+        own = text_of(await writer.get(path))
+        assert "Ria Revisionsfall" in own
+        assert "Fachtag Überseehafen → jetzt Zweiter Titel" in own
+    assert "Verlauf" not in text_of(await hh.get(path)), "no host of this one"
     async with signed_in(offices.running, state=None, roles=["auditor"]) as auditor:
         text = text_of(await auditor.get(path))
         assert "Ria Revisionsfall" in text
         assert "Fachtag Überseehafen → jetzt Zweiter Titel" in text
     async with signed_in(offices.running, state=None, roles=["operator"]) as operator:
         assert "Trace:" in text_of(await operator.get(path))
+
+
+async def test_another_host_sees_what_was_done_and_by_which_office(offices: Offices, hh: Person) -> None:
+    async with signed_in(offices.running, state="hb", name="Ria Revisionsfall") as writer:
+        created = await writer.post("/events/new", FORM | {"hosts": ["hb", "hh"]})
+        path = created.headers["location"]
+        edited = FORM | {"hosts": ["hb", "hh"], "title": "Zweiter Titel", "version": "1"}
+        await after(writer, await writer.post(f"{path}/edit", edited))
+    shown = text_of(await hh.get(path))
+    assert "Fachtag Überseehafen → jetzt Zweiter Titel" in shown
+    assert "Dienststelle Bremen" in shown
+    assert "Ria Revisionsfall" not in shown
 
 
 async def test_the_calendar_shows_each_day_of_a_month(offices: Offices, hb: Person) -> None:

@@ -24,6 +24,8 @@ from norda_local.issuer.people import PEOPLE
 from norda_local.settings import StackSettings, free_ports
 from norda_local.stack import Stack
 from norda_local.tokens import issue_token
+from support import signing_in
+from support.people import text_of
 
 from .back_channel import LOGOUT_EVENT, listening
 
@@ -151,6 +153,28 @@ def test_signing_out_tells_the_service_by_the_back_channel(
     assert path == "/events/back-channel-logout"
     assert (claims["aud"], claims["sid"], claims["sub"]) == ("norda-events", identity["sid"], identity["sub"])
     assert claims["events"] == {LOGOUT_EVENT: {}}
+
+
+def test_a_person_signs_in_to_a_service_works_there_and_signs_out_everywhere(stack: Stack) -> None:
+    """The whole way: a page, Keycloak's own form, the page, the other service without a form, and out of both."""
+    services = Stack(stack.home, stack.settings, only=["issuer", "postgres", "kafka", "registry", "events"])
+    services.fetch()
+    services.up()
+    registry, events = (f"{services.endpoints()[name]}/{name}/" for name in ("registry", "events"))
+    browser = signing_in.Browser()
+    form = browser.get(registry)
+    assert form.url.host == "127.0.0.1"
+    assert "login-actions/authenticate" in form.text
+    page = browser.press(
+        form, "login-actions/authenticate", username="hh-lead", password=keycloak.example_password(stack.home)
+    )
+    assert browser.address == registry
+    assert PEOPLE["hh-lead"].name in text_of(page)
+    assert PEOPLE["hh-lead"].name in text_of(browser.get(events))
+    browser.press(browser.get(registry), "/sign-out")
+    for address in (registry, events):
+        assert browser.get(address, follow=False).status_code == 303
+    assert "login-actions/authenticate" in browser.get(registry).text, "Keycloak's own session is over, too"
 
 
 def test_pkce_and_registered_addresses_are_demanded(

@@ -227,10 +227,11 @@ async def test_nobody_overwrites_what_another_changed(registry: Running) -> None
         document = await registered(api)
         edit = f"{path(document)}/edit"
         async with signed_in(registry) as person:
-            mine = form_of(await person.get(edit), edit) | {"own_id": "meine", "legal_name": "Beispiel Meiner GmbH"}
+            typed = {"own_id": "meine", "legal_name": "Beispiel Meiner GmbH", "employees": "77"}
+            mine = form_of(await person.get(edit), edit) | typed
             changed = await api.patch(
                 f"/api/v1/organisations/{document['organisation_id']}",
-                json={"own_id": "fremde", "legal_name": "Beispiel Fremder GmbH"},
+                json={"own_id": "fremde", "legal_name": "Beispiel Fremder GmbH", "competences": ["PRD-02"]},
             )
             assert changed.status_code == 200
             conflict = await person.post(edit, mine)
@@ -238,11 +239,16 @@ async def test_nobody_overwrites_what_another_changed(registry: Running) -> None
             told = text_of(conflict)
             assert "Beispiel Meiner GmbH" in told
             assert "Beispiel Fremder GmbH" in told
-            # Theirs is chosen at first; the person takes their own id.
-            chosen = form_of(conflict, edit) | {"choice-own_id": "mine"}
+            # Proposed is the change of whoever alone made one, else theirs; the person takes their own id.
+            proposed = form_of(conflict, edit)
+            names = ("own_id", "legal_name", "employees", "competences")
+            assert [proposed[f"choice-{name}"] for name in names] == [["theirs"], ["theirs"], ["mine"], ["theirs"]]
+            assert told.count("beide geändert") == 2
+            chosen = proposed | {"choice-own_id": "mine"}
             assert "gespeichert" in await follow(person, await person.post(edit, chosen))
             after = (await api.get(f"/api/v1/organisations/{document['organisation_id']}")).json()
             assert (after["own_id"], after["legal_name"]) == ("meine", "Beispiel Fremder GmbH")
+            assert (after["internal"]["employees"], after["competences"]) == (77, ["PRD-02"])
             # The same choice again is for a version that is past: it is asked anew.
             assert (await person.post(edit, chosen)).status_code == 412
             without = {name: value for name, value in mine.items() if name != "version"}

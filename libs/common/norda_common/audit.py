@@ -86,17 +86,5 @@ async def page(
     )
 
 
-async def of_record(connection: Connection, kind: str, item: str, *, limit: int) -> list[Record]:
-    """What was done to one record, newest first; nothing for who may not read the log."""
-    return await connection.fetch(
-        """select a.id, a.at, a.subject, p.name, a.action, a.before, a.after, a.trace_id
-             from audit_log a left join person p using (subject)
-            where a.kind = $1 and a.item = $2 order by a.id desc limit $3""",
-        kind,
-        item,
-        limit,
-    )
-
-
 def _json(content: Mapping[str, Any] | None) -> str | None:
     return None if content is None else json.dumps(content, ensure_ascii=False, default=str)

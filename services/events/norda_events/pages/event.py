@@ -7,10 +7,9 @@ from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from norda_common import audit
 from norda_common.errors import Text
 from norda_common.requests import read_cursor, write_cursor
-from norda_common.rights import OPERATE, READ_AUDIT
+from norda_common.rights import OPERATE
 from norda_common.states import ALL_STATES, State
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
@@ -69,13 +68,13 @@ async def show_event(
 ) -> Response:
     """The event, for whoever may see it; its registrations for the offices of the lead and the hosting states."""
     office, t = office_of(page), page.t
-    reads_audit, operates = page.caller.may(READ_AUDIT), page.caller.may(OPERATE)
+    operates = page.caller.may(OPERATE)
     after = cast("int", read_cursor(cursor, int)[0]) if cursor else 0
     async with page.read() as connection:
         event = await visible_event(connection, event_id, office=office)
         counts = (await registrations.counts(connection, [event.id]))[event.id]
         known = await organisations.known(connection, [h.organisation_id for h in event.hosts if h.organisation_id])
-        history = await audit.of_record(connection, "event", str(event.id), limit=HISTORY) if reads_audit else []
+        history = await events.history(connection, event.id, limit=HISTORY)
         trace = await events.last_trace(connection, event.id) if operates else None
         listed = allowed(office.require_host, event)
         rows = []

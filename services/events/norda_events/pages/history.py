@@ -1,4 +1,4 @@
-"""The history of an event, from the audit log: who changed what, when, and how it was before."""
+"""The history of an event: who changed what, when, and how it was before; another state's people by their office."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from asyncpg import Record
 from norda_common.errors import Text
+from norda_common.states import State
 from norda_common.web.pages import Page
 
 ACTIONS = {
@@ -49,7 +50,7 @@ def entry(row: Record, page: Page) -> dict[str, Any]:
     before, after = (json.loads(row[side]) if row[side] else {} for side in ("before", "after"))
     name = str(row["action"]).removeprefix("event.")
     return {
-        "who": row["name"] or row["subject"],
+        "who": row["name"] or row["subject"] or _office(row["state"], page),
         "when": row["at"],
         "what": ACTIONS[name].in_language(page.language) if name in ACTIONS else row["action"],
         "changes": [
@@ -60,6 +61,12 @@ def entry(row: Record, page: Page) -> dict[str, Any]:
         if before
         else [],
     }
+
+
+def _office(state: str | None, page: Page) -> str:
+    if state is None:
+        return page.t("Norda", "Norda")
+    return page.t(f"Dienststelle {State(state).label}", f"Office of {State(state).label}")
 
 
 def _sides(before: dict[str, Any], after: dict[str, Any], field: str) -> tuple[str | None, str | None]:

@@ -223,6 +223,14 @@ async def due_quota_releases(
     return [row["id"] for row in rows]
 
 
+async def history(connection: Connection, event_id: UUID, *, limit: int) -> list[asyncpg.Record]:
+    """What was done to an event, newest first: at, subject, name, state, action, before and after (JSON texts).
+
+    Nothing but for auditors and the hosts' offices; subject and name are None for people of another state's office.
+    """
+    return await connection.fetch("select * from event_history($1, $2)", event_id, limit)
+
+
 async def last_trace(connection: Connection, event_id: UUID) -> str | None:
     """The trace of the last thing done to an event; None for all but operators."""
     trace_id: str | None = await connection.fetchval("select last_trace_of('event', $1)", str(event_id))
