@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from .model import EventData, StateCode, UtcInstant
+from .privacy import PRIVACY_REQUEST
 from .topics import Topic, TopicKind
 
 
@@ -23,6 +24,7 @@ class RegisterEntry(EventData):
     euid: str | None = Field(default=None, description="European unique identifier (Regulation (EU) 2021/1042)")
     valid_from: date | None = None
     valid_to: date | None = Field(default=None, description="First day on which the entry no longer held")
+    source: str | None = Field(default=None, description="Where it is known from", examples=["Handelsregister"])
 
 
 class Address(EventData):
@@ -67,7 +69,73 @@ class FormerName(EventData):
     """A legal name the organisation no longer bears."""
 
     legal_name: str
+    valid_from: date | None = None
+    valid_to: date | None = Field(default=None, description="First day on which the name no longer held")
+    source: str | None = None
+
+
+class FormerLegalForm(EventData):
+    """A legal form the organisation no longer has (Formwechsel)."""
+
+    legal_form: str
+    valid_from: date | None = None
     valid_to: date | None = None
+    source: str | None = None
+
+
+class FormerSeat(EventData):
+    """A seat the organisation no longer has."""
+
+    address: Address
+    valid_from: date | None = None
+    valid_to: date | None = None
+    source: str | None = None
+
+
+class Since(EventData):
+    """Since when what holds now has held, and where that is known from; for name, legal form and seat."""
+
+    legal_name: date | None = None
+    legal_name_source: str | None = None
+    legal_form: date | None = None
+    legal_form_source: str | None = None
+    seat: date | None = None
+    seat_source: str | None = None
+
+
+class Certificate(EventData):
+    """A certificate the organisation holds or held, such as IATF 16949."""
+
+    name: str = Field(examples=["IATF 16949"])
+    number: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = Field(default=None, description="The last day of its validity")
+
+
+class Link(EventData):
+    """Another organisation that belongs to the same enterprise or has a share in it (2003/361/EC, article 3)."""
+
+    organisation_id: UUID
+    kind: str = Field(description="partner (25 to 50 %) or linked (more than 50 %, or control); open")
+
+
+class Indicator(EventData):
+    """A dated figure from a named source, such as a cluster's members; a new one never replaces an old one."""
+
+    kind: str = Field(description="members; open", examples=["members"])
+    value: int
+    on: date
+    source: str
+
+
+class Handover(EventData):
+    """A relocation to another state that its office has not accepted yet."""
+
+    to_state: StateCode
+    seat: Address
+    register_entry: RegisterEntry | None = None
+    moves_on: date
+    offered_at: UtcInstant
 
 
 class Organisation(EventData):
@@ -77,7 +145,7 @@ class Organisation(EventData):
     responsible_state: StateCode
     previous_state: StateCode | None = Field(default=None, description="Whose it was before the last relocation")
     kind: str = Field(description="company, cluster, research, association or public_body; open")
-    status: str = Field(description="active or deactivated; open")
+    status: str = Field(description="active, deactivated, dissolved or merged; open")
     legal_name: str
     legal_form: str | None = Field(default=None, description="FIM code list of legal forms", examples=["350"])
     own_id: str | None = Field(default=None, description="The source's own identifier", examples=["ex-005"])
@@ -95,6 +163,31 @@ class Organisation(EventData):
     memberships: tuple[Membership, ...] = ()
     size_class: str | None = Field(default=None, description="Size class by 2003/361/EC: micro, small, medium, large")
     former_names: tuple[FormerName, ...] = ()
+    former_legal_forms: tuple[FormerLegalForm, ...] = ()
+    former_seats: tuple[FormerSeat, ...] = ()
+    since: Since | None = None
+    dissolved_on: date | None = None
+    merged_into: UUID | None = Field(default=None, description="Who it became by a merger; its id redirects for ever")
+    absorbed: tuple[UUID, ...] = Field(default=(), description="Who merged into it")
+    split_from: UUID | None = None
+    handover: Handover | None = None
+    roles: tuple[str, ...] = Field(
+        default=(),
+        description="oem, tier1, tier2, tier3, service, research, cluster, association, administration; open",
+        examples=[["tier2", "service"]],
+    )
+    value_chain: str | None = Field(
+        default=None,
+        description="materials, parts, modules, systems, vehicles, software, trade, aftermarket, recycling; open",
+    )
+    links: tuple[Link, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    indicators: tuple[Indicator, ...] = ()
+    website: str | None = None
+    name_en: str | None = Field(default=None, description="How it calls itself in English")
+    profile: str | None = None
+    profile_en: str | None = None
+    confirmed_at: UtcInstant | None = Field(default=None, description="When it last confirmed its profile")
     changed_at: UtcInstant
 
 
@@ -137,10 +230,21 @@ ORGANISATION = Topic(
     changes={
         "registered": "The organisation was entered.",
         "changed": "Master data changed.",
+        "renamed": "The legal name changed; the old one is in `former_names`.",
+        "converted": "The legal form changed; the old one is in `former_legal_forms`.",
+        "relocation_offered": "The seat is to move to another state, whose office has not accepted yet.",
+        "relocation_withdrawn": "The offer was taken back or refused.",
         "seat_relocated": "The seat moved; said on the topic of the old and of the new state, with the same sequence.",
+        "merged": "It became part of another organisation (`merged_into`), to which its id redirects for ever.",
+        "absorbed": "Another organisation became part of it.",
+        "merge_undone": "A merger was taken back: entered by mistake. Said of both.",
+        "split": "A part of it became an organisation of its own, which names it in `split_from`.",
+        "dissolved": "It was dissolved and deleted from its register.",
+        "reopened": "It is active again: deactivated or dissolved by mistake, or in liquidation once more.",
+        "confirmed": "The organisation itself confirmed its profile.",
         "deactivated": "The organisation is no longer active.",
         "erased": "The record was withdrawn; a tombstone.",
     },
 )
 
-TOPICS = (ORGANISATION,)
+TOPICS = (ORGANISATION, PRIVACY_REQUEST)
