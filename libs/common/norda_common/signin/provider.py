@@ -45,7 +45,9 @@ class Provider:
             "response_type": "code",
             "client_id": self.client_id,
             "redirect_uri": redirect_uri,
-            "scope": "openid profile",
+            # What more is told of a person, name, roles and state, the provider's client decides; a scope it does not
+            # know is refused (deploy/keycloak/README.md).
+            "scope": "openid",
             "state": state,
             "nonce": nonce,
             "code_challenge": challenge_of(verifier),
