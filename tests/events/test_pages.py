@@ -424,8 +424,12 @@ async def test_another_host_sees_what_was_done_and_by_which_office(offices: Offi
         path = created.headers["location"]
         edited = FORM | {"hosts": ["hb", "hh"], "title": "Zweiter Titel", "version": "1"}
         await after(writer, await writer.post(f"{path}/edit", edited))
+        await after(hh, await hh.post(f"{path}/agree", {"version": "2"}))
+        await after(writer, await writer.post(f"{path}/publish", {"version": "3"}))
     shown = text_of(await hh.get(path))
     assert "Fachtag Überseehafen → jetzt Zweiter Titel" in shown
+    assert "Bremen (zugestimmt), Hamburg → jetzt Bremen (zugestimmt), Hamburg (zugestimmt)" in shown
+    assert "Entwurf → jetzt Veröffentlicht" in shown
     assert "Dienststelle Bremen" in shown
     assert "Ria Revisionsfall" not in shown
 
