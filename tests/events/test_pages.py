@@ -247,9 +247,8 @@ async def test_a_second_comparison_keeps_what_was_chosen_in_the_first(offices: O
     assert [first[f"choice-{name}"] for name in ("title", "venue")] == [["mine"], ["theirs"]]
     await offices["hb"].patch(api, json={"capacity": 30})
     second = form_of(await hb.post(edit, first), edit)
-    # The venue was settled as theirs; nothing about it is left to choose.
-    assert (second["choice-title"], second["choice-capacity"]) == (["mine"], ["theirs"])
-    assert "choice-venue" not in second
+    # All but the title was settled as theirs, whatever that has become; nothing about it is left to choose.
+    assert {name: value for name, value in second.items() if name.startswith("choice-")} == {"choice-title": ["mine"]}
     await after(hb, await hb.post(edit, second))
     stored = await offices.get(draft)
     assert (stored["title"], stored["venue"], stored["capacity"]) == ("Mein Titel", "Neue Halle", 30)
@@ -310,7 +309,8 @@ async def test_nobody_agrees_to_what_has_changed_since_it_was_looked_at(offices:
     draft = await offices.draft(hosts=HOSTS)
     await offices["hb"].patch(f"/api/v1{base(draft)}", json={"capacity": 500})
     late = await hh.post(f"{base(draft)}/agree", {"version": "1"})
-    assert (late.status_code, value_of(late, "version")) == (412, "2")
+    assert late.status_code == 412
+    assert f'action="{base(draft)}/agree"' not in late.text
     assert not (await offices.get(draft))["hosts"][1]["agreed"]
 
 

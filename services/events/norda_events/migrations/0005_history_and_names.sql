@@ -39,7 +39,7 @@ begin atomic
     order by o.words collate "C", o.id
     limit most;
 end;
-comment on function organisations_named is 'Active organisations whose names have all these words or beginnings of words, ä beside ae. PostgreSQL asks an index for them only where no policy stands before it (as for events_with).';
+comment on function organisations_named(tsquery, int) is 'Active organisations whose names have all these words or beginnings of words, ä beside ae. PostgreSQL asks an index for them only where no policy stands before it (as for events_with).';
 
 -- Whoever hosts or has a quota may agree and release, which raises an event's version and draws positions. All else is the
 -- lead's, whatever a use case forgets to ask.

@@ -77,7 +77,7 @@ async def edit(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Respons
 @router.post(f"{EVENT}/edit")
 async def change(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Response:
     """Store the change; or the form again with what is wrong, or both versions when the event changed meanwhile."""
-    event, typed = await event_of(page, event_id), await page.form()
+    typed, event = await page.form(), await event_of(page, event_id)
     version = version_of(typed)
     form = _chosen(event, typed) if typed.value("conflict") else typed
     if form.value("search"):

@@ -249,7 +249,7 @@ async def ask_when(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Res
 @router.post(f"{EVENT}/reschedule")
 async def reschedule(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Response:
     """Give the event its new time; or the form again, with what was typed and what is wrong."""
-    event, form = await event_of(page, event_id), await page.form()
+    form, event = await page.form(), await event_of(page, event_id)
     given: dict[str, Any] = {
         "starts": moment_text(form, "starts"),
         "ends": moment_text(form, "ends"),
@@ -323,7 +323,7 @@ async def ask(
 @router.post(EVENT + "/{step}")
 async def do(page: Annotated[Page, page_for(PLAN)], event_id: UUID, step: str) -> Response:
     """Do what was asked; or the question again, with what forbids it."""
-    found, event, form = _step(step), await event_of(page, event_id), await page.form()
+    found, form, event = _step(step), await page.form(), await event_of(page, event_id)
     try:
         async with page.transaction() as connection:
             await found.do(connection, event, page, form)
