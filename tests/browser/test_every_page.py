@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin, urlsplit
 
+import httpx2
 import pytest
+from norda_local.tokens import issue_token
 from playwright.sync_api import Browser
 from support.installation import SERVICES
 from support.signing_in import Realm
@@ -17,7 +19,8 @@ from .conftest import Watched, window
 from .world import filled
 
 MOST_PAGES = 60
-PEOPLE = ("hb-office", "hb-lead", "operator", "auditor")
+PEOPLE = ("hb-lead", "operator", "auditor")
+"""Between them they see every page: a lead sees all that case work and public relations do."""
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -54,6 +57,16 @@ def reachable(person: Watched, service: str) -> list[str]:
     return found
 
 
+def names_in(world: Realm) -> list[str]:
+    """The names of all organisations."""
+    asked = httpx2.get(
+        f"{world.services['registry'].url}/api/v1/organisations",
+        params={"limit": 200},
+        headers={"authorization": f"Bearer {issue_token(world.home, issuer=world.issuer, state='hb', role='office')}"},
+    )
+    return [item["legal_name"] for item in asked.json()["items"]]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("person", PEOPLE)
 def test_every_page_is_accessible_in_light_and_dark_and_fits_320_pixels(
@@ -74,8 +87,9 @@ def test_every_page_is_accessible_in_light_and_dark_and_fits_320_pixels(
                     faults.append(f"{address} scrolls sideways at {width} pixels")
                 if at.page.locator("h1").count() != 1:
                     faults.append(f"{address} has {at.page.locator('h1').count()} h1")
-                at.picture(f"{service}-{person}-{number:02}-{width}-{scheme}")
-    assert faults == []
+                if person == PEOPLE[0]:
+                    at.picture(f"{service}-{number:02}-{width}-{scheme}")
+    assert faults == [], "\n".join(faults)
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
@@ -91,14 +105,17 @@ def test_pages_say_their_language_and_are_complete_in_it(
         other = re.compile(
             r"\b(und|oder|nicht|Keine|Speichern|Abbrechen)\b" if language == "en" else r"\b(the|and|not|Save|Cancel)\b"
         )
-        faults = list[str]()
+        faults, names = list[str](), names_in(world)
         for address in reachable(at, service):
             at.page.goto(address)
-            # What people typed, and names of organisations, are in whatever language they are.
+            # What people typed is in whatever language it is, names above all; they hold commas and small words.
             text = at.page.evaluate(
                 "[...document.querySelectorAll('label, button, th, h1, h2, nav a, legend, .kern-hint')]"
                 ".filter(e => !e.closest('[lang]:not(html)')).map(e => e.textContent).join(' | ')"
             )
-            if found := other.search(str(text)):
-                faults.append(f"{address}: {found[0]}")
-        assert faults == []
+            faults += [
+                f"{address}: {part.strip()}"
+                for part in str(text).split(" | ")
+                if other.search(part) and not any(name in part for name in names)
+            ]
+        assert faults == [], "\n".join(faults)

@@ -37,7 +37,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     made.fetch()
     made.up()
     yield made
-    made.down()
+    # Of everything: a test starts services beside it.
+    Stack(home, made.settings).down()
 
 
 @pytest.fixture

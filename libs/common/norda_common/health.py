@@ -16,9 +16,9 @@ from .database import SYSTEM
 from .migrate import Migration, pending
 from .runtime import Runtime
 
-WAITING_SECONDS = 6.0
+WAITING_SECONDS = 5.0
 """An outbox row older than this means the relay is stalled or the broker away. Ages are measured every second."""
-SILENT_SECONDS = 8.0
+SILENT_SECONDS = 6.0
 """A relay that has measured nothing for so long hangs. Both leave something of the ten seconds to a busy machine."""
 
 

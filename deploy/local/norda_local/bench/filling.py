@@ -39,19 +39,27 @@ select (array['participations', 'events', 'organisations'])[1 + n % 3], '/hb/reg
   from generate_series($1::bigint + 1, $2::bigint) as n
 """  # noqa: S608
 _ORGANISATION = f"""
-insert into events.organisation (id, state, name, status, kind, competences, sequence)
-select {_KEY}, (array['hb', 'hh', 'ni'])[1 + n % 3], 'Beispiel Bestand ' || n || ' GmbH', 'active', 'company',
+insert into events.organisation (id, state, name, words, status, kind, competences, sequence)
+select {_KEY}, (array['hb', 'hh', 'ni'])[1 + n % 3], 'Beispiel Bestand ' || n || ' GmbH',
+       'beispiel bestand ' || n || ' gmbh', 'active', 'company',
        array['PRD-01', 'LWT-03'], 1
   from generate_series($1::bigint + 1, $2::bigint) as n
 """  # noqa: S608
 _DIRECTORY = f"""
 insert into registry.directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name,
                                 search_text, competences, clusters, data, changed_at)
-select {_KEY}, 1, (array['hb', 'hh', 'ni'])[1 + n % 3], 'company', 'active', 'Beispiel Bestand ' || n || ' GmbH',
-       'beispiel bestand ' || n || ' gmbh', ' beispiel bestand ' || n || ' gmbh bremen ' || n, array['PRD', 'PRD-01'],
-       array['ANW'], jsonb_build_object('legal_name', 'Beispiel Bestand ' || n || ' GmbH', 'rest', repeat('x', 600)),
+select id, 1, state, 'company', 'active', name, lower(name), ' ' || lower(name) || ' bremen ' || n,
+       array['PRD', 'PRD-01'], array['ANW'],
+       jsonb_build_object(
+           'organisation_id', id, 'responsible_state', state, 'kind', 'company', 'status', 'active',
+           'legal_name', name, 'legal_form', '350', 'own_id', 'b-' || n, 'competences', array['PRD-01'],
+           'seat', jsonb_build_object('place', 'Bremen', 'postal_code', '28195', 'state', 'DE-' || upper(state),
+                                      'ags', (array['04011', '02000', '03241'])[1 + n % 3]),
+           'changed_at', '2026-01-01T00:00:00Z', 'rest', repeat('x', 300)),
        now()
-  from generate_series($1::bigint + 1, $2::bigint) as n
+  from (select n, {_KEY} as id, (array['hb', 'hh', 'ni'])[1 + n % 3] as state,
+               'Beispiel Bestand ' || n || ' GmbH' as name
+          from generate_series($1::bigint + 1, $2::bigint) as n) as organisations
 """  # noqa: S608
 _NUMBERS = f"""
 insert into registry.directory_number (organisation_id, kind, value, held)

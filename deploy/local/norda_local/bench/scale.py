@@ -37,7 +37,8 @@ SIZES = ("smallest", "middle", "largest")
 SEGMENTS = 3
 MOST_GROWTH = 1.3
 INSERTED_SHARE = 10
-"""Of so many records one is of a new organisation; the others change one that is there, spread over all."""
+"""Of so many records one is of a new organisation and one renames; the others change one that is there, spread over
+all, in what is looked up by nobody."""
 WATCH_SECONDS = 0.05
 STALLED_SECONDS = 120
 LEASE = "select pg_advisory_lock(hashtextextended('norda.relay.notifications', 0))"
@@ -250,10 +251,15 @@ class Bench:
         ) as producer:
             for place in places:
                 new = place % INSERTED_SHARE == 0
-                key = filling.key_of(PROJECTED[-1] * self._sequence + place if new else 1 + place * size // count)
+                # Of those that are there every third is Bremen's.
+                number = PROJECTED[-1] * self._sequence + place if new else 3 * (1 + place * (size // 3) // count)
+                key = filling.key_of(number)
+                name = f"Beispiel Bestand {number} GmbH"
+                if place % INSERTED_SHARE == 1:
+                    name = f"Beispiel Neubenannt {self._sequence} {number} GmbH"
                 event = ORGANISATION.event(
                     "changed",
-                    EXAMPLE.model_copy(update={"organisation_id": key, "responsible_state": "hb"}),
+                    EXAMPLE.model_copy(update={"organisation_id": key, "responsible_state": "hb", "legal_name": name}),
                     state=State("hb"),
                     key=key,
                     sequence=self._sequence,

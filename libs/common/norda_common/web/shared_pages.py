@@ -61,13 +61,19 @@ def routes(service: str) -> APIRouter:
                 limit=AUDIT_ROWS + 1,
             )
         entries = [_entry(row, page) for row in rows[:AUDIT_ROWS]]
+        filters = {"subject": subject or "", "action": action or "", "item": item or ""}
         return page.show(
             "audit.html.jinja",
             title=Text("Protokoll", "Audit log"),
             crumbs=[(Text("Protokoll", "Audit log"), None)],
             entries=entries,
-            filters={"subject": subject or "", "action": action or "", "item": item or ""},
-            next_cursor=write_cursor(rows[AUDIT_ROWS - 1]["id"]) if len(rows) > AUDIT_ROWS else None,
+            filters=filters,
+            listing={
+                "path": f"/{service}/audit",
+                "query": [(name, value) for name, value in filters.items() if value],
+                "cursor": cursor,
+                "next_cursor": write_cursor(rows[AUDIT_ROWS - 1]["id"]) if len(rows) > AUDIT_ROWS else None,
+            },
         )
 
     @router.get("/legal/{what}")

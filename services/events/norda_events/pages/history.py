@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from asyncpg import Record
 from norda_common.errors import Text
 from norda_common.states import State
 from norda_common.web.pages import Page
+from norda_common.web.site import instant_in
+
+from ..rules.event import EventStatus
+from .words import STATUSES
 
 ACTIONS = {
     "draft": Text("Entwurf angelegt", "Draft made"),
@@ -40,9 +45,9 @@ FIELDS = {
     "clusters": Text("Cluster", "Clusters"),
     "cancellation_reason": Text("Grund der Absage", "Reason of the cancellation"),
     "released_at": Text("Für alle freigegeben seit", "Released for the public since"),
-    "version": Text("Version", "Version"),
 }
-UNTOLD = frozenset({"sequence"})
+UNTOLD = frozenset({"sequence", "version"})
+INSTANTS = frozenset({"starts_at", "ends_at", "quota_release_at", "released_at"})
 
 
 def entry(row: Record, page: Page) -> dict[str, Any]:
@@ -54,7 +59,11 @@ def entry(row: Record, page: Page) -> dict[str, Any]:
         "when": row["at"],
         "what": ACTIONS[name].in_language(page.language) if name in ACTIONS else row["action"],
         "changes": [
-            (FIELDS[field].in_language(page.language) if field in FIELDS else field, *_sides(before, after, field))
+            (
+                FIELDS[field].in_language(page.language) if field in FIELDS else field,
+                _text(field, before.get(field), page),
+                _text(field, after.get(field), page),
+            )
             for field in {**before, **after}
             if field not in UNTOLD and (before.get(field) or after.get(field))
         ]
@@ -69,16 +78,29 @@ def _office(state: str | None, page: Page) -> str:
     return page.t(f"Dienststelle {State(state).label}", f"Office of {State(state).label}")
 
 
-def _sides(before: dict[str, Any], after: dict[str, Any], field: str) -> tuple[str | None, str | None]:
-    return _text(before.get(field)), _text(after.get(field))
-
-
-def _text(value: Any) -> str | None:
-    """A value in few words; None when there is none."""
+def _text(field: str, value: Any, page: Page) -> str | None:
+    """A field's value in few words, in the page's language; None when there is none."""
     if value is None or value in ("", []):
         return None
+    if isinstance(value, bool):
+        return page.t("ja", "yes") if value else page.t("nein", "no")
+    if field == "status":
+        return STATUSES[EventStatus(value)][0].in_language(page.language)
+    if field in INSTANTS:
+        return instant_in(page.language, datetime.fromisoformat(value))
     if isinstance(value, list):
-        return ", ".join(filter(None, (_text(item) for item in value)))
-    if isinstance(value, dict):
-        return " ".join(str(item) for item in value.values() if item is not None)
+        say = {"hosts": _host, "quotas": _quota}.get(field, lambda item, _page: str(item))
+        return ", ".join(say(item, page) for item in value)
     return str(value)
+
+
+def _host(host: dict[str, Any], page: Page) -> str:
+    if host["state"] is None:
+        return page.t(f"Organisation {host['organisation_id']}", f"organisation {host['organisation_id']}")
+    agreed = page.t(" (zugestimmt)", " (agreed)") if host["agreed_at"] else ""
+    return f"{State(host['state']).label}{agreed}"
+
+
+def _quota(quota: dict[str, Any], page: Page) -> str:
+    released = page.t(" (freigegeben)", " (released)") if quota["released_at"] else ""
+    return f"{State(quota['state']).label} {quota['seats']}{released}"

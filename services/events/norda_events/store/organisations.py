@@ -9,19 +9,19 @@ from uuid import UUID
 import asyncpg
 from norda_common.database import Connection
 
-from ..rules.search import query_words
+from ..rules.search import beginnings, name_words
 
 ERASED = "erased"
 
 _UPSERT = """
-insert into organisation as o (id, state, name, status, kind, competences, sequence)
-select id, state, name, status, kind, string_to_array(competences, ' '), sequence
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
-     as row(id, state, name, status, kind, competences, sequence)
+insert into organisation as o (id, state, name, words, status, kind, competences, sequence)
+select id, state, name, words, status, kind, string_to_array(competences, ' '), sequence
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+     as row(id, state, name, words, status, kind, competences, sequence)
 order by id
 on conflict (id) do update
-set state = excluded.state, name = excluded.name, status = excluded.status, kind = excluded.kind,
-    competences = excluded.competences, sequence = excluded.sequence
+set state = excluded.state, name = excluded.name, words = excluded.words, status = excluded.status,
+    kind = excluded.kind, competences = excluded.competences, sequence = excluded.sequence
 where o.sequence < excluded.sequence
 """
 
@@ -48,6 +48,7 @@ async def upsert(connection: Connection, organisations: Sequence[KnownOrganisati
         [item.id for item in organisations],
         [item.state for item in organisations],
         [item.name for item in organisations],
+        [name_words(item.name) for item in organisations],
         [item.status for item in organisations],
         [item.kind for item in organisations],
         [" ".join(item.competences) for item in organisations],
@@ -84,15 +85,14 @@ async def page(connection: Connection, *, state: str | None, after: UUID | None,
 
 
 async def named(connection: Connection, words: str, *, limit: int) -> list[KnownOrganisation]:
-    """Active organisations whose names hold all these words or parts of words, in German order; none without a word."""
-    # The longest one is looked up in the index: it is found least often.
-    patterns = [f"%{word}%" for word in sorted(query_words(words), key=len, reverse=True)]
-    if not patterns:
+    """Active organisations whose names have all these words or beginnings of words, in German order."""
+    wanted = beginnings(words)
+    if not wanted:
         return []
     rows = await connection.fetch(
-        """select o.* from organisations_named($1, $2) with ordinality as found(id, place)
+        """select o.* from organisations_named($1::tsquery, $2) with ordinality as found(id, place)
            join organisation as o using (id) order by place""",
-        patterns,
+        wanted,
         limit,
     )
     return [_organisation(row) for row in rows]
