@@ -90,16 +90,13 @@ def plan(
     if before is None:
         fields = dict(alone)
     else:
-        fields = onto(before, _without_relocation_turned_back(before, alone, draft), today=today)
+        fields = onto(before, _without_relocation_turned_back(before, alone, draft), findings, today=today)
     figures = _figures(draft.figures, current.figures if current else Figures())
     fields["size_class"] = _size(figures, fields.get("size_class"), before, draft)
     if before is None:
         organisation = _new(fields, draft, new_id=new_id, state=state, memberships=memberships, now=now)
     else:
         fields["memberships"] = _joined(before.memberships, memberships)
-        fields["former_names"] = fields.get("former_names") or before.former_names
-        if "seat" in fields:
-            fields["seat"] = _seat(before.seat, fields["seat"])
         organisation = before.model_copy(update=fields)
     check_whole(organisation, findings)
     if findings.errors:
@@ -144,6 +141,8 @@ def _without_relocation_turned_back(before: Organisation, alone: Mapping[str, An
     """What the row gives, but for seat and register when it is from before a relocation."""
     # What an organisation is was said when it was entered; a table of companies does not make a research body one.
     fields = {name: value for name, value in alone.items() if name not in {"kind", "cluster_code"}}
+    if "seat" in fields:
+        fields["seat"] = _seat(before.seat, fields["seat"])
     entry = next(iter(alone.get("register_entries", ())), None)
     if entry is None or not past_entry(before, entry):
         return fields
