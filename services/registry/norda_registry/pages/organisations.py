@@ -22,17 +22,19 @@ from norda_common.states import ALL_STATES, State
 from norda_common.web.pages import Page, page_for
 
 from ..rules.districts import districts
+from ..rules.handovers import offered_to
 from ..rules.names import fold, query_words
 from ..rules.notes import Visibility
 from ..rules.profile import ACTIVE
-from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, READ, READ_FIGURES, RELEASE
+from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, READ, READ_FIGURES, RELEASE, TAKE_OVER
 from ..store import organisations, participations, releases, searches
 from ..store.notes import Note
 from ..store.organisations import Stored
 from ..store.searches import NO_DISTRICT, Filters, Order
+from ..usecases.handovers import SPEAKER
 from ..usecases.lookup import sole_holder
 from ..usecases.notes import list_notes
-from . import texts
+from . import texts, timeline
 from .texts import CHANGES, KINDS, SIZES, STATUSES, named
 
 router = APIRouter(prefix="/registry/organisations")
@@ -210,6 +212,17 @@ def _kept_for(page: Page, shown: Shown, right: Right) -> bool:
     return shown.stored is not None and state in page.runtime.settings.states and page.caller.may(right, state)
 
 
+def _may_take_over(page: Page, organisation: Organisation) -> bool:
+    """Whether it is offered to the person's office, which may answer here."""
+    state = page.caller.state
+    return (
+        state is not None
+        and state in page.runtime.settings.states
+        and page.caller.may(TAKE_OVER)
+        and offered_to(organisation, state) is not None
+    )
+
+
 def _noted(page: Page, note: Note, who: Mapping[str, str]) -> dict[str, Any]:
     """A note as the template shows it."""
     return {
@@ -228,7 +241,11 @@ def _noted(page: Page, note: Note, who: Mapping[str, str]) -> dict[str, Any]:
 
 @router.get("/{organisation_id}")
 async def show(
-    page: Annotated[Page, page_for(READ)], organisation_id: UUID, before: Cursor = None, notes_before: Cursor = None
+    page: Annotated[Page, page_for(READ)],
+    organisation_id: UUID,
+    before: Cursor = None,
+    notes_before: Cursor = None,
+    as_of: QueryText = "",
 ) -> Response:
     """One organisation in full, with what the person may do."""
     version = read_cursor(before, int)[0] if before else None
@@ -241,11 +258,8 @@ async def show(
         attended = await participations.of_organisation(
             connection, organisation_id, after=None, limit=PARTICIPATIONS + 1
         )
-        versions = (
-            await organisations.versions(connection, organisation_id, before=version, limit=VERSIONS + 1)
-            if shown.stored
-            else []
-        )
+        # What moved to another instance left its history here.
+        versions = await organisations.versions(connection, organisation_id, before=version, limit=VERSIONS + 1)
         released = await releases.get(connection, organisation_id) if shown.stored else None
         noted = (
             await list_notes(connection, organisation_id, caller=page.caller, before=earlier, limit=NOTES + 1)
@@ -280,11 +294,22 @@ async def show(
         notes=[_noted(page, note, who) for note in noted[:NOTES]],
         older_notes=write_cursor(noted[NOTES - 1].id) if len(noted) > NOTES else None,
         may_change=_kept_for(page, shown, CHANGE),
+        may_take_over=_may_take_over(page, organisation),
+        timeline=timeline.lines(organisation, page.language),
+        then=timeline.on_day(page, organisation, as_of),
         active=organisation.status == ACTIVE,
         district=districts().get((organisation.seat.ags or "")[:5]),
         state_name=texts.STATES,
         **_labels(page.language),
     )
+
+
+def _speaker(page: Page, subject: str) -> str:
+    """Who changed it when nobody of that name is known: another instance's office, or a program."""
+    code = subject.removeprefix(SPEAKER)
+    if code == subject:
+        return subject
+    return page.t("Dienststelle", "Office of") + f" {texts.STATES.get(code, code.upper())}"
 
 
 def _history(page: Page, versions: Sequence[Record], who: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -296,7 +321,7 @@ def _history(page: Page, versions: Sequence[Record], who: Mapping[str, str]) -> 
         earlier = documents[place + 1] if place + 1 < len(documents) else None
         entries.append(
             {
-                "who": who.get(row["changed_by"], row["changed_by"]),
+                "who": who.get(row["changed_by"]) or _speaker(page, row["changed_by"]),
                 "when": row["changed_at"],
                 "what": f"{named(CHANGES, row['change'], page.language)} ({word} {row['version']})",
                 "changes": texts.differences(earlier, documents[place], page.language) if earlier else [],
