@@ -17,7 +17,9 @@ from norda_common.errors import FieldError
 
 from .csv_formats import Draft
 from .fields import onto
-from .profile import ACTIVE, Identifier, check_whole, entry_key, identifiers, past_entry
+from .findings import Findings
+from .identity import said_of
+from .profile import ACTIVE, DISSOLVED, Identifier, check_whole, entry_key, identifiers, past_entry
 from .size_class import Figures, SizeClass, size_class
 
 _COLUMNS = {
@@ -189,3 +191,26 @@ def _seat(current: Address, given: Address) -> Address:
         return given
     filled = {name: value for name, value in given if value is not None}
     return current.model_copy(update=filled)
+
+
+def leave_alone(organisation: Organisation, findings: Findings) -> None:
+    """Say why the row changes nothing."""
+    if organisation.status == DISSOLVED:
+        findings.warn("row", "dissolved", "ist aufgelöst und bleibt es", "is dissolved and stays so")
+    elif organisation.status != ACTIVE:
+        findings.warn("row", "deactivated", "ist deaktiviert und bleibt es", "is deactivated and stays so")
+    else:
+        findings.warn(
+            "row",
+            "relocation_offered",
+            "ist einem anderen Land angeboten und bleibt bis zur Antwort unverändert",
+            "is offered to another state and stays unchanged until that is answered",
+        )
+
+
+def said_of_row(before: Organisation, after: Organisation) -> str:
+    """The event of a row that changes something. A file corrects addresses by the thousand: none of them is told as a
+    relocation, of which offices get mails.
+    """
+    said = said_of(before, after)
+    return "changed" if said == "seat_relocated" else said

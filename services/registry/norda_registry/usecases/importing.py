@@ -15,7 +15,7 @@ from uuid import UUID
 
 from norda_common import audit, outbox
 from norda_common.auth import Caller
-from norda_common.contracts.registry import Membership, Organisation
+from norda_common.contracts.registry import Membership
 from norda_common.database import Connection
 from norda_common.errors import Conflict, FieldError, InvalidInput
 from norda_common.identifiers import new_id
@@ -24,12 +24,19 @@ from norda_common.states import State
 from ..rules.csv_formats import Draft, Format, format_of
 from ..rules.csv_reading import MOST_FAULTS, Table, open_table
 from ..rules.fields import normalised
-from ..rules.findings import Findings
 from ..rules.handovers import open_offer
-from ..rules.identity import said_of
-from ..rules.import_rows import Current, Planned, by_column, held_numbers, natural_keys, plan
+from ..rules.import_rows import (
+    Current,
+    Planned,
+    by_column,
+    held_numbers,
+    leave_alone,
+    natural_keys,
+    plan,
+    said_of_row,
+)
 from ..rules.names import fold
-from ..rules.profile import ACTIVE, DISSOLVED
+from ..rules.profile import ACTIVE
 from ..rules.rights import IMPORT
 from ..store import matches, organisations
 from ..store.matches import Match
@@ -273,7 +280,7 @@ def _plan_all(
             kept = stored[row.match.organisation_id]
             current = Current(kept.organisation, kept.figures, emails.get(row.match.organisation_id))
             if kept.organisation.status != ACTIVE or open_offer(kept.organisation):
-                _leave_alone(kept.organisation, row.draft.findings)
+                leave_alone(kept.organisation, row.draft.findings)
                 row.planned = Planned(kept.organisation, kept.figures, current.email, False, False)
                 continue
         row.planned = plan(
@@ -287,21 +294,6 @@ def _plan_all(
             today=running.today,
         )
     return [row for row in rows if row.planned is not None]
-
-
-def _leave_alone(organisation: Organisation, findings: Findings) -> None:
-    """Say why the row changes nothing."""
-    if organisation.status == DISSOLVED:
-        findings.warn("row", "dissolved", "ist aufgelöst und bleibt es", "is dissolved and stays so")
-    elif organisation.status != ACTIVE:
-        findings.warn("row", "deactivated", "ist deaktiviert und bleibt es", "is deactivated and stays so")
-    else:
-        findings.warn(
-            "row",
-            "relocation_offered",
-            "ist einem anderen Land angeboten und bleibt bis zur Antwort unverändert",
-            "is offered to another state and stays unchanged until that is answered",
-        )
 
 
 def _memberships(draft: Draft, clusters: dict[str, matches.Cluster]) -> tuple[Membership, ...]:
@@ -396,19 +388,11 @@ def _change(running: _Import, planned: Planned, before: Stored | None) -> Change
     organisation = planned.organisation.model_copy(update={"changed_at": running.now})
     return Change(
         stored=Stored(organisation, before.version + 1 if before else 1, planned.figures),
-        change=_said(before.organisation, organisation) if before else "registered",
+        change=said_of_row(before.organisation, organisation) if before else "registered",
         changed_by=running.caller.subject,
         changed_at=running.now,
         created=before is None,
     )
-
-
-def _said(before: Organisation, after: Organisation) -> str:
-    """The event of a row that changes something. A file corrects addresses by the thousand: none of them is told as a
-    relocation, of which offices get mails.
-    """
-    said = said_of(before, after)
-    return "changed" if said == "seat_relocated" else said
 
 
 def _count(report: ImportReport, row: _Row, planned: Planned, *, created: bool) -> None:
