@@ -1,4 +1,4 @@
-"""Step 4: Bremen offers a company to Niedersachsen, which accepts; identifiers resolve, services follow, offices know."""
+"""Step 4: Bremen offers a company, Niedersachsen accepts; identifiers resolve, services follow, offices are told."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def relocate(world: World) -> None:
         world.expect(
             "Niedersachsen cannot move Bremen's company itself (403)", refused.status_code == 403, refused.text
         )
-        # What a run before this one offered and nobody accepted is the same offer again.
-        _offer(world, url, state="hb")
+        # 409: a run before this one offered it and was stopped; that offer stands.
+        _offer(world, url, state="hb", accept=(409,))
         _accept(world, url)
     else:
         world.show("    [dim]Roland had already moved.[/]")

@@ -5,7 +5,7 @@ What nobody dated is named, never guessed. Everything here is pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -147,7 +147,7 @@ def held_number(organisation: Organisation, kind: str, value: str, day: date) ->
     return None if holding else False
 
 
-_OF_ENTRIES = {
+_OF_ENTRIES: dict[str, Callable[[RegisterEntry], str | None]] = {
     "euid": lambda entry: entry.euid,
     "register": register_key,
     "number": lambda entry: f"{entry.type}{entry.number}{entry.suffix}",

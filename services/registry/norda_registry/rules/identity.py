@@ -81,7 +81,7 @@ def names(organisation: Organisation) -> tuple[Span[str], ...]:
 
 def legal_forms(organisation: Organisation) -> tuple[Span[str | None], ...]:
     """Its legal forms in the same way; the present one may be unknown (None)."""
-    former = [(item.legal_form, item) for item in organisation.former_legal_forms]
+    former: list[tuple[str | None, _Former]] = [(item.legal_form, item) for item in organisation.former_legal_forms]
     since = organisation.since or Since()
     return _spans(former, organisation.legal_form, since.legal_form, since.legal_form_source)
 
@@ -103,9 +103,11 @@ def undated(former: Sequence[_Former]) -> bool:
     return any(item.valid_to is None for item in former)
 
 
-def _spans(former: Sequence[tuple[Any, _Former]], present: Any, since: date | None, source: str | None) -> Any:
+def _spans(
+    former: Sequence[tuple[T, _Former]], present: T, since: date | None, source: str | None
+) -> tuple[Span[T], ...]:
     """Spans that follow each other, whatever the document says: none begins before the one before it ends."""
-    found: list[Span[Any]] = []
+    found: list[Span[T]] = []
     known = [(value, item, item.valid_to) for value, item in former if item.valid_to is not None]
     last: date | None = None
     for value, item, end in sorted(known, key=lambda each: each[2]):
@@ -196,7 +198,9 @@ class _Facet:
     value: str
 
     def spans(self, organisation: Organisation) -> Sequence[Span[Any]]:
-        return {"legal_name": names, "legal_form": legal_forms, "seat": seats}[self.name](organisation)
+        if self.name == "legal_name":
+            return names(organisation)
+        return legal_forms(organisation) if self.name == "legal_form" else seats(organisation)
 
     def differs(self, old: Any, new: Any) -> bool:
         """Whether the new value ends the old one, rather than completing it."""
@@ -226,7 +230,7 @@ def _change_facet(
     if told.correction or not facet.differs(present.value, new[facet.name]):
         if not told.correction:
             return since
-        return _corrected(facet, before, since, told, findings=findings)
+        return _corrected(facet, before, new, since, told, findings=findings)
     day = _first_day(present.begin, told, today=today, findings=findings)
     kept = facet.model.model_validate(
         {facet.value: present.value, "valid_from": present.begin, "valid_to": day, "source": present.source}
@@ -235,17 +239,30 @@ def _change_facet(
     return since.model_copy(update={facet.name: day, f"{facet.name}_source": told.source})
 
 
-def _corrected(facet: _Facet, before: Organisation, since: Since, told: Told, *, findings: Findings) -> Since:
-    """Since when what is corrected holds, where that is told with the correction."""
+def _corrected(
+    facet: _Facet, before: Organisation, new: dict[str, Any], since: Since, told: Told, *, findings: Findings
+) -> Since:
+    """Since when what is corrected holds, where that is told; what was before it ends on that day, without a gap."""
     update: dict[str, Any] = {}
     if told.on is not None:
         earlier = facet.spans(before)[:-1]
-        if earlier and earlier[-1].end is not None and told.on < earlier[-1].end:
+        if earlier and earlier[-1].begin is not None and told.on < earlier[-1].begin:
             _refuse_early(findings)
+        elif earlier:
+            new[facet.former] = _ended_later(getattr(before, facet.former), told.on)
         update[facet.name] = told.on
     if told.source is not None:
         update[f"{facet.name}_source"] = told.source
     return since.model_copy(update=update)
+
+
+def _ended_later(former: Sequence[Any], day: date) -> tuple[Any, ...]:
+    """Former values, of which the last one ended on that day instead."""
+    dated = [(item.valid_to, place) for place, item in enumerate(former) if item.valid_to is not None]
+    last = max(dated)[1]
+    return tuple(
+        item.model_copy(update={"valid_to": day}) if place == last else item for place, item in enumerate(former)
+    )
 
 
 def _first_day(begin: date | None, told: Told, *, today: date, findings: Findings) -> date:
