@@ -281,7 +281,5 @@ def test_seats_of_before_are_kept_with_their_days() -> None:
 def test_correcting_a_first_day_moves_the_end_of_what_was_before() -> None:
     named = told([({"legal_name": "Beispiel 1 GmbH"}, date(2022, 1, 1), False)], organisation())
     right = told([({"legal_name": "Beispiel 1 GmbH"}, date(2022, 3, 1), True)], named)
-    assert [(item.legal_name, item.valid_to) for item in right.former_names] == [
-        ("Beispiel 0 GmbH", date(2022, 3, 1))
-    ]
+    assert [(item.legal_name, item.valid_to) for item in right.former_names] == [("Beispiel 0 GmbH", date(2022, 3, 1))]
     assert identity.on(identity.names(right), date(2022, 2, 1)) == "Beispiel 0 GmbH"
