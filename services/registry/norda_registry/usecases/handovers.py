@@ -56,7 +56,7 @@ async def accept_relocation(
     offered, own = await _offered(connection, organisation_id, state)
     if offered is None:
         kept = await organisations.get(connection, organisation_id)
-        if kept is not None and kept.organisation.responsible_state == state:
+        if kept is not None and _came_to(kept.organisation, state):
             return Outcome(kept, changed=False)
         raise _not_offered()
     require_version(offered, expected_version)
@@ -239,6 +239,15 @@ async def _offered(connection: Connection, organisation_id: UUID, state: State) 
     if offered_to(entry.organisation, state) is None:
         return None, False
     return Stored(entry.organisation, entry.sequence, Figures()), False
+
+
+def _came_to(organisation: Organisation, state: State) -> bool:
+    """Whether the state has it by a relocation, and offers it to nobody: accepting it again is no mistake."""
+    return (
+        organisation.responsible_state == state
+        and organisation.previous_state is not None
+        and open_offer(organisation) is None
+    )
 
 
 def _taken(
