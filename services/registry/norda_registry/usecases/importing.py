@@ -21,20 +21,12 @@ from norda_common.errors import Conflict, FieldError, InvalidInput
 from norda_common.identifiers import new_id
 from norda_common.states import State
 
+from ..rules import import_rows
 from ..rules.csv_formats import Draft, Format, format_of
 from ..rules.csv_reading import MOST_FAULTS, Table, open_table
 from ..rules.fields import normalised
 from ..rules.handovers import open_offer
-from ..rules.import_rows import (
-    Current,
-    Planned,
-    by_column,
-    held_numbers,
-    leave_alone,
-    natural_keys,
-    plan,
-    said_of_row,
-)
+from ..rules.import_rows import Current, Planned, by_column, held_numbers, natural_keys, plan
 from ..rules.names import fold
 from ..rules.profile import ACTIVE
 from ..rules.rights import IMPORT
@@ -280,7 +272,7 @@ def _plan_all(
             kept = stored[row.match.organisation_id]
             current = Current(kept.organisation, kept.figures, emails.get(row.match.organisation_id))
             if kept.organisation.status != ACTIVE or open_offer(kept.organisation):
-                leave_alone(kept.organisation, row.draft.findings)
+                import_rows.leave_alone(kept.organisation, row.draft.findings)
                 row.planned = Planned(kept.organisation, kept.figures, current.email, False, False)
                 continue
         row.planned = plan(
@@ -388,7 +380,7 @@ def _change(running: _Import, planned: Planned, before: Stored | None) -> Change
     organisation = planned.organisation.model_copy(update={"changed_at": running.now})
     return Change(
         stored=Stored(organisation, before.version + 1 if before else 1, planned.figures),
-        change=said_of_row(before.organisation, organisation) if before else "registered",
+        change=import_rows.said_of_row(before.organisation, organisation) if before else "registered",
         changed_by=running.caller.subject,
         changed_at=running.now,
         created=before is None,
