@@ -179,11 +179,12 @@ def move_company(bremen: Hands, lower_saxony: Hands, way: Way) -> None:
     bremen.fill("register_entry.number", way.number)
     bremen.press("button", "Sitz verlegen", "Move the seat", within="main")
     bremen.says(
-        "Der Sitz ist verlegt; zuständig ist jetzt Niedersachsen.",
-        "The seat has moved; Niedersachsen is responsible now.",
+        "Die Verlegung ist Niedersachsen angeboten; bis zur Antwort bleiben Sie zuständig.",
+        "The relocation is offered to Niedersachsen; you stay responsible until it is answered.",
     )
+    accept_company(lower_saxony, path, way)
+    bremen.at.open("registry", path)
     assert page.get_by_role("link", name=bremen.word("Bearbeiten", "Edit"), exact=True).count() == 0
-    lower_saxony.at.open("registry", path)
     edit = lower_saxony.page.get_by_role("link", name=lower_saxony.word("Bearbeiten", "Edit"), exact=True)
     assert edit.count() == 1
     lower_saxony.at.picture(f"main-job-{way.name}-4-moved")
@@ -192,6 +193,21 @@ def move_company(bremen: Hands, lower_saxony: Hands, way: Way) -> None:
         assert time.monotonic() < deadline, "the office that receives the company was not told"
         time.sleep(0.5)
     lower_saxony.at.picture(f"main-job-{way.name}-4-inbox")
+
+
+def accept_company(lower_saxony: Hands, path: str, way: Way) -> None:
+    deadline = time.monotonic() + 20
+    while way.company not in lower_saxony.at.open("registry", "/").locator("main").inner_text():
+        assert time.monotonic() < deadline, "the overview does not show what is offered"
+        time.sleep(0.5)
+    lower_saxony.at.picture(f"main-job-{way.name}-4-offered")
+    lower_saxony.at.open("registry", path)
+    lower_saxony.press("link", "Annehmen", "Accept", within="main")
+    lower_saxony.press("button", "Verlegung annehmen", "Accept the relocation", within="main")
+    lower_saxony.says(
+        "Die Verlegung ist angenommen; zuständig ist jetzt Ihre Stelle.",
+        "The relocation is accepted; your office is responsible now.",
+    )
 
 
 def cancel(bremen: Hands, path: str, way: Way) -> None:

@@ -278,3 +278,14 @@ def test_both_offices_are_told_of_a_move() -> None:
     ]
     found = expected_mails(moved, [], offices={"hb": "a@ex.example", "ni": "b@ex.example"}, settled=())
     assert set(found.must) == {"a@ex.example", "b@ex.example"}
+
+
+def test_the_receiving_office_is_told_of_an_offer() -> None:
+    value = json.loads(committed(2, topic=TOPIC).value or b"{}") | {"handover": {"to_state": "ni"}}
+    offered = dataclasses.replace(
+        committed(2, topic=TOPIC),
+        type="norda.registry.organisation.relocation_offered.v1",
+        value=json.dumps(value).encode(),
+    )
+    found = expected_mails([offered], [], offices={"hb": "a@ex.example", "ni": "b@ex.example"}, settled=())
+    assert set(found.must) == {"b@ex.example"}

@@ -112,6 +112,14 @@ def relocation_said(*, sequence: int = 7, **fields: Any) -> tuple[Event, Event]:
     return old, new
 
 
+def offer_said(change: str, *, sequence: int = 7, said_by: State = State.BREMEN, **handover: Any) -> Event:
+    """What is said of Bremen's offer of a company to Niedersachsen, on the topic of that state."""
+    example = registry.EXAMPLE.model_dump() | {"responsible_state": "hb", "previous_state": None}
+    offer = {"to_state": "ni", "seat": example["seat"], "moves_on": "2026-12-01", "offered_at": now()} | handover
+    data = Organisation.model_validate(example | {"organisation_id": new_id(), "changed_at": now(), "handover": offer})
+    return ORGANISATION.event(change, data, state=said_by, key=data.organisation_id, sequence=sequence, time=now())
+
+
 @dataclass
 class Desk:
     """A running service, and what a test does with it."""

@@ -25,8 +25,13 @@ EXAMPLE = PARTICIPATION.example.model_dump(mode="json")
 
 
 def content_for(kind: str, **event: Any) -> dict[str, Any]:
-    if kind == "organisation_relocated":
-        return {"organisation": registry.EXAMPLE.model_dump(mode="json"), "told_office": "hb"}
+    if kind.startswith("organisation"):
+        organisation = registry.EXAMPLE.model_dump(mode="json")
+        if kind != "organisation_relocated":
+            offer = {"to_state": "hh", "seat": organisation["seat"], "moves_on": "2026-12-01"}
+            refused = {"refused_at": "2026-11-26T09:00:00Z", "refusal": "Der Sitz ist ein Briefkasten."}
+            organisation["handover"] = offer | {"offered_at": "2026-11-25T09:00:00Z"} | refused
+        return {"organisation": organisation, "told_office": "hb"}
     return {"event": EXAMPLE["event"] | event, "registration": EXAMPLE["registration"]}
 
 

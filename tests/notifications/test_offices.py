@@ -5,10 +5,11 @@ from __future__ import annotations
 from uuid import uuid4
 
 from norda_common.contracts.notifications import DELIVERY, Delivery
+from norda_common.contracts.topics import Event
 from norda_common.states import State
 from support.waiting import eventually
 
-from .conftest import Desk, make_event, participation_said, person, relocation_said
+from .conftest import Desk, make_event, offer_said, participation_said, person, relocation_said
 
 
 async def set_contact(desk: Desk, state: str, email: str | None, language: str = "de") -> None:
@@ -52,6 +53,43 @@ async def test_both_offices_are_told_each_in_its_own_way(desk: Desk) -> None:
 
     await eventually(lambda: told_in_both_ways(State.BREMEN))
     await eventually(lambda: told_in_both_ways(State.NIEDERSACHSEN))
+
+
+async def kinds_in_inbox(desk: Desk, state: str, said: Event) -> list[str]:
+    async with desk.service.client(state=state) as client:
+        items = (await client.get("/api/v1/inbox")).json()["items"]
+    mine = [entry for entry in items if entry["content"]["organisation"]["organisation_id"] == str(said.key)]
+    return [entry["kind"] for entry in mine]
+
+
+async def test_the_receiving_office_alone_is_told_of_an_offer(desk: Desk) -> None:
+    bremen, niedersachsen = person("hb.example"), person("ni.example")
+    await set_contact(desk, "hb", bremen)
+    await set_contact(desk, "ni", niedersachsen)
+    said = offer_said("relocation_offered")
+    await desk.tell(said)
+    await desk.tell(said)
+    mail = await desk.mail(niedersachsen)
+    assert mail["subject"] == "Verlegung angeboten: Beispiel Roland Batteriesysteme GmbH"
+    assert "Bremen bietet Beispiel Roland" in mail["text"]
+    assert "01.12.2026" in mail["text"]
+    assert await kinds_in_inbox(desk, "ni", said) == ["organisation_offered"]
+    assert await kinds_in_inbox(desk, "hb", said) == []
+
+
+async def test_the_losing_office_is_told_of_a_refusal_once_and_of_no_withdrawal(desk: Desk) -> None:
+    bremen = person("hb.example")
+    await set_contact(desk, "hb", bremen)
+    refusal = {"refused_at": "2026-11-26T09:00:00Z", "refusal": "Nur ein Briefkasten."}
+    of_niedersachsen = offer_said("relocation_withdrawn", said_by=State.NIEDERSACHSEN, **refusal)
+    of_bremen = offer_said("relocation_withdrawn", **refusal)
+    taken_back = offer_said("relocation_withdrawn", withdrawn_at="2026-11-26T09:00:00Z")
+    await desk.tell(of_niedersachsen, of_bremen, taken_back)
+    assert "Grund: Nur ein Briefkasten." in (await desk.mail(bremen))["text"]
+    assert await kinds_in_inbox(desk, "hb", of_bremen) == ["organisation_refused"]
+    for state in ("hb", "ni"):
+        assert await kinds_in_inbox(desk, state, of_niedersachsen) == []
+        assert await kinds_in_inbox(desk, state, taken_back) == []
 
 
 async def test_without_an_address_an_office_is_told_in_its_inbox(desk: Desk) -> None:

@@ -51,6 +51,18 @@ def in_stuhr(number: str | None = None) -> dict[str, Any]:
     }
 
 
+async def relocated(
+    old: httpx2.AsyncClient, new: httpx2.AsyncClient, path: str, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Move an organisation to Niedersachsen: the old office offers it, the new one accepts."""
+    offer = await old.post(f"{path}/relocation", json=body or in_stuhr())
+    assert offer.status_code == 200, offer.text
+    answer = await new.post(f"{path}/relocation/acceptance", json={})
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
 async def registered(client: httpx2.AsyncClient, **changes: Any) -> dict[str, Any]:
     """Register a company and give what was answered."""
     answer = await client.post("/api/v1/organisations", json=company(**changes))

@@ -8,7 +8,7 @@ from typing import Any
 from support.installation import Installation, Running
 from support.people import signed_in, text_of
 
-from .conftest import cluster, imported, in_directory, in_stuhr, registered
+from .conftest import cluster, imported, in_directory, registered, relocated
 
 HEADER = "id;legal_name;place;plz;state;employees;email"
 
@@ -43,7 +43,7 @@ async def test_every_command_on_an_organisation_is_entered(
         for method in ("PUT", "PUT", "DELETE", "DELETE"):
             assert (await pr.request(method, f"{path}/release")).status_code in {200, 204}
         assert (await ni.patch(path, json={"legal_name": "Beispiel Fremd GmbH"})).status_code == 403
-        await client.post(f"{path}/relocation", json=in_stuhr())
+        await relocated(client, ni, path)
         await ni.post(f"{path}/deactivation", json={})
         await ni.post(f"{path}/deactivation", json={})
     found = await entries(module_installation, key)
@@ -57,14 +57,15 @@ async def test_every_command_on_an_organisation_is_entered(
         "organisation.end_membership",
         "organisation.release",
         "organisation.end_release",
-        "organisation.relocate",
+        "organisation.offer_relocation",
+        "organisation.accept_relocation",
         "organisation.deactivate",
     ]
     assert {entry["kind"] for entry in found} == {"organisation"}
     who = [(entry["subject"], entry["roles"], entry["state"]) for entry in found]
     assert who[0] == ("office-hb", ["office"], "hb")
     assert who[7] == ("pr-hb", ["pr"], "hb")
-    assert who[10] == ("office-ni", ["office"], "ni")
+    assert who[11] == ("office-ni", ["office"], "ni")
     assert all(len(entry["trace_id"]) == 32 for entry in found)
     registering, renaming, contact = found[:3]
     assert registering["before"] is None
@@ -76,7 +77,9 @@ async def test_every_command_on_an_organisation_is_entered(
     assert "seat" not in renaming["after"]
     assert contact["after"] == {"touched": ["contact_email"]}
     assert found[7]["after"] == {"released": True}
-    relocating = found[9]
+    assert (who[9][0], who[10][0]) == ("office-hb", "office-ni")
+    assert found[9]["after"]["handover"]["to_state"] == "ni"
+    relocating = found[10]
     assert (relocating["before"]["responsible_state"], relocating["after"]["responsible_state"]) == ("hb", "ni")
     text = json.dumps([[entry["before"], entry["after"]] for entry in found])
     assert "@ex-520" not in text

@@ -16,7 +16,7 @@ from norda_common.states import State
 from support.installation import Installation, Running
 from support.waiting import eventually
 
-from .conftest import BODIES, COMPANIES, imported, in_directory, in_stuhr, registered, vat
+from .conftest import BODIES, COMPANIES, imported, in_directory, in_stuhr, registered, relocated, vat
 
 MIB = 1024 * 1024
 SEPARATORS = 20 * MIB
@@ -96,8 +96,7 @@ async def test_the_three_offices_import_bodies_and_all_forty_companies(installat
 
         # A file from before a relocation neither brings the company back nor makes a second one.
         roland = str(published["ex-005"].organisation_id)
-        moved = await hb.post(f"/api/v1/organisations/{roland}/relocation", json=in_stuhr("990105"))
-        assert moved.status_code == 200
+        await relocated(hb, ni, f"/api/v1/organisations/{roland}", in_stuhr("990105"))
         again = await imported(hb, COMPANIES)
         assert counts(again) == (0, 0, 6, 34)
         assert [warning["code"] for warning in again.json()["warnings"]] == ["kept_elsewhere"]

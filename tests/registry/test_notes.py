@@ -19,7 +19,7 @@ from norda_registry.rules.rights import NOTE_READ, NOTE_WRITE, reads_note
 from norda_registry.store import notes
 from support.installation import Installation, Running
 
-from .conftest import in_stuhr, registered
+from .conftest import registered, relocated
 from .test_audit import entries
 from .test_rights import act_as, database
 
@@ -158,7 +158,7 @@ async def test_the_old_office_keeps_its_notes_when_the_organisation_moves(regist
     async with registry.client() as old, registry.client(state="ni", role="lead") as new:
         kept = await noted(old, path, visibility="office")
         await noted(old, path, visibility="alliance")
-        assert (await old.post(f"{path}/relocation", json=in_stuhr())).status_code == 200
+        await relocated(old, new, path)
         assert await listed(new, path) == ["alliance"]
         assert (await new.patch(f"{path}/notes/{kept['id']}", json={"text": "x"})).status_code == 404
         assert await listed(old, path) == ["alliance", "office"]

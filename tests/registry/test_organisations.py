@@ -216,7 +216,7 @@ async def test_a_change_is_a_version_and_no_change_is_none(
         refused = await client.patch(path, json={"legal_name": None, "seat": None})
         assert set(errors(refused)) == {"legal_name", "seat"}
         history = (await client.get(f"{path}/versions", params={"limit": 2})).json()
-        assert [item["change"] for item in history["items"]] == ["changed", "changed"]
+        assert [item["change"] for item in history["items"]] == ["changed", "renamed"]
         rest = (await client.get(f"{path}/versions", params={"cursor": history["next_cursor"]})).json()
         assert [(item["version"], item["change"]) for item in rest["items"]] == [(1, "registered")]
 

@@ -12,7 +12,7 @@ from support.installation import Running
 from support.people import Person, signed_in, text_of
 from support.waiting import eventually
 
-from .conftest import cluster, in_directory, in_stuhr, registered
+from .conftest import cluster, in_directory, registered
 
 LIST = "/registry/organisations"
 
@@ -255,26 +255,6 @@ async def test_nobody_overwrites_what_another_changed(registry: Running) -> None
             assert (await person.post(edit, chosen)).status_code == 412
             without = {name: value for name, value in mine.items() if name != "version"}
             assert (await person.post(edit, without)).status_code == 400
-
-
-async def test_a_seat_moves_to_another_state(registry: Running) -> None:
-    async with registry.client() as api:
-        document = await registered(api)
-    relocate, moved = f"{path(document)}/relocate", in_stuhr()
-    async with signed_in(registry) as person:
-        fields = {f"seat.{name}": value for name, value in moved["seat"].items()}
-        fields |= {"responsible_state": "ni", "date": "2026-11-20"}
-        without_entry = await person.post(relocate, form_of(await person.get(relocate), relocate) | fields)
-        assert without_entry.status_code == 422
-        assert "Registergericht: fehlt" in text_of(without_entry)
-        kept = form_of(without_entry, relocate)
-        assert kept["seat.place"] == ["Stuhr"]
-        fields = {f"register_entry.{name}": str(value) for name, value in moved["register_entry"].items()}
-        told = await follow(person, await person.post(relocate, kept | fields))
-        assert "zuständig ist jetzt Niedersachsen" in told
-        assert "Amtsgericht Walsrode" in told
-        assert f"{path(document)}/relocate" not in told
-        assert (await person.get(relocate)).status_code == 403
 
 
 async def test_sites_and_memberships_come_and_go(registry: Running) -> None:

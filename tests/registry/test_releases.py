@@ -9,7 +9,7 @@ from norda_registry.store.searches import Filters
 from support.installation import Installation, Running
 from support.waiting import eventually
 
-from .conftest import in_directory, in_stuhr, registered
+from .conftest import in_directory, registered, relocated
 from .test_rights import count, database
 
 
@@ -89,8 +89,9 @@ async def test_after_a_move_the_new_office_decides(registry: Running, module_ins
         made = await registered(old)
         key, path = made["organisation_id"], f"/api/v1/organisations/{made['organisation_id']}"
         assert (await old.put(f"{path}/release")).status_code == 200
-        assert (await old.post(f"{path}/relocation", json=in_stuhr())).status_code == 200
-        await in_directory(old, key, lambda item: item["version"] == 2)
+        async with registry.client(state="ni") as office:
+            await relocated(old, office, path)
+        await in_directory(old, key, lambda item: item["version"] == 3)
         assert await shown(module_installation, key) == (True, True)
         assert (await old.delete(f"{path}/release")).json()["code"] == "foreign_state"
         assert (await new.delete(f"{path}/release")).status_code == 204

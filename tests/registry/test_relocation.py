@@ -8,7 +8,7 @@ from norda_common.states import State
 from support.installation import Installation, Running
 from support.waiting import eventually
 
-from .conftest import in_directory, in_stuhr, registered, vat
+from .conftest import in_directory, in_stuhr, registered, relocated, vat
 
 
 async def test_a_move_to_another_state_is_said_on_both_topics_with_the_same_sequence(
@@ -18,10 +18,13 @@ async def test_a_move_to_another_state_is_said_on_both_topics_with_the_same_sequ
         number = vat()
         made = await registered(old, vat_id=number, widnr=f"{number}-00001")
         path = f"/api/v1/organisations/{made['organisation_id']}"
-        answer = await old.post(f"{path}/relocation", json=in_stuhr("811001"))
+        offered = (await old.post(f"{path}/relocation", json=in_stuhr("811001"))).json()
+        assert (offered["responsible_state"], offered["handover"]["to_state"], offered["version"]) == ("hb", "ni", 2)
+        answer = await new.post(f"{path}/relocation/acceptance", json={})
         assert answer.status_code == 200, answer.text
         moved = answer.json()
-        assert (moved["responsible_state"], moved["previous_state"], moved["version"]) == ("ni", "hb", 2)
+        assert (moved["responsible_state"], moved["previous_state"], moved["version"]) == ("ni", "hb", 3)
+        assert "handover" not in moved
         assert moved["widnr"] == made["widnr"]
         before, now = moved["register_entries"]
         assert (before["euid"], before["valid_to"]) == (made["register_entries"][0]["euid"], "2026-12-01")
@@ -35,7 +38,7 @@ async def test_a_move_to_another_state_is_said_on_both_topics_with_the_same_sequ
             for state in (State.BREMEN, State.NIEDERSACHSEN):
                 said = await module_installation.read_topic(ORGANISATION, state)
                 found += [r for r in said if str(r.key) == made["organisation_id"] and r.change == "seat_relocated"]
-            assert [(r.sequence, r.source) for r in found] == [(2, "/hb/registry"), (2, "/ni/registry")]
+            assert [(r.sequence, r.source) for r in found] == [(3, "/hb/registry"), (3, "/ni/registry")]
             return found
 
         records = await eventually(both_said)
@@ -44,16 +47,16 @@ async def test_a_move_to_another_state_is_said_on_both_topics_with_the_same_sequ
         assert isinstance(records[0].data, Organisation)
         assert records[0].data.previous_state == "hb"
 
-        item = await in_directory(new, made["organisation_id"], lambda found: found["version"] == 3)
+        item = await in_directory(new, made["organisation_id"], lambda found: found["version"] == 4)
         assert item["responsible_state"] == "ni"
 
 
 async def test_old_numbers_go_on_resolving_and_say_so(registry: Running) -> None:
-    async with registry.client() as client:
+    async with registry.client() as client, registry.client(state="ni") as new:
         made = await registered(client, register_entry={"court": "Bremen", "type": "HRB", "number": "811002"})
         path = f"/api/v1/organisations/{made['organisation_id']}"
-        assert (await client.post(f"{path}/relocation", json=in_stuhr("811003"))).status_code == 200
-        await in_directory(client, made["organisation_id"], lambda item: item["version"] == 2)
+        await relocated(client, new, path, in_stuhr("811003"))
+        await in_directory(client, made["organisation_id"], lambda item: item["version"] == 3)
         expected = {
             "DEH1101.HRB811002HB": ("euid", False),
             "deh1101.hrb 811002 hb": ("euid", False),
@@ -94,7 +97,7 @@ async def test_a_move_within_the_state_is_one_event(registry: Running, module_in
     await eventually(published)
 
 
-async def test_a_move_needs_the_new_register_entry_and_a_possible_date(registry: Running) -> None:
+async def test_an_offer_needs_a_possible_date_seat_and_entry(registry: Running) -> None:
     async with registry.client() as client:
         made = await registered(
             client, register_entry={"court": "Bremen", "type": "HRB", "number": "811004", "valid_from": "2020-01-01"}
@@ -102,7 +105,6 @@ async def test_a_move_needs_the_new_register_entry_and_a_possible_date(registry:
         path = f"/api/v1/organisations/{made['organisation_id']}/relocation"
         body = in_stuhr()
         cases = [
-            ({name: value for name, value in body.items() if name != "register_entry"}, {"register_entry"}),
             (body | {"date": "2019-12-31"}, {"date"}),
             (body | {"date": "2031-01-01"}, {"date"}),
             (body | {"date": "2026-02-30"}, {"date"}),

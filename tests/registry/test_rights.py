@@ -283,6 +283,8 @@ async def test_figures_and_contact_move_with_the_seat_to_the_new_office(
     path = f"/api/v1/organisations/{key}"
     async with registry.client() as old, registry.client(state="ni") as new:
         assert (await old.post(f"{path}/relocation", json=in_stuhr())).status_code == 200
+        assert "internal" not in (await new.get(path)).json()
+        assert (await new.post(f"{path}/relocation/acceptance", json={})).status_code == 200
         assert "internal" not in (await old.get(path)).json()
         assert (await new.get(path)).json()["internal"] == {
             "employees": 12,

@@ -1,6 +1,7 @@
 """What the registry listens to: organisations of all states, own ones too, and registrations for events.
 
-Both are copies of state, taken over in batches and by sequence; by them a one-state instance sees all companies.
+Both are copies of state, taken over in batches and by sequence; by them a one-state instance sees all companies, and
+learns what other instances answer to its offers of relocations.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from norda_common.consumer import Consumer
@@ -17,7 +18,9 @@ from norda_common.contracts.events import REGISTRATION, Registration
 from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.database import Connection
 
+from .settings import served_states
 from .store import directory, participations
+from .usecases.handovers import follow_answers
 
 T = TypeVar("T")
 
@@ -33,6 +36,18 @@ def _latest(items: Sequence[T], place: Callable[[T], tuple[UUID, int, bool]]) ->
     # In the order of their keys, so that two replicas seldom deadlock. They still can, since a transaction has several
     # such parts, and each takes out before it puts in; PostgreSQL ends one of them, which tries again.
     return [newest[key][2] for key in sorted(newest, key=attrgetter("int"))]
+
+
+class Read(NamedTuple):
+    """A record, and what the directory keeps of it."""
+
+    record: Received
+    entry: directory.Row | directory.Erased
+
+
+def read(record: Received) -> Read:
+    """Make ready what costs Python, while the database works. Pure."""
+    return Read(record, directory_entry(record))
 
 
 def directory_entry(record: Received) -> directory.Row | directory.Erased:
@@ -54,6 +69,12 @@ async def follow_organisations(
     await directory.upsert(connection, [item for item in latest if isinstance(item, directory.Row)])
 
 
+async def follow_published(connection: Connection, items: Sequence[Read], now: datetime) -> None:
+    """Bring the directory up to date, and follow what other instances say of relocations; idempotent."""
+    await follow_organisations(connection, [item.entry for item in items], now)
+    await follow_answers(connection, [item.record for item in items], served=served_states(), now=now)
+
+
 async def follow_registrations(connection: Connection, records: Sequence[Received], now: datetime) -> None:  # noqa: ARG001
     """Bring the participation history up to date; a registration without an organisation is in nobody's history."""
     gone: list[tuple[int, UUID]] = []
@@ -70,6 +91,6 @@ async def follow_registrations(connection: Connection, records: Sequence[Receive
 
 
 CONSUMERS = (
-    Consumer(name="directory", topics=(ORGANISATION,), prepare=directory_entry, batch=follow_organisations),
+    Consumer(name="directory", topics=(ORGANISATION,), prepare=read, batch=follow_published),
     Consumer(name="participations", topics=(REGISTRATION,), batch=follow_registrations),
 )

@@ -47,6 +47,10 @@ def expected_mails(
             state = _state_of(event)
             if state in offices:
                 must[offices[state]].add(_occasion_of_move(event))
+        elif event.topic.endswith(ORGANISATION.identity) and change == "relocation_offered":
+            state = data["handover"]["to_state"]
+            if state in offices:
+                must[offices[state]].add(_occasion_of_offer(event))
     return Expected(
         must={address: frozenset(occasions) for address, occasions in must.items()},
         may={address: frozenset(occasions) for address, occasions in may.items()},
@@ -77,6 +81,8 @@ def _notice_of(event: Committed, data: Mapping[str, Any]) -> Iterator[tuple[str,
         yield f"participation_{change}", _occasion_of_participation(change, data, event)
     elif event.topic.endswith(ORGANISATION.identity) and change == "seat_relocated":
         yield "organisation_relocated", _occasion_of_move(event)
+    elif event.topic.endswith(ORGANISATION.identity) and change == "relocation_offered":
+        yield "organisation_offered", _occasion_of_offer(event)
 
 
 def _subscribers(
@@ -117,6 +123,10 @@ def _occasion_of_participation(change: str, data: Mapping[str, Any], event: Comm
 
 def _occasion_of_move(event: Committed) -> str:
     return f"relocated:{event.key}:{event.sequence}:{_state_of(event)}"
+
+
+def _occasion_of_offer(event: Committed) -> str:
+    return f"offered:{event.key}:{event.sequence}"
 
 
 def _state_of(event: Committed) -> str:

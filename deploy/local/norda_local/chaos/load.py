@@ -126,8 +126,10 @@ class Office:
         target = self._random.choice([state for state in STATES if state != company.state])
         place, code = PLACES[target]
         body = {"responsible_state": target, "seat": {"place": place, "state": code}, "date": "2026-11-01"}
-        await self._change_company(company, "POST", "/relocation", body, name="relocate")
+        await self._change_company(company, "POST", "/relocation", body, name="offer")
+        # From the acceptance on the other office writes; what was offered and not answered is left alone.
         company.state = target
+        await self._change_company(company, "POST", "/relocation/acceptance", {}, name="accept")
 
     async def _deactivate(self) -> None:
         company = self._pick(self._companies)

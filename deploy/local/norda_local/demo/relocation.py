@@ -1,4 +1,4 @@
-"""Step 4: a company moves from Bremen to Niedersachsen; old identifiers resolve, services follow, offices are told."""
+"""Step 4: Bremen offers a company, Niedersachsen accepts; identifiers resolve, services follow, offices are told."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ NEW_ENTRY = {"court": "Walsrode", "type": "HRB", "number": "990105"}
 
 
 def relocate(world: World) -> None:
-    """Bremen hands Roland over. Run again, it checks what the first run left."""
+    """Bremen offers Roland, Niedersachsen accepts it. Run again, it checks what the first run left."""
     roland = examples(world)[OWN_ID]
     url = f"{world.registry}/api/v1/organisations/{roland['organisation_id']}"
     widnr = world.get(url)["widnr"]
     if roland["responsible_state"] == "hb":
-        refused = _move(world, url, state="ni", accept=(403,))
+        refused = _offer(world, url, state="ni", accept=(403,))
         world.expect(
             "Niedersachsen cannot move Bremen's company itself (403)", refused.status_code == 403, refused.text
         )
-        _move(world, url, state="hb")
+        # 409: a run before this one offered it and was stopped; that offer stands.
+        _offer(world, url, state="hb", accept=(409,))
+        _accept(world, url)
     else:
         world.show("    [dim]Roland had already moved.[/]")
     roland = world.get(url)
@@ -45,14 +47,14 @@ def relocate(world: World) -> None:
     world.expect("Bremen can no longer change it (403)", refused.status_code == 403, refused.text)
 
 
-def _move(world: World, url: str, *, state: str, accept: tuple[int, ...] = ()) -> Any:
-    body = {
-        "responsible_state": "ni",
-        "seat": NEW_SEAT,
-        "register_entry": NEW_ENTRY,
-        "date": datetime.now(UTC).date().isoformat(),
-    }
+def _offer(world: World, url: str, *, state: str, accept: tuple[int, ...] = ()) -> Any:
+    body = {"responsible_state": "ni", "seat": NEW_SEAT, "date": datetime.now(UTC).date().isoformat()}
     return world.post(f"{url}/relocation", body, state=state, accept=accept)
+
+
+def _accept(world: World, url: str) -> None:
+    """Niedersachsen's office knows the register entry that Bremen did not."""
+    world.post(f"{url}/relocation/acceptance", {"register_entry": NEW_ENTRY}, state="ni")
 
 
 def _lookup(world: World, identifier: str) -> str:

@@ -129,13 +129,18 @@ class Indicator(EventData):
 
 
 class Handover(EventData):
-    """A relocation to another state that its office has not accepted yet."""
+    """A relocation to another state that its office has not accepted; it is open until refused."""
 
     to_state: StateCode
     seat: Address
     register_entry: RegisterEntry | None = None
     moves_on: date
     offered_at: UtcInstant
+    withdrawn_at: UtcInstant | None = Field(
+        default=None, description="Taken back, which the other state's own instance has not confirmed yet"
+    )
+    refused_at: UtcInstant | None = None
+    refusal: str | None = Field(default=None, description="Why the other state's office does not take it over")
 
 
 class Organisation(EventData):

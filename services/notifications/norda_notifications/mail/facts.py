@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from norda_common.contracts.events import PublishedEvent
-from norda_common.contracts.registry import Organisation, RegisterEntry
+from norda_common.contracts.registry import Handover, Organisation, RegisterEntry
 from norda_common.states import State
 
-from .times import day, when
+from .times import day, short_day, when
 
 Facts = list[tuple[str, str]]
 
@@ -18,6 +18,8 @@ def facts_of(content: Mapping[str, Any], *, words: Mapping[str, Any], language: 
     """Values for the placeholders, and (label, value) pairs."""
     if "organisation" in content:
         organisation = Organisation.model_validate(content["organisation"])
+        if organisation.handover is not None and "moves_on" in words:
+            return _handover(organisation, organisation.handover, words=words, language=language)
         return _relocation(organisation, told_office=content["told_office"], words=words)
     event = PublishedEvent.model_validate(content["event"])
     status = content.get("registration", {}).get("status")
@@ -60,6 +62,26 @@ def _relocation(
     facts.append((words["new_office"], new_office))
     for entry in organisation.register_entries:
         facts.append((words["old_entry" if entry.valid_to else "new_entry"], _entry(entry)))
+    return values, facts
+
+
+def _handover(
+    organisation: Organisation, offer: Handover, *, words: Mapping[str, Any], language: str
+) -> tuple[dict[str, Any], Facts]:
+    """An offer of a relocation, open or refused."""
+    values = {
+        "title": organisation.legal_name,
+        "old_office": _state_label(organisation.responsible_state),
+        "new_office": _state_label(offer.to_state),
+        "reason": offer.refusal or "",
+    }
+    seat = offer.seat
+    facts = [
+        (words["new_seat"], " ".join(part for part in (seat.postal_code, seat.place) if part)),
+        (words["moves_on"], short_day(offer.moves_on, language=language)),
+    ]
+    if offer.register_entry is not None:
+        facts.append((words["new_entry"], _entry(offer.register_entry)))
     return values, facts
 
 

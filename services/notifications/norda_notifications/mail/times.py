@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_date, format_time, get_timezone_name
@@ -34,9 +34,12 @@ def when(starts_at: datetime, ends_at: datetime, *, zone: str, language: str) ->
 
 def day(instant: datetime, *, zone: str, language: str) -> str:
     """A short date for subject lines: `10.02.2027`, `10 Feb 2027`."""
-    return format_date(
-        instant.astimezone(_zone(zone)), "dd.MM.yyyy" if language == "de" else "d MMM yyyy", locale=_LOCALES[language]
-    )
+    return short_day(instant.astimezone(_zone(zone)).date(), language=language)
+
+
+def short_day(on: date, *, language: str) -> str:
+    """The same of a day that has no hours."""
+    return format_date(on, "dd.MM.yyyy" if language == "de" else "d MMM yyyy", locale=_LOCALES[language])
 
 
 def _zone(name: str) -> ZoneInfo:

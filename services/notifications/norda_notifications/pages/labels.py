@@ -25,6 +25,8 @@ NOTICES: Mapping[str, Text] = {
     "participation_event_rescheduled": Text("Verlegt (an Angemeldete)", "Rescheduled (to participants)"),
     "participation_event_cancelled": Text("Abgesagt (an Angemeldete)", "Cancelled (to participants)"),
     "organisation_relocated": Text("Sitz verlegt", "Seat relocated"),
+    "organisation_offered": Text("Verlegung angeboten", "Relocation offered"),
+    "organisation_refused": Text("Verlegung abgelehnt", "Relocation refused"),
 }
 STATUSES: Mapping[str, tuple[Text, str]] = {
     "due": (Text("wartet", "waiting"), "info"),

@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import EVENT, PARTICIPATION, Participation, PublishedEvent
-from norda_common.contracts.registry import ORGANISATION
+from norda_common.contracts.registry import ORGANISATION, Organisation
 
 
 class Audience(StrEnum):
@@ -21,6 +21,8 @@ class Audience(StrEnum):
     PARTICIPANT = "participant"
     OFFICE = "office"
     """The office of the state on whose topic the change is said."""
+    RECEIVING_OFFICE = "receiving_office"
+    """The office that an organisation is offered to."""
 
 
 class Precedence(IntEnum):
@@ -32,11 +34,15 @@ class Precedence(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticeRule:
-    """One line of the table. `occasion` names what happened, once, whichever topic tells of it."""
+    """One line of the table. `occasion` names what happened, once, whichever topic tells of it.
+
+    `applies` says of which records with that change somebody is told.
+    """
 
     kind: str
     audience: Audience
     occasion: Callable[[Received], str]
+    applies: Callable[[Received], bool] = lambda _: True
 
 
 def _published(record: Received) -> str:
@@ -55,6 +61,25 @@ def _rescheduled(record: Received) -> str:
 
 def _by_sequence(record: Received) -> str:
     return f"{record.topic.aggregate}:{record.key}:{record.change}:{record.sequence}"
+
+
+def _refused(record: Received) -> bool:
+    """Whether the losing state's own topic says that its offer was refused; the receiving one's may say it before."""
+    data = record.data
+    return (
+        isinstance(data, Organisation)
+        and data.responsible_state == record.state.value
+        and data.handover is not None
+        and data.handover.refused_at is not None
+    )
+
+
+def office_told(rule: NoticeRule, record: Received) -> str:
+    """The state whose office is told, by its code; it may be one that this release does not know."""
+    data = record.data
+    if rule.audience is Audience.RECEIVING_OFFICE and isinstance(data, Organisation) and data.handover is not None:
+        return data.handover.to_state
+    return record.state.value
 
 
 def _event_of(record: Received) -> PublishedEvent:
@@ -82,6 +107,12 @@ RULES: dict[tuple[str, str], NoticeRule] = {
         "participation_event_cancelled", Audience.PARTICIPANT, _cancelled
     ),
     (ORGANISATION.identity, "seat_relocated"): NoticeRule("organisation_relocated", Audience.OFFICE, _by_sequence),
+    (ORGANISATION.identity, "relocation_offered"): NoticeRule(
+        "organisation_offered", Audience.RECEIVING_OFFICE, _by_sequence
+    ),
+    (ORGANISATION.identity, "relocation_withdrawn"): NoticeRule(
+        "organisation_refused", Audience.OFFICE, _by_sequence, _refused
+    ),
 }
 SHARED_OCCASIONS = frozenset({"event_rescheduled", "event_cancelled"})
 """Kinds for subscribers that participants are told by a notice of their own."""
@@ -89,4 +120,5 @@ SHARED_OCCASIONS = frozenset({"event_rescheduled", "event_cancelled"})
 
 def rule_for(record: Received) -> NoticeRule | None:
     """The table's line for a change; None when nobody is told of it (also: a tombstone, an unknown change)."""
-    return None if record.data is None else RULES.get((record.topic.identity, record.change))
+    rule = None if record.data is None else RULES.get((record.topic.identity, record.change))
+    return rule if rule is not None and rule.applies(record) else None

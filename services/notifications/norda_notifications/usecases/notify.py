@@ -21,7 +21,7 @@ from norda_common.states import State
 from norda_common.telemetry import current_traceparent
 
 from ..rules.news import is_news, is_over
-from ..rules.notices import SHARED_OCCASIONS, Audience, NoticeRule, Precedence, rule_for
+from ..rules.notices import SHARED_OCCASIONS, Audience, NoticeRule, Precedence, office_told, rule_for
 from ..rules.topics import matches_of
 from ..store import notices, recipients
 
@@ -42,10 +42,10 @@ async def tell(
         return
     if not is_news(record.time, began_at=await notices.began_at(connection), now=now):
         return
-    if rule.audience is not Audience.SUBSCRIBERS and record.state not in served:
+    if rule.audience is not Audience.SUBSCRIBERS and office_told(rule, record) not in set(served):
         return
     notice_id = new_id()
-    subject_id, content = _content_of(record)
+    subject_id, content = _content_of(record, rule)
     if not await notices.insert(
         connection,
         notice_id,
@@ -91,7 +91,7 @@ async def _address(
         )
     elif rule.audience is Audience.PARTICIPANT and isinstance(data, Participation):
         await _address_participant(connection, notice_id, rule.occasion(record), record=record, data=data, now=now)
-    elif rule.audience is Audience.OFFICE:
+    elif rule.audience in {Audience.OFFICE, Audience.RECEIVING_OFFICE}:
         await _address_office(connection, notice_id, rule, record=record, now=now)
     else:
         raise TypeError(f"{rule.kind} is not told to {rule.audience} from {record.topic.identity}")
@@ -125,13 +125,14 @@ async def _address_participant(
 async def _address_office(
     connection: Connection, notice_id: UUID, rule: NoticeRule, *, record: Received, now: datetime
 ) -> None:
-    office = await recipients.office(connection, record.state)
+    state = State(office_told(rule, record))
+    office = await recipients.office(connection, state)
     for channel in ("inbox", "email") if office["address"] else ("inbox",):
         delivery_id = await notices.address_office(
             connection,
             notice_id,
             recipient_id=office["id"],
-            state=record.state.value,
+            state=state.value,
             channel=channel,
             occasion=rule.occasion(record),
             precedence=Precedence.ORDINARY,
@@ -141,7 +142,7 @@ async def _address_office(
             delivered = Delivery(
                 delivery_id=delivery_id,
                 notice_id=notice_id,
-                responsible_state=record.state.value,
+                responsible_state=state.value,
                 notice=rule.kind,
                 channel=channel,
                 outcome="delivered",
@@ -151,11 +152,11 @@ async def _address_office(
             )
             await outbox.append(
                 connection,
-                DELIVERY.event("delivered", delivered, state=record.state, key=delivery_id, sequence=1, time=now),
+                DELIVERY.event("delivered", delivered, state=state, key=delivery_id, sequence=1, time=now),
             )
 
 
-def _content_of(record: Received) -> tuple[UUID, dict[str, Any]]:
+def _content_of(record: Received, rule: NoticeRule) -> tuple[UUID, dict[str, Any]]:
     """Whom the notice is about, and the public data its text needs; never the person."""
     data = record.data
     if isinstance(data, PublishedEvent):
@@ -168,6 +169,6 @@ def _content_of(record: Received) -> tuple[UUID, dict[str, Any]]:
     if isinstance(data, Organisation):
         return data.organisation_id, {
             "organisation": data.model_dump(mode="json"),
-            "told_office": record.state.value,
+            "told_office": office_told(rule, record),
         }
     raise TypeError(f"nothing is told of {record.topic.identity}")

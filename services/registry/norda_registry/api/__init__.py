@@ -3,11 +3,13 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, imports, notes, organisations, releases, sites
+from . import directory, identity, imports, notes, organisations, releases, relocations, sites
 
 ROUTERS = (
     directory.router,
     organisations.router,
+    identity.router,
+    relocations.router,
     sites.router,
     notes.router,
     releases.router,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -16,11 +17,22 @@ from ..rules.names import query_words
 from ..rules.rights import READ
 from ..store import searches
 from ..usecases.commands import Kind
-from ..usecases.lookup import find_by_identifier
-from .views import FoundOrganisation, LookupResult, OrganisationPage, summary, view
+from ..usecases.lookup import find_as_of, find_by_identifier
+from ..usecases.organisations import local_day
+from .views import (
+    FoundAsOf,
+    FoundOrganisation,
+    LookupAsOf,
+    LookupResult,
+    OrganisationPage,
+    summary,
+    view,
+    view_as_of,
+)
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["directory"])
 Reader = Annotated[Caller, caller_with(READ)]
+AsOfDay = Annotated[date | None, Query(description="As it was on that day, as far as that is known")]
 
 
 @router.get("/lookup", summary="Find by any number", response_model_exclude_none=True)
@@ -34,8 +46,27 @@ async def lookup(
     ],
     caller: Reader,
     runtime: RuntimeDep,
-) -> LookupResult:
-    """Organisations that have or had the number; one of before a relocation goes on resolving, `current: false`."""
+    as_of: AsOfDay = None,
+) -> LookupResult | LookupAsOf:
+    """Organisations that have or had the number; one of before a relocation goes on resolving, `current: false`.
+
+    With `as_of` those who held it on that day, with name, legal form, seat and register entry of that day.
+    """
+    if as_of is not None:
+        async with runtime.database.read(caller) as connection:
+            held = await find_as_of(connection, identifier, as_of, today=local_day(datetime.now(UTC)))
+        return LookupAsOf(
+            identifier=identifier,
+            as_of=as_of,
+            items=[
+                FoundAsOf(
+                    matched=hit.kind,
+                    held=hit.held,
+                    organisation=view_as_of(hit.entry.organisation, hit.entry.sequence, hit.then),
+                )
+                for hit in held
+            ],
+        )
     async with runtime.database.read(caller) as connection:
         hits = await find_by_identifier(connection, identifier)
     return LookupResult(
@@ -61,7 +92,7 @@ async def list_organisations(
     kind: Kind | None = None,
     competence: Annotated[QueryText | None, Query(description="`BAT` finds `BAT-02` too")] = None,
     cluster: Annotated[QueryText | None, Query(description="Code of a cluster it is a member of now")] = None,
-    status: Annotated[QueryText | None, Query(description="`active` or `deactivated`")] = None,
+    status: Annotated[QueryText | None, Query(description="`active`, `deactivated`, `dissolved` or `merged`")] = None,
     released: Annotated[bool, Query(description="Only what is released for the public, and active")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,

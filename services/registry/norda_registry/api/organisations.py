@@ -1,4 +1,4 @@
-"""Registering, changing, relocating, deactivating and reading single organisations."""
+"""Registering, changing, deactivating and reading single organisations."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ from norda_common.requests import Cursor, Limit, etag, read_cursor, write_cursor
 from norda_common.states import State
 from norda_common.web import RuntimeDep, caller_with
 
+from ..rules.as_of import as_of as organisation_as_of
 from ..rules.rights import CHANGE, READ, READ_FIGURES
 from ..store import organisations, participations, searches
-from ..usecases.commands import ChangeOrganisation, Deactivate, RegisterOrganisation, RelocateSeat
-from ..usecases.organisations import change_organisation, deactivate_organisation, register_organisation
-from ..usecases.relocation import relocate_seat
+from ..usecases.commands import ChangeOrganisation, Deactivate, RegisterOrganisation
+from ..usecases.organisations import (
+    change_organisation,
+    deactivate_organisation,
+    local_day,
+    register_organisation,
+)
+from .directory import AsOfDay
 from .views import (
     Internal,
+    OrganisationAsOf,
     OrganisationView,
     ParticipationPage,
     ParticipationView,
@@ -30,6 +37,7 @@ from .views import (
     VersionView,
     outcome,
     view,
+    view_as_of,
 )
 from .writing import TargetDep
 
@@ -64,17 +72,6 @@ _REGISTER = {
         },
     },
 }  # fmt: skip
-_RELOCATE = {
-    "other state": {
-        "summary": "From Bremen to Niedersachsen",
-        "value": {
-            "responsible_state": "ni",
-            "seat": {"place": "Stuhr", "postal_code": "28816", "state": "DE-NI", "ags": "03251", "nuts": "DE922"},
-            "register_entry": {"court": "Walsrode", "type": "HRB", "number": "990105"},
-            "date": "2026-12-01",
-        },
-    }
-}
 
 
 @router.post("", status_code=201, summary="Register an organisation", response_model_exclude_none=True)
@@ -96,20 +93,12 @@ async def register(
 
 @router.patch("/{organisation_id}", summary="Change an organisation", response_model_exclude_none=True)
 async def change(command: ChangeOrganisation, target: TargetDep) -> OrganisationView:
-    """Change the given fields; null empties one. Without a change no version is made. 412 for a stale `If-Match`."""
-    return await target.apply(change_organisation, command)
+    """Change the given fields; null empties one. Without a change no version is made. 412 for a stale `If-Match`.
 
-
-@router.post("/{organisation_id}/relocation", summary="Move the seat", response_model_exclude_none=True)
-async def relocate(
-    command: Annotated[RelocateSeat, Body(openapi_examples=_RELOCATE)], target: TargetDep
-) -> OrganisationView:
-    """Move the seat, within the state or to another one, whose office is responsible from then on.
-
-    The losing state's office does it. Old register entries get their end and go on resolving in look-ups. Published as
-    `seat_relocated` on the old and the new state's topic.
+    Another name is `renamed`, another legal form `converted`, another place `seat_relocated`; what held before stays in
+    the history until the day `on`, unless the change is a `correction`.
     """
-    return await target.apply(relocate_seat, command)
+    return await target.apply(change_organisation, command)
 
 
 @router.post("/{organisation_id}/deactivation", summary="Deactivate an organisation", response_model_exclude_none=True)
@@ -119,8 +108,13 @@ async def deactivate(command: Deactivate, target: TargetDep) -> OrganisationView
 
 
 @router.get("/{organisation_id}", summary="Read an organisation", response_model_exclude_none=True)
-async def read(organisation_id: UUID, caller: Reader, runtime: RuntimeDep, response: Response) -> OrganisationView:
-    """An organisation of any state; what this instance wrote is seen at once, others' as last published."""
+async def read(
+    organisation_id: UUID, caller: Reader, runtime: RuntimeDep, response: Response, as_of: AsOfDay = None
+) -> OrganisationView | OrganisationAsOf:
+    """An organisation of any state; what this instance wrote is seen at once, others' as last published.
+
+    With `as_of` what is known of it on that day: by the days its facts are dated with, not by when they were entered.
+    """
     async with runtime.database.read(caller) as connection:
         stored = await organisations.get(connection, organisation_id)
         if stored is None:
@@ -133,6 +127,9 @@ async def read(organisation_id: UUID, caller: Reader, runtime: RuntimeDep, respo
             if caller.may(READ_FIGURES, State(stored.organisation.responsible_state)):
                 shown = shown.model_copy(update={"internal": await _internal(connection, stored)})
     response.headers["ETag"] = etag(shown.version)
+    if as_of is not None:
+        then = organisation_as_of(shown, as_of, today=local_day(datetime.now(UTC)))
+        return view_as_of(shown, shown.version, then)
     return shown
 
 

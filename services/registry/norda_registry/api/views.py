@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from fastapi import Response
-from norda_common.contracts.registry import Address, Organisation
+from norda_common.contracts.registry import Address, Handover, Membership, Organisation, RegisterEntry
 from norda_common.errors import FieldError
 from norda_common.requests import etag
 from pydantic import BaseModel, Field
 
+from ..rules.as_of import AsOf
 from ..rules.profile import current_clusters, current_entry
 from ..usecases.recording import Outcome
 
@@ -41,6 +42,27 @@ class OrganisationView(Organisation):
     version: int
     internal: Internal | None = None
     warnings: tuple[WarningView, ...] = ()
+
+
+class OrganisationAsOf(BaseModel):
+    """What is known of an organisation on a day. What is absent is not known; `unknown` says of what and why.
+
+    Numbers without days are those of today.
+    """
+
+    organisation_id: UUID
+    as_of: date
+    version: int = Field(description="The version whose dated facts are read here")
+    legal_name: str | None = None
+    legal_form: str | None = None
+    seat: Address | None = None
+    register_entries: tuple[RegisterEntry, ...] = ()
+    memberships: tuple[Membership, ...] = ()
+    status: str | None = Field(default=None, description="`dissolved` from the day of the dissolution on")
+    vat_id: str | None = None
+    widnr: str | None = None
+    lei: str | None = None
+    unknown: tuple[WarningView, ...] = ()
 
 
 class OrganisationSummary(BaseModel):
@@ -76,11 +98,45 @@ class FoundOrganisation(BaseModel):
     organisation: OrganisationView
 
 
+class FoundAsOf(BaseModel):
+    """Who held the number on the day, as they were then; `held` is absent where the number's days are not known."""
+
+    matched: str = Field(description="euid, register, number, vat, widnr, lei or own", examples=["euid"])
+    held: bool | None = None
+    organisation: OrganisationAsOf
+
+
 class LookupResult(BaseModel):
     """What a number leads to; empty when nobody has or had it."""
 
     identifier: str
     items: list[FoundOrganisation]
+
+
+class LookupAsOf(BaseModel):
+    """Who held a number on a day; empty when nobody did."""
+
+    identifier: str
+    as_of: date
+    items: list[FoundAsOf]
+
+
+class OfferedRelocation(BaseModel):
+    """An organisation whose seat is to move to another state, whose office has not answered yet."""
+
+    organisation_id: UUID
+    version: int = Field(description="For `If-Match`, when one answers")
+    from_state: str
+    legal_name: str
+    legal_form: str | None = None
+    seat: Address
+    handover: Handover
+
+
+class OfferedRelocations(BaseModel):
+    """Offers, the newest first."""
+
+    items: list[OfferedRelocation]
 
 
 class VersionView(BaseModel):
@@ -122,6 +178,39 @@ class ParticipationPage(BaseModel):
 def view(organisation: Organisation, version: int) -> OrganisationView:
     """The organisation with its version."""
     return OrganisationView.model_construct(**dict(organisation), version=version)
+
+
+def view_as_of(organisation: Organisation, version: int, then: AsOf) -> OrganisationAsOf:
+    """The organisation on that day."""
+    return OrganisationAsOf(
+        organisation_id=organisation.organisation_id,
+        as_of=then.day,
+        version=version,
+        legal_name=then.legal_name,
+        legal_form=then.legal_form,
+        seat=then.seat,
+        register_entries=then.register_entries,
+        memberships=then.memberships,
+        status=then.status,
+        vat_id=organisation.vat_id,
+        widnr=organisation.widnr,
+        lei=organisation.lei,
+        unknown=tuple(warning(item) for item in then.unknown),
+    )
+
+
+def offered(organisation: Organisation, version: int) -> OfferedRelocation:
+    """The offer, of an organisation that has one."""
+    assert organisation.handover is not None  # noqa: S101 - chosen by the caller
+    return OfferedRelocation(
+        organisation_id=organisation.organisation_id,
+        version=version,
+        from_state=organisation.responsible_state,
+        legal_name=organisation.legal_name,
+        legal_form=organisation.legal_form,
+        seat=organisation.seat,
+        handover=organisation.handover,
+    )
 
 
 def outcome(result: Outcome, response: Response) -> OrganisationView:

@@ -19,7 +19,7 @@ from norda_common.runtime import Runtime
 from norda_common.states import State
 from norda_common.web import RuntimeDep, caller_with
 
-from ..rules.rights import CHANGE
+from ..rules.rights import CHANGE, TAKE_OVER
 from ..usecases.recording import Outcome
 from .views import OrganisationView, outcome
 
@@ -80,4 +80,16 @@ async def get_target(
     return Target(organisation_id, caller, runtime, response, expected_version)
 
 
+async def get_offered_target(
+    organisation_id: UUID,
+    caller: Annotated[Caller, caller_with(TAKE_OVER)],
+    runtime: RuntimeDep,
+    response: Response,
+    expected_version: ExpectedVersion,
+) -> Target:
+    """The target of a request that answers an offer; it is another state's until then."""
+    return Target(organisation_id, caller, runtime, response, expected_version)
+
+
 TargetDep = Annotated[Target, Depends(get_target)]
+OfferedTargetDep = Annotated[Target, Depends(get_offered_target)]

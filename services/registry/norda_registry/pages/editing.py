@@ -50,6 +50,8 @@ GROUPS = (
     "competences", "size_class", "employees", "turnover_eur", "balance_eur", "contact_email",
 )  # fmt: skip
 """What can be changed, each as a whole."""
+_TOLD = ("on", "source", "correction")
+"""What is said of a change, and is no part of what is stored."""
 _NUMBERS = ("employees", "turnover_eur", "balance_eur")
 _PARTS = {
     "seat": ("street", "postal_code", "place", "state", "ags", "nuts"),
@@ -186,7 +188,12 @@ async def _conflict(page: Page, organisation_id: UUID, form: Form) -> Response:
         version=shown.version,
         base=stored.packed(),
         when=last[0]["changed_at"] if last else None,
-        kept=[(name, text) for name, several in form.values.items() for text in several if group_of(name) in GROUPS],
+        kept=[
+            (name, text)
+            for name, several in form.values.items()
+            for text in several
+            if group_of(name) in (*GROUPS, *_TOLD)
+        ],
     )
 
 
@@ -274,6 +281,7 @@ def change_command(form: Form, stored: Form) -> ChangeOrganisation:
     changed = {group for group in GROUPS if _comparable(mine.get(group)) != _comparable(theirs.get(group))}
     emptied: dict[str, object] = {group: [] if group in _LISTS else None for group in changed if group not in mine}
     chosen = {name: several for name, several in typed.values.items() if group_of(name) in changed - emptied.keys()}
+    chosen |= {name: typed.values[name] for name in _TOLD if name in typed.values}
     return Form(chosen, form.language).command(ChangeOrganisation, lists=("competences",), **emptied)
 
 

@@ -14,13 +14,14 @@ from norda_common.states import ALL_STATES
 from norda_common.web.pages import Page, page_for
 
 from ..rules.profile import ACTIVE
-from ..rules.rights import CHANGE, IMPORT
-from ..store import searches
+from ..rules.rights import CHANGE, IMPORT, TAKE_OVER
+from ..store import handovers, searches
 from ..store.searches import Count, Filters, Order
 from .texts import KINDS, named
 
 router = APIRouter(prefix="/registry")
 LATEST = 8
+OFFERS = 5
 
 
 @router.get("/")
@@ -31,6 +32,11 @@ async def home(page: Annotated[Page, page_for(SIGNED_IN)]) -> Response:
         counted = await searches.counts(connection)
         rows = await searches.listed(
             connection, Filters(state=shown or None), after=None, limit=LATEST, order=Order.CHANGED, descending=True
+        )
+        offers = (
+            await handovers.incoming(connection, page.caller.state, limit=OFFERS)
+            if page.caller.state and page.caller.may(TAKE_OVER)
+            else []
         )
     own = page.caller.state.value if page.caller.state else ""
     here = [item for item in counted if shown in {"", item.state}]
@@ -48,6 +54,7 @@ async def home(page: Annotated[Page, page_for(SIGNED_IN)]) -> Response:
             if item.state == own and item.district is None and item.status == ACTIVE and item.kind == "company"
         ),
         own_state=own,
+        offers=[entry.organisation for entry in handovers.latest(offers)],
         may_change=page.caller.may(CHANGE),
         may_import=page.caller.may(IMPORT),
     )

@@ -5,15 +5,12 @@ Each is a page of its own with a form; what cannot be undone is asked first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from norda_common.database import Connection
 from norda_common.errors import NordaError, NotFound, StaleVersion, Text
 from norda_common.requests import refused
-from norda_common.states import State
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
 
@@ -23,45 +20,12 @@ from ..usecases.commands import AddSite, Deactivate, EndMembership, JoinCluster,
 from ..usecases.organisations import deactivate_organisation, local_day
 from ..usecases.relocation import relocate_seat
 from . import texts
-from .entering import active_clusters, apply, context, done, path_of, version_of
-from .organisations import LIST, TITLE, Shown, find
+from .actions import Action, own, read_own
+from .entering import active_clusters, apply, done, version_of
+from .organisations import Shown
 
 router = APIRouter(prefix="/registry/organisations/{organisation_id}")
 Changer = Annotated[Page, page_for(CHANGE)]
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One of the pages: its template, what it is called, and where its form leads below the organisation."""
-
-    template: str
-    title: Text
-    path: str
-
-    def show(self, page: Page, shown: Shown, form: Form, error: NordaError | None = None, **more: Any) -> Response:
-        """The page with its form, and what is wrong with it."""
-        organisation = shown.organisation
-        path = path_of(organisation.organisation_id)
-        name = Text(organisation.legal_name, organisation.legal_name)
-        return page.show(
-            self.template,
-            title=Text(f"{organisation.legal_name}: {self.title.de}", f"{organisation.legal_name}: {self.title.en}"),
-            status=error.status if error else 200,
-            crumbs=[
-                (Text("Übersicht", "Overview"), "/registry/"),
-                (TITLE, LIST),
-                (name, path),
-                (self.title, None),
-            ],
-            it=organisation,
-            action=f"{path}/{self.path}",
-            back=path,
-            # After a stale version the person has seen the new one: the form is for it from then on.
-            version=shown.version,
-            stale=isinstance(error, StaleVersion),
-            **context(page, form),
-            **more,
-        )
 
 
 RELOCATE = Action("relocate.html.jinja", Text("Sitz verlegen", "Move the seat"), "relocate")
@@ -70,22 +34,10 @@ ADD_SITE = Action("site_form.html.jinja", Text("Standort hinzufügen", "Add a si
 JOIN = Action("membership_form.html.jinja", Text("Mitgliedschaft eintragen", "Enter a membership"), "memberships/new")
 
 
-async def _own(connection: Connection, page: Page, organisation_id: UUID) -> Shown:
-    """The organisation. Raises NotFound, and Forbidden when it is another state's."""
-    shown = await find(connection, organisation_id)
-    page.caller.require(CHANGE, State(shown.organisation.responsible_state))
-    return shown
-
-
-async def _read(page: Page, organisation_id: UUID) -> Shown:
-    async with page.read() as connection:
-        return await _own(connection, page, organisation_id)
-
-
 @router.get("/relocate")
 async def relocation(page: Changer, organisation_id: UUID) -> Response:
     """The form for a move."""
-    shown = await _read(page, organisation_id)
+    shown = await read_own(page, organisation_id)
     values = {
         "responsible_state": shown.organisation.responsible_state,
         "seat.state": shown.organisation.seat.state,
@@ -96,22 +48,21 @@ async def relocation(page: Changer, organisation_id: UUID) -> Response:
 
 @router.post("/relocate")
 async def relocate(page: Changer, organisation_id: UUID) -> Response:
-    """Move the seat."""
+    """Move the seat, or offer it to another state's office."""
     form = await page.form()
-    shown = await _read(page, organisation_id)
+    await read_own(page, organisation_id)
     try:
         command = form.command(RelocateSeat)
         outcome = await apply(page, organisation_id, relocate_seat, command, version=version_of(form))
     except NordaError as error:
-        return RELOCATE.show(page, await _read(page, organisation_id), form.refuse(error), error)
-    target = outcome.stored.organisation.responsible_state
-    moved = target != shown.organisation.responsible_state
+        return RELOCATE.show(page, await read_own(page, organisation_id), form.refuse(error), error)
+    offer = outcome.stored.organisation.handover
     told = (
         Text(
-            f"Der Sitz ist verlegt; zuständig ist jetzt {texts.STATES[target]}.",
-            f"The seat has moved; {texts.STATES[target]} is responsible now.",
+            f"Die Verlegung ist {texts.STATES[offer.to_state]} angeboten; bis zur Antwort bleiben Sie zuständig.",
+            f"The relocation is offered to {texts.STATES[offer.to_state]}; you stay responsible until it is answered.",
         )
-        if moved
+        if offer is not None
         else Text("Der Sitz ist verlegt.", "The seat has moved.")
     )
     return await done(page, organisation_id, told, outcome)
@@ -121,19 +72,19 @@ async def relocate(page: Changer, organisation_id: UUID) -> Response:
 async def deactivation(page: Changer, organisation_id: UUID) -> Response:
     """The question before it."""
     values = {"date": local_day(page.now).isoformat()}
-    return DEACTIVATE.show(page, await _read(page, organisation_id), Form.of(values, language=page.language))
+    return DEACTIVATE.show(page, await read_own(page, organisation_id), Form.of(values, language=page.language))
 
 
 @router.post("/deactivate")
 async def deactivate(page: Changer, organisation_id: UUID) -> Response:
     """Deactivate the organisation."""
     form = await page.form()
-    await _read(page, organisation_id)
+    await read_own(page, organisation_id)
     try:
         command = form.command(Deactivate)
         outcome = await apply(page, organisation_id, deactivate_organisation, command, version=version_of(form))
     except NordaError as error:
-        return DEACTIVATE.show(page, await _read(page, organisation_id), form.refuse(error), error)
+        return DEACTIVATE.show(page, await read_own(page, organisation_id), form.refuse(error), error)
     told = Text("Die Organisation ist deaktiviert.", "The organisation is deactivated.")
     return await done(page, organisation_id, told, outcome)
 
@@ -141,7 +92,7 @@ async def deactivate(page: Changer, organisation_id: UUID) -> Response:
 @router.get("/sites/new")
 async def new_site(page: Changer, organisation_id: UUID) -> Response:
     """The form for a site."""
-    shown = await _read(page, organisation_id)
+    shown = await read_own(page, organisation_id)
     values = {"address.state": shown.organisation.seat.state}
     return ADD_SITE.show(page, shown, Form.of(values, language=page.language))
 
@@ -150,30 +101,30 @@ async def new_site(page: Changer, organisation_id: UUID) -> Response:
 async def add_site(page: Changer, organisation_id: UUID) -> Response:
     """Add the site."""
     form = await page.form()
-    await _read(page, organisation_id)
+    await read_own(page, organisation_id)
     try:
         command = form.command(AddSite)
         outcome = await apply(page, organisation_id, sites.add_site, command, version=version_of(form))
     except NordaError as error:
-        return ADD_SITE.show(page, await _read(page, organisation_id), form.refuse(error), error)
+        return ADD_SITE.show(page, await read_own(page, organisation_id), form.refuse(error), error)
     return await done(page, organisation_id, Text("Der Standort ist eingetragen.", "The site is entered."), outcome)
 
 
 @router.get("/sites/{site_id}/remove")
 async def site_removal(page: Changer, organisation_id: UUID, site_id: UUID) -> Response:
     """The question before it."""
-    return _ask_about_site(page, await _read(page, organisation_id), site_id)
+    return _ask_about_site(page, await read_own(page, organisation_id), site_id)
 
 
 @router.post("/sites/{site_id}/remove")
 async def remove_site(page: Changer, organisation_id: UUID, site_id: UUID) -> Response:
     """Take the site out."""
     form = await page.form()
-    await _read(page, organisation_id)
+    await read_own(page, organisation_id)
     try:
         outcome = await apply(page, organisation_id, sites.remove_site, site_id, version=version_of(form))
     except StaleVersion as error:
-        return _ask_about_site(page, await _read(page, organisation_id), site_id, form.refuse(error), error)
+        return _ask_about_site(page, await read_own(page, organisation_id), site_id, form.refuse(error), error)
     return await done(page, organisation_id, Text("Der Standort ist entfernt.", "The site is removed."), outcome)
 
 
@@ -199,7 +150,7 @@ async def new_membership(page: Changer, organisation_id: UUID) -> Response:
 async def join_cluster(page: Changer, organisation_id: UUID) -> Response:
     """Enter the membership."""
     form = await page.form()
-    await _read(page, organisation_id)
+    await read_own(page, organisation_id)
     try:
         if not form.value("cluster_code"):
             raise refused("cluster_code", "fehlt", "is missing")
@@ -213,7 +164,7 @@ async def join_cluster(page: Changer, organisation_id: UUID) -> Response:
 
 async def _join_form(page: Page, organisation_id: UUID, form: Form, error: NordaError | None = None) -> Response:
     async with page.read() as connection:
-        shown = await _own(connection, page, organisation_id)
+        shown = await own(connection, page, organisation_id)
         clusters = await active_clusters(connection)
     return JOIN.show(page, shown, form, error, clusters=clusters)
 
@@ -222,7 +173,7 @@ async def _join_form(page: Page, organisation_id: UUID, form: Form, error: Norda
 async def membership_end(page: Changer, organisation_id: UUID, cluster_id: UUID) -> Response:
     """The form for the end."""
     values = {"valid_to": local_day(page.now).isoformat()}
-    shown = await _read(page, organisation_id)
+    shown = await read_own(page, organisation_id)
     return _ask_about_membership(page, shown, cluster_id, Form.of(values, language=page.language))
 
 
@@ -230,13 +181,13 @@ async def membership_end(page: Changer, organisation_id: UUID, cluster_id: UUID)
 async def end_membership(page: Changer, organisation_id: UUID, cluster_id: UUID) -> Response:
     """End the membership."""
     form = await page.form()
-    await _read(page, organisation_id)
+    await read_own(page, organisation_id)
     try:
         command = form.command(EndMembership)
         version = version_of(form)
         outcome = await apply(page, organisation_id, sites.end_membership, cluster_id, command, version=version)
     except NordaError as error:
-        return _ask_about_membership(page, await _read(page, organisation_id), cluster_id, form.refuse(error), error)
+        return _ask_about_membership(page, await read_own(page, organisation_id), cluster_id, form.refuse(error), error)
     return await done(
         page, organisation_id, Text("Die Mitgliedschaft ist beendet.", "The membership has ended."), outcome
     )

@@ -18,8 +18,8 @@ from ..store.notes import Note
 from ..usecases import notes
 from ..usecases.commands import AddNote, ChangeNote
 from . import texts
+from .actions import Action
 from .entering import chosen, path_of, version_of
-from .moving import Action
 from .organisations import Shown, find
 
 router = APIRouter(prefix="/registry/organisations/{organisation_id}/notes")

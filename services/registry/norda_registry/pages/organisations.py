@@ -22,17 +22,19 @@ from norda_common.states import ALL_STATES, State
 from norda_common.web.pages import Page, page_for
 
 from ..rules.districts import districts
+from ..rules.handovers import offered_to
 from ..rules.names import fold, query_words
 from ..rules.notes import Visibility
 from ..rules.profile import ACTIVE
-from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, READ, READ_FIGURES, RELEASE
+from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, READ, READ_FIGURES, RELEASE, TAKE_OVER
 from ..store import organisations, participations, releases, searches
 from ..store.notes import Note
 from ..store.organisations import Stored
 from ..store.searches import NO_DISTRICT, Filters, Order
+from ..usecases.handovers import SPEAKER
 from ..usecases.lookup import sole_holder
 from ..usecases.notes import list_notes
-from . import texts
+from . import texts, timeline
 from .texts import CHANGES, KINDS, SIZES, STATUSES, named
 
 router = APIRouter(prefix="/registry/organisations")
@@ -211,11 +213,23 @@ def _kept_for(page: Page, shown: Shown, right: Right) -> bool:
 
 
 def _who(page: Page, subject: str, state: str, names: Mapping[str, str]) -> str:
-    """Somebody by name, for their own office and for auditors; for all others by their office."""
-    if page.caller.state == state or page.caller.may(READ_AUDIT):
+    """Somebody by name, for their own office and for auditors; for all others, and of other instances, by their office."""
+    code = subject.removeprefix(SPEAKER)
+    if code == subject and (page.caller.state == state or page.caller.may(READ_AUDIT)):
         return names.get(subject, subject)
-    label = State(state).label
+    label = texts.STATES.get(state if code == subject else code, code.upper())
     return page.t(f"Dienststelle {label}", f"Office of {label}")
+
+
+def _may_take_over(page: Page, organisation: Organisation) -> bool:
+    """Whether it is offered to the person's office, which may answer here."""
+    state = page.caller.state
+    return (
+        state is not None
+        and state in page.runtime.settings.states
+        and page.caller.may(TAKE_OVER)
+        and offered_to(organisation, state) is not None
+    )
 
 
 def _noted(page: Page, note: Note, who: Mapping[str, str]) -> dict[str, Any]:
@@ -236,7 +250,11 @@ def _noted(page: Page, note: Note, who: Mapping[str, str]) -> dict[str, Any]:
 
 @router.get("/{organisation_id}")
 async def show(
-    page: Annotated[Page, page_for(READ)], organisation_id: UUID, before: Cursor = None, notes_before: Cursor = None
+    page: Annotated[Page, page_for(READ)],
+    organisation_id: UUID,
+    before: Cursor = None,
+    notes_before: Cursor = None,
+    as_of: QueryText = "",
 ) -> Response:
     """One organisation in full, with what the person may do."""
     version = read_cursor(before, int)[0] if before else None
@@ -249,11 +267,8 @@ async def show(
         attended = await participations.of_organisation(
             connection, organisation_id, after=None, limit=PARTICIPATIONS + 1
         )
-        versions = (
-            await organisations.versions(connection, organisation_id, before=version, limit=VERSIONS + 1)
-            if shown.stored
-            else []
-        )
+        # What moved to another instance left its history here.
+        versions = await organisations.versions(connection, organisation_id, before=version, limit=VERSIONS + 1)
         released = await releases.get(connection, organisation_id) if shown.stored else None
         noted = (
             await list_notes(connection, organisation_id, caller=page.caller, before=earlier, limit=NOTES + 1)
@@ -288,6 +303,9 @@ async def show(
         notes=[_noted(page, note, who) for note in noted[:NOTES]],
         older_notes=write_cursor(noted[NOTES - 1].id) if len(noted) > NOTES else None,
         may_change=_kept_for(page, shown, CHANGE),
+        may_take_over=_may_take_over(page, organisation),
+        timeline=timeline.lines(organisation, page.language),
+        then=timeline.on_day(page, organisation, as_of),
         active=organisation.status == ACTIVE,
         district=districts().get((organisation.seat.ags or "")[:5]),
         state_name=texts.STATES,
@@ -304,8 +322,8 @@ def _history(page: Page, versions: Sequence[Record], who: Mapping[str, str]) -> 
         earlier = documents[place + 1] if place + 1 < len(documents) else None
         entries.append(
             {
-                # Each change is by the office that was responsible before it.
-                "who": _who(page, row["changed_by"], (earlier or documents[place]).responsible_state, who),
+                # Each change is by the office that is responsible after it: a relocation by the one that accepted it.
+                "who": _who(page, row["changed_by"], documents[place].responsible_state, who),
                 "when": row["changed_at"],
                 "what": f"{named(CHANGES, row['change'], page.language)} ({word} {row['version']})",
                 "changes": texts.differences(earlier, documents[place], page.language) if earlier else [],

@@ -23,6 +23,7 @@ KINDS: Mapping[str, Text] = {
 STATUSES: Mapping[str, Text] = {
     "active": Text("aktiv", "active"),
     "deactivated": Text("deaktiviert", "deactivated"),
+    "dissolved": Text("aufgelöst", "dissolved"),
 }
 SIZES: Mapping[str, Text] = {
     "micro": Text("Kleinstunternehmen", "Micro"),
@@ -33,7 +34,14 @@ SIZES: Mapping[str, Text] = {
 CHANGES: Mapping[str, Text] = {
     "registered": Text("Angelegt", "Registered"),
     "changed": Text("Geändert", "Changed"),
+    "renamed": Text("Umfirmiert", "Renamed"),
+    "converted": Text("Rechtsform gewechselt", "Legal form changed"),
     "seat_relocated": Text("Sitz verlegt", "Seat relocated"),
+    "relocation_offered": Text("Verlegung angeboten", "Relocation offered"),
+    "relocation_withdrawn": Text("Angebotene Verlegung beendet", "Offered relocation ended"),
+    "split": Text("Teil abgespalten", "Part split off"),
+    "dissolved": Text("Aufgelöst", "Dissolved"),
+    "reopened": Text("Wieder geöffnet", "Reopened"),
     "deactivated": Text("Deaktiviert", "Deactivated"),
 }
 PARTICIPATIONS: Mapping[str, Text] = {
@@ -114,11 +122,23 @@ FIELDS: Mapping[str, Text] = {
     "date": Text("Datum", "Date"),
     "valid_from": Text("gültig ab", "valid from"),
     "valid_to": Text("Ende der Mitgliedschaft", "End of the membership"),
+    "on": Text("Ab wann", "Since when"),
+    "source": Text("Quelle", "Source"),
+    "correction": Text("Nur eine Berichtigung", "Only a correction"),
+    "reason": Text("Grund", "Reason"),
+    "as_of": Text("Stichtag", "Day"),
+    "handover": Text("Angebotene Verlegung", "Offered relocation"),
+    "former_legal_forms": Text("Frühere Rechtsform", "Former legal form"),
+    "former_seats": Text("Früherer Sitz", "Former seat"),
+    "dissolved_on": Text("Aufgelöst am", "Dissolved on"),
     "text": Text("Vermerk", "Note"),
     "visibility": Text("Sichtbar für", "Visible to"),
     "file": Text("Tabelle (CSV)", "Table (CSV)"),
 }
-_SEVERAL = frozenset({"sites", "register_entries", "activities", "competences", "memberships", "former_names"})
+_SEVERAL = frozenset(
+    {"sites", "register_entries", "activities", "competences", "memberships", "former_names", "former_legal_forms",
+     "former_seats"}
+)  # fmt: skip
 """Fields of which an organisation may have several; each is added or removed by itself."""
 
 
@@ -209,6 +229,8 @@ def _in_words(organisation: Organisation, language: str) -> dict[str, list[str]]
         "widnr": organisation.widnr,
         "lei": organisation.lei,
         "size_class": named(SIZES, organisation.size_class, language),
+        "handover": _handover(organisation, language),
+        "dissolved_on": day_in(language, organisation.dissolved_on) if organisation.dissolved_on else None,
     }
     several = {
         "register_entries": [
@@ -220,8 +242,24 @@ def _in_words(organisation: Organisation, language: str) -> dict[str, list[str]]
         "competences": [competence_label(code, language) for code in organisation.competences],
         "memberships": [_membership(item, language) for item in organisation.memberships],
         "former_names": [item.legal_name for item in organisation.former_names],
+        "former_legal_forms": [legal_form_label(item.legal_form) for item in organisation.former_legal_forms],
+        "former_seats": [address_line(item.address) for item in organisation.former_seats],
     }
     return {name: [value] if value else [] for name, value in single.items()} | several
+
+
+def _handover(organisation: Organisation, language: str) -> str | None:
+    offer = organisation.handover
+    if offer is None:
+        return None
+    label = STATES.get(offer.to_state, offer.to_state.upper())
+    if offer.refused_at is not None:
+        told = Text(f"von {label} abgelehnt: {offer.refusal}", f"refused by {label}: {offer.refusal}")
+    elif offer.withdrawn_at is not None:
+        told = Text(f"nach {label}, zurückgenommen", f"to {label}, taken back")
+    else:
+        told = Text(f"nach {label}: {address_line(offer.seat)}", f"to {label}: {address_line(offer.seat)}")
+    return told.in_language(language)
 
 
 def _membership(item: Membership, language: str) -> str:

@@ -17,7 +17,7 @@ from .activities import activity
 from .classifications import competence, legal_form
 from .findings import Findings
 from .identifiers import lei, vat_id, widnr
-from .profile import renamed, replace_entry
+from .identity import UNTOLD, Told, changed
 from .register_entries import check_euid, entry_of_euid, register_entry
 
 _NUMBERS = {"vat_id": vat_id, "widnr": widnr, "lei": lei, "legal_form": legal_form}
@@ -35,10 +35,11 @@ class EnteredRegisterEntry:
     former_court: str = ""
     court_name: str = ""
     valid_from: date | None = None
+    source: str | None = None
 
     def normalised(self) -> RegisterEntry:
         """The entry with its EUID. Raises Refused."""
-        return register_entry(
+        entry = register_entry(
             self.court,
             self.type,
             number=self.number,
@@ -47,6 +48,7 @@ class EnteredRegisterEntry:
             court_name=self.court_name,
             valid_from=self.valid_from,
         )
+        return entry.model_copy(update={"source": self.source}) if self.source else entry
 
 
 def normalised(given: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
@@ -66,16 +68,11 @@ def normalised(given: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
     return fields
 
 
-def onto(current: Organisation, fields: Mapping[str, Any], *, today: date) -> dict[str, Any]:
-    """The fields as they change an organisation: a former name and a former register entry stay in its history."""
-    changed = dict(fields)
-    if "legal_name" in fields:
-        changed["former_names"] = renamed(current.former_names, current.legal_name, fields["legal_name"], on=today)
-    if "register_entries" in fields:
-        (entry,) = fields["register_entries"]
-        held = current.register_entries
-        changed["register_entries"] = replace_entry(held, entry, on=entry.valid_from or today) if held else (entry,)
-    return changed
+def onto(
+    current: Organisation, fields: Mapping[str, Any], findings: Findings, *, today: date, told: Told = UNTOLD
+) -> dict[str, Any]:
+    """The fields as they change an organisation: what no longer holds of its identity stays in its history."""
+    return changed(current, fields, told, today=today, findings=findings)
 
 
 def _activities(entered: Sequence[tuple[str, str]], findings: Findings) -> tuple[Activity, ...]:

@@ -17,7 +17,9 @@ from norda_common.errors import FieldError
 
 from .csv_formats import Draft
 from .fields import onto
-from .profile import ACTIVE, Identifier, check_whole, entry_key, identifiers, past_entry
+from .findings import Findings
+from .identity import said_of
+from .profile import ACTIVE, DISSOLVED, Identifier, check_whole, entry_key, identifiers, past_entry
 from .size_class import Figures, SizeClass, size_class
 
 _COLUMNS = {
@@ -90,16 +92,13 @@ def plan(
     if before is None:
         fields = dict(alone)
     else:
-        fields = onto(before, _without_relocation_turned_back(before, alone, draft), today=today)
+        fields = onto(before, _without_relocation_turned_back(before, alone, draft), findings, today=today)
     figures = _figures(draft.figures, current.figures if current else Figures())
     fields["size_class"] = _size(figures, fields.get("size_class"), before, draft)
     if before is None:
         organisation = _new(fields, draft, new_id=new_id, state=state, memberships=memberships, now=now)
     else:
         fields["memberships"] = _joined(before.memberships, memberships)
-        fields["former_names"] = fields.get("former_names") or before.former_names
-        if "seat" in fields:
-            fields["seat"] = _seat(before.seat, fields["seat"])
         organisation = before.model_copy(update=fields)
     check_whole(organisation, findings)
     if findings.errors:
@@ -144,6 +143,8 @@ def _without_relocation_turned_back(before: Organisation, alone: Mapping[str, An
     """What the row gives, but for seat and register when it is from before a relocation."""
     # What an organisation is was said when it was entered; a table of companies does not make a research body one.
     fields = {name: value for name, value in alone.items() if name not in {"kind", "cluster_code"}}
+    if "seat" in fields:
+        fields["seat"] = _seat(before.seat, fields["seat"])
     entry = next(iter(alone.get("register_entries", ())), None)
     if entry is None or not past_entry(before, entry):
         return fields
@@ -190,3 +191,26 @@ def _seat(current: Address, given: Address) -> Address:
         return given
     filled = {name: value for name, value in given if value is not None}
     return current.model_copy(update=filled)
+
+
+def leave_alone(organisation: Organisation, findings: Findings) -> None:
+    """Say why the row changes nothing."""
+    if organisation.status == DISSOLVED:
+        findings.warn("row", "dissolved", "ist aufgelöst und bleibt es", "is dissolved and stays so")
+    elif organisation.status != ACTIVE:
+        findings.warn("row", "deactivated", "ist deaktiviert und bleibt es", "is deactivated and stays so")
+    else:
+        findings.warn(
+            "row",
+            "relocation_offered",
+            "ist einem anderen Land angeboten und bleibt bis zur Antwort unverändert",
+            "is offered to another state and stays unchanged until that is answered",
+        )
+
+
+def said_of_row(before: Organisation, after: Organisation) -> str:
+    """The event of a row that changes something. A file corrects addresses by the thousand: none of them is told as a
+    relocation, of which offices get mails.
+    """
+    said = said_of(before, after)
+    return "changed" if said == "seat_relocated" else said

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 
-from norda_common.contracts.registry import FormerName, Membership, Organisation, RegisterEntry
+from norda_common.contracts.registry import Membership, Organisation, RegisterEntry
 
 from .classifications import check_register_fits
 from .findings import Findings
@@ -18,6 +17,7 @@ from .register_entries import court_state, register_key
 
 ACTIVE = "active"
 DEACTIVATED = "deactivated"
+DISSOLVED = "dissolved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +76,6 @@ def _numbers(organisation: Organisation) -> Iterator[tuple[str, str, bool]]:
             yield kind, value, True
     if organisation.own_id:
         yield "own", organisation.own_id, False
-
-
-def replace_entry(entries: tuple[RegisterEntry, ...], entry: RegisterEntry, *, on: date) -> tuple[RegisterEntry, ...]:
-    """End what holds and add the new entry, both on that day; the same entry again changes nothing."""
-    if any(register_key(old) == register_key(entry) for old in entries if old.valid_to is None):
-        return entries
-    ended = tuple(old if old.valid_to else old.model_copy(update={"valid_to": on}) for old in entries)
-    return (*ended, entry.model_copy(update={"valid_from": entry.valid_from or on}))
-
-
-def renamed(former: tuple[FormerName, ...], old: str, new: str, *, on: date) -> tuple[FormerName, ...]:
-    """Keep the old name in the history (Umfirmierung), unless it is the same name."""
-    return former if old == new else (*former, FormerName(legal_name=old, valid_to=on))
 
 
 def current_clusters(memberships: tuple[Membership, ...]) -> list[str]:

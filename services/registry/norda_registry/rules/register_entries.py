@@ -7,6 +7,7 @@ their numbers. The EUID is built from the entry (Regulation (EU) 2021/1042), nev
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from functools import cache
 
@@ -20,10 +21,13 @@ TYPES = {name.casefold(): name for name in ("HRA", "HRB", "GnR", "PR", "VR", "Gs
 _COURT_CODE = re.compile(r"[A-Z]\d{4}[A-Z]?", re.ASCII)
 _COURT_WORDS = re.compile(r"^\s*(?:das\s+)?(?:amtsgericht|registergericht|ag)\b[\s:]*", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d{1,8})\s*([A-Za-z]{0,4})", re.ASCII)
-_FORMER = re.compile(r"\(?\s*(?:früher|frueher|vormals|ehemals)\s+([^)]+)\)?\s*$", re.IGNORECASE)
 _TYPES = "|".join(TYPES)
+_ONCE = r"(?:früher|frueher|vormals|vorm\.|ehemals|ehem\.)\s*:?\s*"
+_FORMER = re.compile(rf"\(\s*{_ONCE}([^)]+)\)|(?<!\w){_ONCE}([^,;()]+)", re.IGNORECASE)
+"""The former court in brackets or without, before the number or after it."""
+_FORMER_NUMBER = re.compile(rf"\s*\b(?:{_TYPES})\s*[:.]?\s*\d.*$", re.IGNORECASE)
 _EUID = re.compile(
-    rf"DE([A-Z]\d{{4}}[A-Z]?)[.\s]*({_TYPES})[\s.]*(\d{{1,8}})\s*([A-Z]{{0,4}})", re.ASCII | re.IGNORECASE
+    rf"DE[.\s]*([A-Z]\d{{4}}[A-Z]?)[.\s]*({_TYPES})[\s.]*(\d{{1,8}})\s*([A-Z]{{0,4}})", re.ASCII | re.IGNORECASE
 )
 _TEXT = re.compile(
     rf"(?P<before>.*?)[\s,;]*\b(?P<type>{_TYPES})\s*[:.]?\s*(?P<number>\d{{1,8}})(?P<after>.*)", re.IGNORECASE
@@ -66,7 +70,7 @@ def register_entry(
         type=kind,
         number=digits,
         suffix=ending,
-        former_court=_COURT_WORDS.sub("", former_court).strip(),
+        former_court=_former(former_court),
         euid=f"DE{known.code}.{kind}{digits}{ending}",
         valid_from=valid_from,
     )
@@ -105,21 +109,35 @@ def entry_of_text(text: str) -> RegisterEntry | None:
 
     Raises Refused when it is one and something in it is wrong.
     """
+    text = unicodedata.normalize("NFC", text)
     former = _FORMER.search(text)
-    rest = text[: former.start()] if former else text
-    match = _TEXT.fullmatch(rest.strip())
+    rest = f"{text[: former.start()]} {text[former.end() :]}" if former else text
+    match = _TEXT.fullmatch(rest.strip(" ,;"))
     if match is None:
         return None
     before, after = match["before"].strip(" ,;"), match["after"].strip(" ,;")
     suffix = ""
-    if tail := re.match(r"([A-Z]{1,4}|hb|bhv)\b", after):
+    # `HRB 100 AG Bremen` has no suffix: that is the court's title.
+    if tail := re.match(r"(?!AG\b)([A-Z]{1,4}|hb|bhv)\b", after):
         suffix, after = tail[1], after[tail.end() :].strip(" ,;")
     court = before or after
     if not court:
         return None
     return register_entry(
-        court, match["type"], number=match["number"], suffix=suffix, former_court=former[1] if former else ""
+        court,
+        match["type"],
+        number=match["number"],
+        suffix=suffix,
+        former_court=(former[1] or former[2]) if former else "",
     )
+
+
+def _former(text: str) -> str:
+    """A former court's name alone: `Nordhorn` for `(früher Amtsgericht Nordhorn HRB 55)`."""
+    plain = unicodedata.normalize("NFC", text).strip()
+    if told := _FORMER.fullmatch(plain):
+        plain = told[1] or told[2]
+    return _COURT_WORDS.sub("", _FORMER_NUMBER.sub("", plain)).strip()
 
 
 def number_of_text(text: str) -> tuple[str, str, str] | None:

@@ -1,6 +1,6 @@
 """Who may do what in the registry: the one place that says so.
 
-The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0009_releases.sql`).
+The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0011_identity.sql`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from .notes import Visibility
 READ = Right("organisation.read", EVERYBODY)
 """Organisations of all states, as published, and their history."""
 CHANGE = Right("organisation.change", OFFICES, own_state=True)
-"""Register, change, relocate, deactivate; sites and memberships."""
+"""Register, change, relocate, offer to another state, split, dissolve, deactivate, reopen; sites and memberships."""
+TAKE_OVER = Right("organisation.take_over", OFFICES, own_state=True)
+"""Accept or refuse what another state's office offers to one's own."""
 IMPORT = Right("organisation.import", OFFICES, own_state=True)
 READ_FIGURES = Right("organisation.read_figures", STAFF, own_state=True)
 """What stays with the office: figures and the contact address."""

@@ -19,7 +19,7 @@ from norda_common.database import Connection
 
 from ..rules.classifications import with_broader
 from ..rules.names import fold, search_text
-from ..rules.profile import ACTIVE, current_clusters, current_entry, numbers_of
+from ..rules.profile import ACTIVE, current_clusters, numbers_of
 from .matches import plan_every_statement
 
 _BREAK = "\n"
@@ -151,8 +151,7 @@ async def _replace_numbers(
 
 
 def _searchable(organisation: Organisation) -> str:
-    """What a search looks through: present and former names, places, the source's id and the register number."""
-    entry = current_entry(organisation)
+    """What a search looks through: present and former names and places, the source's id, all register numbers."""
     return search_text(
         organisation.legal_name,
         *(former.legal_name for former in organisation.former_names),
@@ -160,7 +159,8 @@ def _searchable(organisation: Organisation) -> str:
         *(site.address.place for site in organisation.sites),
         organisation.own_id,
         organisation.cluster_code,
-        entry.number if entry else None,
+        *(former.address.place for former in organisation.former_seats),
+        *dict.fromkeys(entry.number for entry in organisation.register_entries),
     )
 
 

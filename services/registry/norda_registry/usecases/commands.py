@@ -19,6 +19,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from ..rules.fields import EnteredRegisterEntry, address
+from ..rules.identity import Told
 from ..rules.notes import MOST_LETTERS, NoteKind, Visibility
 from ..rules.size_class import SizeClass
 
@@ -57,6 +58,8 @@ Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(requir
 Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(required_line)]
 Short = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(required_line)]
 Addition = Annotated[str, Field(max_length=200), AfterValidator(clean_line)]
+Source = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(required_line)]
+Reason = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(required_line)]
 NoteText = Annotated[str, Field(min_length=1, max_length=MOST_LETTERS), AfterValidator(note_text)]
 ClusterCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{1,15}$")]
 Money = Annotated[Decimal, Field(ge=0, lt=Decimal(10) ** 13, decimal_places=2)]
@@ -88,6 +91,7 @@ class RegisterEntryInput(Command):
     former_court: Addition = ""
     court_name: Addition = ""
     valid_from: date | None = None
+    source: Source | None = None
 
     def entered(self) -> EnteredRegisterEntry:
         """As the rules take it."""
@@ -118,6 +122,12 @@ class _Identity(Command):
     turnover_eur: Money | None = None
     balance_eur: Money | None = None
     contact_email: EmailAddress | None = None
+    on: Day | None = Field(
+        default=None,
+        description="The first day on which name, legal form, seat and register entry are as they are given here; "
+        "of a change without one today",
+    )
+    source: Source | None = Field(default=None, description="Where that is known from; never a person's name")
 
     def given(self) -> dict[str, Any]:
         """The public fields that were entered, as the rules take them."""
@@ -136,8 +146,10 @@ class _Identity(Command):
 
 
 _PRIVATE = frozenset(
-    {"employees", "turnover_eur", "balance_eur", "contact_email", "responsible_state", "size_class", "clusters"}
-)
+    {"employees", "turnover_eur", "balance_eur", "contact_email", "responsible_state", "size_class", "clusters",
+     "on", "source", "correction", "sites"}
+)  # fmt: skip
+"""What is said of the command, of the office or of others, rather than of the organisation as it is published."""
 
 
 class RegisterOrganisation(_Identity):
@@ -156,19 +168,59 @@ class RegisterOrganisation(_Identity):
 
 
 class ChangeOrganisation(_Identity):
-    """Change what is given; null empties a field. Moving the seat is a relocation, a new name keeps the old one."""
+    """Change what is given; null empties a field. A name, legal form, seat or register entry that no longer holds stays
+    in the history with its days, unless it never held: `correction`.
+    """
 
     legal_name: Name | None = None
     seat: AddressInput | None = None
+    correction: bool = Field(
+        default=False, description="What was entered was wrong: nothing has changed, and nothing is kept of it"
+    )
+
+    def told(self) -> Told:
+        """What is said of the change."""
+        return Told(on=self.on, source=self.source, correction=self.correction)
+
+
+class SplitOff(RegisterOrganisation):
+    """A part becomes an organisation of its own (Spaltung, Ausgliederung) on the day `on`; what is given is the part's.
+
+    `sites` are those of the whole that go with it.
+    """
+
+    sites: Annotated[tuple[UUID, ...], Field(max_length=200)] = ()
 
 
 class RelocateSeat(Command):
-    """The seat moves (Sitzverlegung), within a state or to another one. `date` is the first day of the new entry."""
+    """The seat moves (Sitzverlegung), or is to move to another state. `date` is the first day there."""
 
     responsible_state: State | None = None
     seat: AddressInput
     register_entry: RegisterEntryInput | None = None
     date: Day
+    source: Source | None = None
+
+
+class AcceptRelocation(Command):
+    """The receiving office takes over what is offered to it; what is given here stands in place of what was offered."""
+
+    seat: AddressInput | None = None
+    register_entry: RegisterEntryInput | None = None
+    date: Day | None = None
+    source: Source | None = None
+
+
+class RefuseRelocation(Command):
+    """The receiving office does not take it over; the reason is published and names no person."""
+
+    reason: Reason
+
+
+class Dissolve(Command):
+    """The organisation is dissolved and deleted from its register (Löschung) on that day; today without one."""
+
+    date: Day | None = None
 
 
 class Deactivate(Command):

@@ -21,10 +21,11 @@ from norda_common.errors import Conflict, FieldError, InvalidInput
 from norda_common.identifiers import new_id
 from norda_common.states import State
 
+from ..rules import import_rows
 from ..rules.csv_formats import Draft, Format, format_of
 from ..rules.csv_reading import MOST_FAULTS, Table, open_table
 from ..rules.fields import normalised
-from ..rules.findings import Findings
+from ..rules.handovers import open_offer
 from ..rules.import_rows import Current, Planned, by_column, held_numbers, natural_keys, plan
 from ..rules.names import fold
 from ..rules.profile import ACTIVE
@@ -270,8 +271,8 @@ def _plan_all(
         if row.match is not None:
             kept = stored[row.match.organisation_id]
             current = Current(kept.organisation, kept.figures, emails.get(row.match.organisation_id))
-            if kept.organisation.status != ACTIVE:
-                _leave_inactive(row.draft.findings)
+            if kept.organisation.status != ACTIVE or open_offer(kept.organisation):
+                import_rows.leave_alone(kept.organisation, row.draft.findings)
                 row.planned = Planned(kept.organisation, kept.figures, current.email, False, False)
                 continue
         row.planned = plan(
@@ -285,10 +286,6 @@ def _plan_all(
             today=running.today,
         )
     return [row for row in rows if row.planned is not None]
-
-
-def _leave_inactive(findings: Findings) -> None:
-    findings.warn("row", "deactivated", "ist deaktiviert und bleibt es", "is deactivated and stays so")
 
 
 def _memberships(draft: Draft, clusters: dict[str, matches.Cluster]) -> tuple[Membership, ...]:
@@ -383,7 +380,7 @@ def _change(running: _Import, planned: Planned, before: Stored | None) -> Change
     organisation = planned.organisation.model_copy(update={"changed_at": running.now})
     return Change(
         stored=Stored(organisation, before.version + 1 if before else 1, planned.figures),
-        change="changed" if before else "registered",
+        change=import_rows.said_of_row(before.organisation, organisation) if before else "registered",
         changed_by=running.caller.subject,
         changed_at=running.now,
         created=before is None,

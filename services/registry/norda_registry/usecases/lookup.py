@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from norda_common.database import Connection
 
+from ..rules.as_of import AsOf, as_of, held_number
 from ..rules.code_lists import courts
 from ..rules.findings import Refused
 from ..rules.identifiers import lei, vat_id, widnr
+from ..rules.profile import ACTIVE
 from ..rules.register_entries import entry_of_euid, entry_of_text, number_of_text, register_key
 from ..store import matches, organisations, searches
 from ..store.searches import Entry
@@ -27,24 +30,56 @@ class Hit:
     entry: Entry
 
 
+@dataclass(frozen=True, slots=True)
+class HitAsOf:
+    """An organisation that held the number on a day; `held` is None where its days are not known."""
+
+    kind: str
+    held: bool | None
+    entry: Entry
+    then: AsOf
+
+
 async def find_by_identifier(connection: Connection, text: str) -> list[Hit]:
     """Organisations of any state with that EUID, register number, USt-IdNr, W-IdNr, LEI or own id; holders first.
 
     A register number without its court may find several. At most fifty.
     """
+    hits = [Hit(match.kind, _current(match, entry), entry) for match, entry in await _found(connection, text)]
+    return sorted(hits, key=lambda hit: not hit.current)
+
+
+async def find_as_of(connection: Connection, text: str, day: date, *, today: date) -> list[HitAsOf]:
+    """Who held that number on that day, as they were then; those of whom it is certain first. At most fifty.
+
+    Numbers of registers are dated; of the others it is not known since when they are held, but that what was dissolved
+    holds none any more.
+    """
+    hits = [
+        HitAsOf(
+            match.kind,
+            held_number(entry.organisation, match.kind, match.value, day),
+            entry,
+            as_of(entry.organisation, day, today=today),
+        )
+        for match, entry in await _found(connection, text)
+    ]
+    return sorted((hit for hit in hits if hit.held is not False), key=lambda hit: hit.held is None)
+
+
+async def _found(connection: Connection, text: str) -> list[tuple[matches.Match, Entry]]:
+    """Each organisation once, by the number that says most; holders first."""
+    wanted = {number: place for place, number in reversed([*enumerate(candidates(text))])}
     found: dict[UUID, matches.Match] = {}
-    for match in await matches.find(connection, candidates(text)):
-        # A bare number and a source's own id are nobody's alone, so for them holding means nothing.
-        known = found.get(match.organisation_id)
-        if known is None or match.current > known.current:
-            found[match.organisation_id] = match
+    # A bare number and a source's own id are nobody's alone, so for them holding means nothing.
+    for match in sorted(
+        await matches.find(connection, list(wanted)),
+        key=lambda match: (not match.current, wanted[match.kind, match.value]),
+    ):
+        found.setdefault(match.organisation_id, match)
     ordered = sorted(found.values(), key=lambda match: (not match.current, match.organisation_id))[:MOST]
-    hits = []
-    for match in ordered:
-        entry = await _entry(connection, match)
-        if entry is not None:
-            hits.append(Hit(match.kind, _current(match, entry), entry))
-    return hits
+    entries = [(match, await _entry(connection, match)) for match in ordered]
+    return [(match, entry) for match, entry in entries if entry is not None]
 
 
 async def sole_holder(connection: Connection, text: str) -> UUID | None:
@@ -63,11 +98,13 @@ async def sole_holder(connection: Connection, text: str) -> UUID | None:
 def candidates(text: str) -> list[tuple[str, str]]:
     """What the text may mean, as (kind, value) numbers; wrong checksums mean nothing."""
     value = text.strip()
-    found: list[tuple[str, str]] = [("own", value)]
+    found: list[tuple[str, str]] = []
     for kind, rule in (("vat", vat_id), ("widnr", widnr), ("lei", lei), ("euid", _euid), ("register", _register)):
         normalised = _or_none(rule, value)
         if normalised:
             found.append((kind, normalised))
+    if euid := _or_none(_shared_euid, value):
+        found.append(("euid", euid))
     if bare := number_of_text(value):
         kind, number, suffix = bare
         # Bremen's imprints often leave the court's suffix out.
@@ -75,7 +112,7 @@ def candidates(text: str) -> list[tuple[str, str]]:
             [suffix] if suffix else ["", *{court.number_suffix for court in courts().values() if court.number_suffix}]
         )
         found.extend(("number", f"{kind}{number}{ending}") for ending in endings)
-    return found
+    return [*found, ("own", value)]
 
 
 def _euid(text: str) -> str:
@@ -85,6 +122,12 @@ def _euid(text: str) -> str:
 def _register(text: str) -> str:
     entry = entry_of_text(text)
     return register_key(entry) if entry else ""
+
+
+def _shared_euid(text: str) -> str:
+    """The EUID of a register number with its court. Who leaves a former court out means those that have one, too."""
+    entry = entry_of_text(text)
+    return entry.euid or "" if entry and not entry.former_court else ""
 
 
 def _or_none(rule: Callable[[str], str], text: str) -> str | None:
@@ -102,10 +145,13 @@ async def _entry(connection: Connection, match: matches.Match) -> Entry | None:
 
 
 def _current(match: matches.Match, entry: Entry) -> bool:
-    """Own ids and bare numbers are found by what the organisation says now."""
+    """Own ids, bare numbers and shared EUIDs are found by what the organisation says now."""
     organisation = entry.organisation
     if match.kind == "own":
         return organisation.own_id == match.value
+    if match.kind == "euid" and organisation.status == ACTIVE:
+        # Entries of merged courts share an EUID, which none of them holds alone.
+        return any(item.euid == match.value and item.valid_to is None for item in organisation.register_entries)
     if match.kind == "number":
         return any(
             f"{item.type}{item.number}{item.suffix}" == match.value and item.valid_to is None

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from norda_common import audit
 from norda_common.auth import Caller
-from norda_common.contracts.registry import Membership, Organisation
+from norda_common.contracts.registry import Membership, Organisation, Site
 from norda_common.database import Connection
 from norda_common.errors import FieldError, InvalidInput, Text
 from norda_common.identifiers import new_id
@@ -19,6 +19,7 @@ from norda_common.states import State
 
 from ..rules.fields import normalised, onto
 from ..rules.findings import Findings
+from ..rules.identity import FIRST_YEAR, Told, entered, said_of
 from ..rules.profile import ACTIVE, DEACTIVATED, check_whole
 from ..rules.rights import CHANGE
 from ..rules.size_class import Figures, SizeClass, size_class
@@ -43,8 +44,10 @@ async def register_organisation(
     caller: Caller,
     served: Collection[State],
     now: datetime,
+    split_from: UUID | None = None,
+    sites: tuple[Site, ...] = (),
 ) -> Outcome:
-    """Enter an organisation under the caller's state and publish it.
+    """Enter an organisation under the caller's state and publish it; `split_from` is whose part it was, with `sites`.
 
     Raises Forbidden, Conflict (a number is taken, state not served) and InvalidInput with every faulty field.
     """
@@ -53,7 +56,9 @@ async def register_organisation(
     caller.require_served(CHANGE, served)
     findings = Findings()
     figures = _figures(command, Figures())
-    fields = normalised(command.given(), findings)
+    _check_told(Told(on=command.on), today=local_day(now), findings=findings)
+    fields = entered(normalised(command.given(), findings), Told(on=command.on, source=command.source))
+    fields |= {"split_from": split_from, "sites": sites}
     fields["size_class"] = sized(figures, command.size_class, findings)
     codes = cluster_codes(command.clusters)
     organisation = None if findings.errors else _new(fields, state=state, now=now)
@@ -106,9 +111,10 @@ async def change_organisation(
     for name in ("legal_name", "seat", "register_entry", "euid"):
         if name in given and given[name] is None:
             findings.refuse(name, "required", "darf nicht leer sein", "must not be empty")
+    _check_told(command.told(), today=local_day(now), findings=findings)
     alone = normalised(given, findings)
     findings.raise_errors()
-    fields = onto(before.organisation, alone, today=local_day(now))
+    fields = onto(before.organisation, alone, findings, today=local_day(now), told=command.told())
     declared = command.size_class if "size_class" in command.model_fields_set else before.organisation.size_class
     fields["size_class"] = sized(figures, declared, findings)
     organisation = before.organisation.model_copy(update=fields)
@@ -125,7 +131,7 @@ async def change_organisation(
         connection,
         organisation,
         before=before,
-        change="changed",
+        change=said_of(before.organisation, organisation),
         action=_CHANGE,
         caller=caller,
         now=now,
@@ -152,13 +158,13 @@ async def deactivate_organisation(
     before = await lock_own(
         connection, organisation_id, caller=caller, served=served, expected_version=expected_version
     )
-    if before.organisation.status == DEACTIVATED:
+    if before.organisation.status != ACTIVE:
         return Outcome(before, changed=False)
     day = command.date or local_day(now)
     if day > local_day(now):
-        raise InvalidInput.of([_future("date")])
+        raise InvalidInput.of([future("date")])
     organisation = before.organisation.model_copy(
-        update={"status": DEACTIVATED, "memberships": _ended(before.organisation.memberships, day)}
+        update={"status": DEACTIVATED, "memberships": memberships_ended(before.organisation.memberships, day)}
     )
     stored = await record(
         connection,
@@ -235,7 +241,8 @@ async def _keep_contact(connection: Connection, organisation_id: UUID, email: st
     return bool(await organisations.set_contacts(connection, {organisation_id: email}))
 
 
-def _ended(memberships: tuple[Membership, ...], day: date) -> tuple[Membership, ...]:
+def memberships_ended(memberships: tuple[Membership, ...], day: date) -> tuple[Membership, ...]:
+    """The memberships, of which none goes on from that day."""
     return tuple(
         item.model_copy(update={"valid_to": max(day, item.valid_from or day)}) if item.valid_to is None else item
         for item in memberships
@@ -248,5 +255,16 @@ def _new(fields: Mapping[str, Any], *, state: State, now: datetime) -> Organisat
     )
 
 
-def _future(name: str) -> FieldError:
+def _check_told(told: Told, *, today: date, findings: Findings) -> None:
+    """Note a first day that has not come, or that nobody can mean."""
+    if told.on is None:
+        return
+    if told.on > today:
+        findings.errors.append(future("on"))
+    if told.on.year < FIRST_YEAR:
+        findings.refuse("on", "impossible_date", "liegt zu weit zurück", "lies too far back")
+
+
+def future(name: str) -> FieldError:
+    """What is said of a day that has not come."""
     return FieldError(field=name, code="future_date", text=Text("liegt in der Zukunft", "lies in the future"))

@@ -19,6 +19,7 @@ from norda_common.database import Connection
 from norda_common.errors import Conflict, FieldError, NotFound, StaleVersion, Text
 from norda_common.states import State
 
+from ..rules.handovers import ANSWERED_LATER_BY, open_offer
 from ..rules.profile import ACTIVE, identifiers
 from ..rules.rights import CHANGE
 from ..rules.size_class import Figures
@@ -56,10 +57,12 @@ async def lock_own(
     caller: Caller,
     served: Collection[State],
     expected_version: int | None,
+    while_offered: bool = False,
 ) -> Stored:
     """The organisation, locked, when the caller may change it here.
 
-    Raises NotFound, Forbidden (another state's), Conflict (`state_not_served`) or StaleVersion.
+    Raises NotFound, Forbidden (another state's), StaleVersion or Conflict: `state_not_served`, or `relocation_offered`
+    unless what is done is about the offer (`while_offered`).
     """
     stored = await organisations.lock(connection, organisation_id)
     state = stored.organisation.responsible_state if stored else await searches.state_of(connection, organisation_id)
@@ -71,13 +74,40 @@ async def lock_own(
     stored = stored or await organisations.lock(connection, organisation_id)
     if stored is None:
         raise kept_elsewhere()
+    require_version(stored, expected_version)
+    if not while_offered:
+        refuse_offered(stored.organisation)
+    return stored
+
+
+def require_version(stored: Stored, expected_version: int | None) -> None:
+    """Raises StaleVersion unless the version is the one the caller has seen; None is any."""
     if expected_version is not None and expected_version != stored.version:
         raise StaleVersion(
             f"Inzwischen gilt Version {stored.version}, Sie haben {expected_version} geändert.",
             f"Version {stored.version} is current, you changed {expected_version}.",
             current_version=stored.version,
         )
-    return stored
+
+
+def refuse_offered(organisation: Organisation) -> None:
+    """Raises Conflict while the organisation is offered to another state: its office accepts what it has seen."""
+    offer = open_offer(organisation)
+    if offer is not None:
+        label = state_label(offer.to_state)
+        raise Conflict(
+            f"Die Verlegung nach {label} ist angeboten; bis zur Antwort ändert sich nichts. Man kann sie zurücknehmen.",
+            f"The relocation to {label} is offered; nothing changes until it is answered. It can be taken back.",
+            code="relocation_offered",
+        )
+
+
+def state_label(code: str) -> str:
+    """A state's name; a code this release does not know stands for itself."""
+    try:
+        return State(code).label
+    except ValueError:
+        return code.upper()
 
 
 def no_such_organisation() -> NotFound:
@@ -107,20 +137,31 @@ async def record(
     old_state: State | None = None,
     holders: Sequence[Match] | None = None,
     touched: Collection[str] = (),
+    taken_over: bool = False,
 ) -> Stored:
     """Store the new version, publish it, and enter it in the audit log as that action.
 
-    After a relocation it is said on the old state's topic too, with the same sequence. `touched` are fields beside the
-    document that were changed, of which the log gets no more than the names. `holders` are those of its numbers, where
-    the caller has looked them up already. Raises Conflict when another active organisation holds one of its numbers.
+    After a relocation it is said on the old state's topic too, with the same sequence, unless another instance writes
+    there (`old_state` None). `taken_over`: `before` is what such an instance published, and this database has no row
+    yet. `touched` are fields beside the document that were changed, of which the log gets no more than the names.
+    `holders` are those of its numbers, where the caller has looked them up already. Raises Conflict when another active
+    organisation holds one of its numbers.
     """
-    version = before.version + 1 if before else 1
+    version = before.version + (ANSWERED_LATER_BY if taken_over else 1) if before else 1
     stored = Stored(organisation.model_copy(update={"changed_at": now}), version, figures)
     refuse_taken(stored.organisation, await holders_of(connection, organisation) if holders is None else holders)
     try:
         await organisations.store(
             connection,
-            [Change(stored=stored, change=change, changed_by=caller.subject, changed_at=now, created=before is None)],
+            [
+                Change(
+                    stored=stored,
+                    change=change,
+                    changed_by=caller.subject,
+                    changed_at=now,
+                    created=before is None or taken_over,
+                )
+            ],
         )
     except NumberTaken as error:
         found = raced_error(error.number)

@@ -1,7 +1,6 @@
-"""Moving the seat (Sitzverlegung), within a state or from one state to another.
+"""Moving the seat (Sitzverlegung): within a state at once, to another one as an offer to its office.
 
-The losing state's office moves it. Old numbers end and go on resolving; the W-IdNr stays. Both states' topics say
-`seat_relocated` with the same sequence, so that readers of either learn of it and nobody takes the older record.
+Old numbers end and go on resolving; the W-IdNr stays. What the other office does with the offer is in `handovers`.
 """
 
 from __future__ import annotations
@@ -12,17 +11,21 @@ from typing import Any
 from uuid import UUID
 
 from norda_common.auth import Caller
-from norda_common.contracts.registry import Organisation
+from norda_common.contracts.registry import Handover, Organisation, RegisterEntry
 from norda_common.database import Connection
 from norda_common.errors import Conflict
 from norda_common.states import State
 
-from ..rules.fields import EnteredRegisterEntry
+from ..rules import identity
+from ..rules.fields import EnteredRegisterEntry, onto
 from ..rules.findings import Findings
-from ..rules.profile import ACTIVE, check_whole, current_entry, replace_entry
-from .commands import RelocateSeat
+from ..rules.handovers import open_offer
+from ..rules.identity import Told
+from ..rules.profile import ACTIVE, check_whole, current_entry
+from ..store.organisations import Stored
+from .commands import RegisterEntryInput, RelocateSeat
 from .organisations import local_day
-from .recording import Outcome, lock_own, record
+from .recording import Outcome, lock_own, record, refuse_offered
 
 MOST_DAYS_AHEAD = 366
 
@@ -37,23 +40,45 @@ async def relocate_seat(
     now: datetime,
     expected_version: int | None = None,
 ) -> Outcome:
-    """Move the seat and, to another state, the responsibility; doing it again changes nothing.
+    """Move the seat within the state, or offer it to another state's office; doing it again changes nothing.
 
-    Raises NotFound, Forbidden (not the losing state's office), Conflict (target not served here, number taken,
-    deactivated), StaleVersion and InvalidInput.
+    Raises NotFound, Forbidden (not the losing state's office), Conflict (offered already, number taken, not active),
+    StaleVersion and InvalidInput.
     """
     before = await lock_own(
-        connection, organisation_id, caller=caller, served=served, expected_version=expected_version
+        connection,
+        organisation_id,
+        caller=caller,
+        served=served,
+        expected_version=expected_version,
+        while_offered=True,
     )
-    old = State(before.organisation.responsible_state)
-    target = command.responsible_state or old
-    _require_movable(before.organisation, target, served)
+    if before.organisation.status != ACTIVE:
+        raise Conflict(
+            "Eine Organisation, die nicht aktiv ist, verlegt keinen Sitz.",
+            "An organisation that is not active does not move its seat.",
+            code="deactivated",
+        )
+    target = command.responsible_state or State(before.organisation.responsible_state)
+    if target.value == before.organisation.responsible_state:
+        refuse_offered(before.organisation)
+        return await _move(connection, before, command, caller=caller, now=now)
+    return await _offer(connection, before, command, target=target, caller=caller, now=now)
+
+
+async def _move(
+    connection: Connection, before: Stored, command: RelocateSeat, *, caller: Caller, now: datetime
+) -> Outcome:
     findings = Findings()
-    fields = _fields(before.organisation, command, target=target, today=local_day(now), findings=findings)
-    findings.raise_errors()
-    organisation = before.organisation.model_copy(update=fields)
-    check_whole(organisation, findings)
-    findings.raise_errors()
+    entry = checked_entry(command.register_entry, findings)
+    organisation = moved(
+        before.organisation,
+        {"seat": command.seat.entered()},
+        entry,
+        Told(on=command.date, source=command.source),
+        today=local_day(now),
+        findings=findings,
+    )
     if organisation == before.organisation:
         return Outcome(before, changed=False, warnings=findings.warnings)
     stored = await record(
@@ -65,48 +90,83 @@ async def relocate_seat(
         caller=caller,
         now=now,
         figures=before.figures,
-        old_state=old,
     )
     return Outcome(stored, warnings=findings.warnings)
 
 
-def _require_movable(organisation: Organisation, target: State, served: Collection[State]) -> None:
-    if target not in served:
-        raise Conflict(
-            f"Diese Instanz schreibt nicht für {target.label}; an eine andere Instanz wird noch nicht übergeben.",
-            f"This instance does not write for {target.label}; handing over to another instance is not possible yet.",
-            code="target_state_not_served",
-        )
-    if organisation.status != ACTIVE:
-        raise Conflict(
-            "Eine deaktivierte Organisation verlegt keinen Sitz.",
-            "A deactivated organisation does not move its seat.",
-            code="deactivated",
-        )
+async def _offer(
+    connection: Connection, before: Stored, command: RelocateSeat, *, target: State, caller: Caller, now: datetime
+) -> Outcome:
+    findings = Findings()
+    entry = checked_entry(command.register_entry, findings)
+    offer = Handover(
+        to_state=target.value,
+        seat=command.seat.entered(),
+        register_entry=entry,
+        moves_on=command.date,
+        offered_at=now,
+    )
+    standing = open_offer(before.organisation)
+    if standing is not None and standing.withdrawn_at is None and _same(standing, offer):
+        return Outcome(before, changed=False)
+    refuse_offered(before.organisation)
+    # What would become of it is checked now: the other office should not have to find the losing one's slips.
+    moved(
+        before.organisation,
+        {"seat": offer.seat},
+        entry,
+        Told(on=command.date),
+        today=local_day(now),
+        findings=findings,
+    )
+    stored = await record(
+        connection,
+        before.organisation.model_copy(update={"handover": offer}),
+        before=before,
+        change="relocation_offered",
+        action="organisation.offer_relocation",
+        caller=caller,
+        now=now,
+        figures=before.figures,
+    )
+    return Outcome(stored, warnings=findings.warnings)
 
 
-def _fields(
-    organisation: Organisation, command: RelocateSeat, *, target: State, today: date, findings: Findings
-) -> dict[str, Any]:
-    old = State(organisation.responsible_state)
-    fields: dict[str, Any] = {"seat": command.seat.entered(), "responsible_state": target.value}
-    if target is not old:
-        fields["previous_state"] = old.value
+def _same(standing: Handover, offer: Handover) -> bool:
+    return standing.model_copy(update={"offered_at": offer.offered_at}) == offer
+
+
+def checked_entry(entered: RegisterEntryInput | None, findings: Findings) -> RegisterEntry | None:
+    """The entry as the register has it; faults are noted."""
+    if entered is None:
+        return None
+    return findings.checked("register_entry", entered.entered(), EnteredRegisterEntry.normalised)
+
+
+def moved(
+    organisation: Organisation,
+    fields: dict[str, Any],
+    entry: RegisterEntry | None,
+    told: Told,
+    *,
+    today: date,
+    findings: Findings,
+) -> Organisation:
+    """The organisation with its new seat and register entry from that day on, checked as a whole.
+
+    Raises InvalidInput with every faulty field.
+    """
+    assert told.on is not None  # noqa: S101 - a move has a day
     held = current_entry(organisation)
-    _check_date(command.date, held.valid_from if held else None, today=today, findings=findings)
-    if command.register_entry is not None:
-        entry = findings.checked("register_entry", command.register_entry.entered(), EnteredRegisterEntry.normalised)
-        if entry is not None:
-            moved = entry.model_copy(update={"valid_from": command.date})
-            fields["register_entries"] = replace_entry(organisation.register_entries, moved, on=command.date)
-    elif held is not None and target is not old:
-        findings.refuse(
-            "register_entry",
-            "missing",
-            "fehlt: in einem anderen Land führt ein anderes Gericht das Register",
-            "is missing: another court keeps the register in another state",
-        )
-    return fields
+    begins = [begin for begin in (held and held.valid_from, identity.seats(organisation)[-1].begin) if begin]
+    _check_date(told.on, max(begins, default=None), today=today, findings=findings)
+    findings.raise_errors()
+    if entry is not None:
+        fields = fields | {"register_entries": (entry.model_copy(update={"valid_from": told.on}),)}
+    after = organisation.model_copy(update=onto(organisation, fields, findings, today=today, told=told))
+    check_whole(after, findings)
+    findings.raise_errors()
+    return after
 
 
 def _check_date(day: date, earliest: date | None, *, today: date, findings: Findings) -> None:
@@ -118,6 +178,6 @@ def _check_date(day: date, earliest: date | None, *, today: date, findings: Find
         findings.refuse(
             "date",
             "before_entry",
-            "liegt vor dem Beginn des bisherigen Registereintrags",
-            "lies before the present register entry began",
+            "liegt vor dem Beginn des bisherigen Sitzes oder Registereintrags",
+            "lies before the present seat or register entry began",
         )
