@@ -213,7 +213,7 @@ def _kept_for(page: Page, shown: Shown, right: Right) -> bool:
 
 
 def _who(page: Page, subject: str, state: str, names: Mapping[str, str]) -> str:
-    """Somebody by name, for their own office and for auditors; for all others, and of other instances, by their office."""
+    """Somebody by name, for their own office and for auditors; else by their office."""
     code = subject.removeprefix(SPEAKER)
     if code == subject and (page.caller.state == state or page.caller.may(READ_AUDIT)):
         return names.get(subject, subject)
