@@ -3,7 +3,7 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, imports, notes, organisations, releases, sites
+from . import directory, exports, imports, imports_at_once, notes, organisations, releases, sites
 
 ROUTERS = (
     directory.router,
@@ -11,5 +11,8 @@ ROUTERS = (
     sites.router,
     notes.router,
     releases.router,
+    # `/imports/organisations` comes before `/imports/{id}`.
+    imports_at_once.router,
     imports.router,
+    exports.router,
 )

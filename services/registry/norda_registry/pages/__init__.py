@@ -7,7 +7,7 @@ from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
 from ..rules.rights import IMPORT, READ
-from . import districts, editing, home, imports, moving, notes, organisations, public
+from . import districts, editing, exports, home, import_steps, imports, moving, notes, organisations, public
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/registry/"),
@@ -32,6 +32,8 @@ SITE = Site(
         notes.router,
         public.router,
         imports.router,
+        import_steps.router,
+        exports.router,
     ),
     public_search=public.LIST,
 )
