@@ -151,7 +151,7 @@ async def _show_list(page: Page, form: Form, *, cursor: str | None = None, statu
             page.t("Tabelle", "Table"),
             required=True,
             hint=page.t(
-                "CSV, XLSX oder ODS, bis 64 MB und 200.000 Zeilen. Geschrieben wird erst nach der Prüfung, wenn Sie es sagen.",
+                "CSV, XLSX oder ODS, bis 64 MB und 200.000 Zeilen. Geschrieben wird nach der Prüfung, auf Ihr Wort.",
                 "CSV, XLSX or ODS, up to 64 MB and 200,000 rows. Nothing is written until you say so after the check.",
             ),
         ),

@@ -75,7 +75,7 @@ FIELDS: tuple[ImportField, ...] = (
     _field("register_type", "Registerart", "Type of register", "register type|hr art|registertyp", clearable=False),
     _field(
         "register_number", "Registernummer", "Register number",
-        "handelsregisternummer|hrb|hr nummer|hr nr|hrnr|handelsregister nr|registernr|register nr|"
+        "register nummer|handelsregisternummer|hrb|hr nummer|hr nr|hrnr|handelsregister nr|registernr|register nr|"
         "hrb nr|hrb nummer",
         clearable=False,
     ),

@@ -36,11 +36,12 @@ def find_heading(rows: Sequence[tuple[int, Sequence[str]]]) -> Heading | None:
     looked = rows[:LOOKED_AT]
     if not looked:
         return None
-    best = max(range(len(looked)), key=lambda place: (_recognised(looked[place][1]), -place))
-    if not _recognised(looked[best][1]):
-        wide = max(_filled(cells) for _, cells in looked)
-        best = next(place for place, (_, cells) in enumerate(looked) if _filled(cells) * 2 > wide)
-    return heading_at(looked, best)
+    possible = [heading_at(looked, place) for place in range(len(looked))]
+    best = max(possible, key=lambda heading: (_recognised(heading), -heading.last))
+    if _recognised(best):
+        return best
+    wide = max(_filled(cells) for _, cells in looked)
+    return next(heading for heading, (_, cells) in zip(possible, looked, strict=True) if _filled(cells) * 2 > wide)
 
 
 def heading_at(rows: Sequence[tuple[int, Sequence[str]]], place: int) -> Heading:
@@ -93,9 +94,8 @@ def _filled(cells: Sequence[str]) -> int:
     return sum(1 for cell in cells if cell.strip())
 
 
-def _recognised(cells: Sequence[str]) -> int:
-    known = by_heading()
-    return len({known[fold(cell)] for cell in cells if fold(cell) in known})
+def _recognised(heading: Heading) -> int:
+    return len(set(map(meaning_of, heading.texts)) - {IGNORED})
 
 
 def meaning_of(heading: str) -> str:

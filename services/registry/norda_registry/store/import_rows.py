@@ -113,8 +113,8 @@ async def put_plans(connection: Connection, import_id: UUID, state: str, plans: 
     await connection.execute(
         """insert into import_plan (import_id, state, row, outcome, decision, organisation_id, base_version, document,
                                     employees, turnover_cents, balance_cents, email, findings)
-           select $1::uuid, $2::text, * from unnest($3::int[], $4::text[], $5::text[], $6::uuid[], $7::bigint[], $8::text[], $9::int[],
-                                        $10::bigint[], $11::bigint[], $12::text[], $13::text[])
+           select $1::uuid, $2::text, * from unnest($3::int[], $4::text[], $5::text[], $6::uuid[], $7::bigint[],
+                                        $8::text[], $9::int[], $10::bigint[], $11::bigint[], $12::text[], $13::text[])
            on conflict (import_id, row) do update
               set outcome = excluded.outcome, decision = excluded.decision, organisation_id = excluded.organisation_id,
                   base_version = excluded.base_version, document = excluded.document, employees = excluded.employees,
@@ -162,8 +162,9 @@ async def put_results(connection: Connection, import_id: UUID, state: str, resul
     await connection.execute(
         """insert into import_result (import_id, state, row, result, organisation_id, version, old_version, employees,
                                       turnover_cents, balance_cents, old_email, new_email, findings)
-           select $1::uuid, $2::text, * from unnest($3::int[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::int[],
-                                        $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[])""",
+           select $1::uuid, $2::text, * from unnest($3::int[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[],
+                                        $8::int[], $9::bigint[], $10::bigint[], $11::text[], $12::text[],
+                                        $13::text[])""",
         import_id,
         state,
         *zip(*results, strict=True),
@@ -267,7 +268,8 @@ async def refused(connection: Connection, import_id: UUID, sheet: int, after_row
     return await connection.fetch(
         """select plan.row, source.cells, coalesce(result.findings, plan.findings) as findings
              from import_plan as plan
-             join import_row as source on source.import_id = plan.import_id and source.sheet = $2 and source.row = plan.row
+             join import_row as source
+               on source.import_id = plan.import_id and source.sheet = $2 and source.row = plan.row
              left join import_result as result on result.import_id = plan.import_id and result.row = plan.row
             where plan.import_id = $1 and plan.row > $3
               and (plan.outcome in ('error', 'duplicate') or result.result = 'failed')

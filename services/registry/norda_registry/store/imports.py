@@ -257,7 +257,8 @@ async def by_id(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Match
     }
 
 
-# `offset 0` leaves the planner nothing but the index on the folded name (docs/decisions/0064-the-price-of-a-command.md).
+# `offset 0` leaves the planner nothing but the index on the folded name
+# (docs/decisions/0064-the-price-of-a-command.md).
 _SAME_NAME = """
 select wanted.place, found.organisation_id, found.numbers
   from unnest($1::int[], $2::text[], $3::text[]) as wanted(place, name, code)

@@ -115,14 +115,15 @@ def _write(kind: str, source: Path, out: IO[str]) -> None:
         out.write(json.dumps({"kind": kind, "sheets": shown}) + "\n")
         left = MOST_ROWS
         for place, name in enumerate(shown):
-            for number, cells in _rows(workbook.get_sheet_by_name(name)):
+            for number, cells in rows_of(workbook.get_sheet_by_name(name)):
                 left -= 1
                 if left < 0:
                     raise Refused("too_many_rows")
                 out.write(json.dumps([place, number, cells], separators=(",", ":")) + "\n")
 
 
-def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:
+def rows_of(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a sheet that hold something, as the spreadsheet counts them, with their cells as texts."""
     # Of an empty sheet there is no first row; a broken one says so when it is read.
     if sheet.start is None:
         return

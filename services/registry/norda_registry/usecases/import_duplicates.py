@@ -17,7 +17,7 @@ from ..store import imports
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a row says of who it is. `numbers` by kind (`euid`, `vat`, `widnr`, `lei`): they decide where both have one."""
+    """What a row says of who it is. `numbers` by kind (`euid`, `vat`, ...): they decide where both have one."""
 
     legal_name: str
     postal_code: str | None = None

@@ -135,7 +135,7 @@ async def _read(connection: Connection, items: Sequence[_Item]) -> None:
 
 
 async def _stale(connection: Connection, items: Sequence[_Item], run: ApplyRun) -> list[_Item]:
-    """Those that the plan does not fit any more: the organisation is another version, or a number has been given out."""
+    """Those that the plan does not fit any more: the organisation has changed, or a number has been given out."""
     asked = [number for item in items for number in _asked(item)]
     holders: dict[Number, list[Match]] = {}
     for match in await matches.find(connection, asked):

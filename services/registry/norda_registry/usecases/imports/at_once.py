@@ -99,7 +99,7 @@ async def import_organisations(
 
 
 async def take_turn(connection: Connection, state: State) -> None:
-    """Keep other imports of the state from beginning until the transaction ends. Raises Conflict when one is running."""
+    """Keep other imports of the state from beginning meanwhile. Raises Conflict when one is running."""
     if not await matches.take_import_turn(connection, state.value) or await imports.writing(connection, state.value):
         raise import_running()
 

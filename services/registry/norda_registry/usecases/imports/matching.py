@@ -53,8 +53,8 @@ def _refuse_nameless(row: Row, desk: Desk) -> None:
         row.draft.findings.refuse(
             "own_id",
             "no_key",
-            "fehlt, wie auch EUID, USt-IdNr und W-IdNr, und Name mit Postleitzahl; so legte jeder Import die Zeile neu an",
-            "is missing, and so are EUID, VAT number, W-IdNr and a name with a postal code; every import would enter it anew",
+            "fehlt, wie auch EUID, USt-IdNr, W-IdNr und Name mit Postleitzahl; jeder Import legte die Zeile neu an",
+            "is missing, as are EUID, VAT number, W-IdNr and name with postal code; every import would enter it anew",
         )
         return
     row.draft.findings.refuse(

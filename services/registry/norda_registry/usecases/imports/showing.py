@@ -26,7 +26,7 @@ REASONS = ("changed_since", "gone", "number_taken", "internal")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownRow:
-    """A row with what it would do (`before` to `after`), and what it did. `email` says that the contact address changes."""
+    """A row with what it would do (`before` to `after`) and did. `email` says that the contact address changes."""
 
     row: int
     name: str
