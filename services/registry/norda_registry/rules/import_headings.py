@@ -41,7 +41,8 @@ def find_heading(rows: Sequence[tuple[int, Sequence[str]]]) -> Heading | None:
     if _recognised(best):
         return best
     wide = max(_filled(cells) for _, cells in looked)
-    return next(heading for heading, (_, cells) in zip(possible, looked, strict=True) if _filled(cells) * 2 > wide)
+    full = (heading for heading, (_, cells) in zip(possible, looked, strict=True) if _filled(cells) * 2 > wide)
+    return next(full, possible[0])
 
 
 def heading_at(rows: Sequence[tuple[int, Sequence[str]]], place: int) -> Heading:
