@@ -203,7 +203,6 @@ async def show_mapping(page: Page, connection: Connection, found: Import, form: 
         status=status,
         crumbs=[*CRUMBS, (TITLE, LIST), (Text(found.source, found.source), None)],
         it=found,
-        errors=form.summary,
         columns=columns,
         options=options,
         mode=form.field("mode", page.t("Welche Zeilen?", "Which rows?"), required=True),
@@ -217,6 +216,7 @@ async def show_mapping(page: Page, connection: Connection, found: Import, form: 
             ),
         ),
         clears=form.value("empty_clears") == "yes",
+        errors=form.summary,
         sheets=[(place, sheet["name"]) for place, sheet in enumerate(found.sheets)],
         formats=FORMATS,
     )
@@ -288,7 +288,10 @@ def _mode(form: Form) -> Mode:
 
 async def _show_rows(page: Page, connection: Connection, found: Import, *, only: str, cursor: str | None) -> Response:
     """Progress while the worker works, and the rows when it is through."""
-    counts = await import_rows.counts(connection, found.id)
+    # Nobody sees them while they change, and counting takes as long as a batch.
+    counts: dict[str, dict[str, int]] = {"outcome": {}, "result": {}, "reverted": {}}
+    if not found.working:
+        counts = await import_rows.counts(connection, found.id)
     after: Any = read_cursor(cursor, int)[0] if cursor else 0
     rows: list[ShownRow] = []
     if not found.working and found.forgotten_at is None:

@@ -132,7 +132,9 @@ def _by_field(cells: Sequence[str], columns: Sequence[str], findings: Findings) 
         if not name:
             continue
         cell = cells[place] if place < len(cells) else ""
-        if fault := cell_fault(name, cell, row=findings.row):
+        if not cell:
+            empty.add(name)
+        elif fault := cell_fault(name, cell, row=findings.row):
             findings.errors.append(fault)
         elif not (text := clean(cell)):
             empty.add(name)

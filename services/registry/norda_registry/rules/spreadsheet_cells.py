@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 _GUARDED = re.compile(r"'*[=+\-@\t\r\n]")
+_CALC_ERROR = re.compile(r"Err:\d{3}")
 _ERRORS = frozenset({
     "#NV", "#N/A", "#WERT!", "#VALUE!", "#BEZUG!", "#REF!", "#NAME?", "#ZAHL!", "#NUM!", "#NULL!", "#DIV/0!",
     "#ÜBERLAUF!", "#SPILL!", "#KALK!", "#CALC!", "#FELD!", "#FIELD!", "#BLOCKIERT!", "#BLOCKED!", "#VERBINDEN!",
@@ -28,4 +29,4 @@ def unguarded(cell: str) -> str:
 
 def formula_error(cell: str) -> bool:
     """Whether the cell is the error of a formula, in German or English Excel, LibreOffice's `Err:508` too."""
-    return cell[:1] in {"#", "E"} and (cell.upper() in _ERRORS or bool(re.fullmatch(r"Err:\d{3}", cell)))
+    return cell[:1] in {"#", "E"} and (cell.upper() in _ERRORS or bool(_CALC_ERROR.fullmatch(cell)))
