@@ -22,7 +22,7 @@ _OWN = "norda"
 def refuse_repeats(rows: Sequence[Row], desk: Desk) -> None:
     """Note rows whose strongest number an earlier row of the table had, and those without any."""
     for row in rows:
-        if row.outcome is Outcome.ERROR:
+        if row.outcome is not None:
             continue
         numbers = row.numbers
         if row.draft.organisation_id is not None:
