@@ -50,7 +50,7 @@ from .import_views import (
     row_view,
     source_view,
 )
-from .uploads import uploaded
+from .uploads import opened, uploaded
 
 router = APIRouter(prefix="/api/v1/imports", tags=["imports"])
 Importer = Annotated[Caller, caller_with(IMPORT)]
@@ -140,16 +140,18 @@ async def stage(
     """
     caller.require_own_state(IMPORT)
     now = datetime.now(UTC)
-    async with uploaded(request) as sent, runtime.database.transaction(caller) as connection:
-        made = await stage_import(
-            connection,
-            sent.file,
-            source=source_name(sent.fields.get("source") or source),
-            file_name=sent.name or file_name,
-            caller=caller,
-            served=runtime.settings.states,
-            now=now,
-        )
+    async with uploaded(request) as sent:
+        named = source_name(sent.fields.get("source") or source)
+        async with opened(sent.file) as upload, runtime.database.transaction(caller) as connection:
+            made = await stage_import(
+                connection,
+                upload,
+                source=named,
+                file_name=sent.name or file_name,
+                caller=caller,
+                served=runtime.settings.states,
+                now=now,
+            )
     response.headers["Location"] = f"/api/v1/imports/{made.id}"
     return import_view(made, now)
 

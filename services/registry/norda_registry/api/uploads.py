@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from fastapi import Request
 from norda_common.errors import Malformed
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+
+from ..tables.reading import Upload, open_upload
 
 _IN_MEMORY_BYTES = 1024 * 1024
 
@@ -46,6 +49,16 @@ async def uploaded(request: Request) -> AsyncIterator[Uploaded]:
         async for chunk in request.stream():
             spooled.write(chunk)
         yield Uploaded(cast(BinaryIO, spooled), "", {})
+
+
+@asynccontextmanager
+async def opened(file: BinaryIO) -> AsyncIterator[Upload]:
+    """The table for reading, before any transaction begins: reading a workbook takes seconds. Raises InvalidInput."""
+    upload = await asyncio.to_thread(open_upload, file)
+    try:
+        yield upload
+    finally:
+        await asyncio.to_thread(upload.close)
 
 
 def _unreadable() -> Malformed:

@@ -17,6 +17,7 @@ from norda_common.web.site import money_in, number_in
 from starlette.datastructures import UploadFile
 
 from ..api.imports import find, source_name
+from ..api.uploads import opened
 from ..rules.import_fields import FIELDS
 from ..rules.rights import IMPORT
 from ..store import import_rows, imports
@@ -98,10 +99,10 @@ async def take(page: Importer) -> Response:
             raise refused(
                 "file", "fehlt: bitte eine Tabelle wählen (CSV, XLSX, ODS)", "is missing: please choose a table"
             )
-        async with page.transaction() as connection:
+        async with opened(file.file) as upload, page.transaction() as connection:
             made = await stage_import(
                 connection,
-                file.file,
+                upload,
                 source=source,
                 file_name=file.filename,
                 caller=page.caller,

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import UUID
 
 from norda_common import audit
@@ -25,7 +25,7 @@ from ...rules.rights import IMPORT
 from ...rules.table_faults import refused
 from ...store import import_rows, imports
 from ...store.imports import Import, Source
-from ...tables.reading import Upload, delimiter_of, encoding_of, open_upload
+from ...tables.reading import Upload, delimiter_of, encoding_of
 from .rows import Mode
 
 ITEM = "import"
@@ -36,7 +36,7 @@ LARGEST_FILE_BYTES = 64 * 1024 * 1024
 
 async def stage_import(
     connection: Connection,
-    file: BinaryIO,
+    upload: Upload,
     *,
     source: str,
     file_name: str,
@@ -49,14 +49,10 @@ async def stage_import(
     Raises InvalidInput (no table, or none that can be read), Forbidden and Conflict (state not served).
     """
     state = caller.require_served(IMPORT, served)
-    upload = await asyncio.to_thread(open_upload, file)
-    try:
-        import_id = new_id()
-        first = await _keep(connection, import_id, state, upload)
-        sheets = [_sheet(name, first.get(place, [])) for place, name in enumerate(upload.sheets)]
-        made = _made(import_id, state, upload, sheets, source=source, file_name=file_name, caller=caller, now=now)
-    finally:
-        await asyncio.to_thread(upload.close)
+    import_id = new_id()
+    first = await _keep(connection, import_id, state, upload)
+    sheets = [_sheet(name, first.get(place, [])) for place, name in enumerate(upload.sheets)]
+    made = _made(import_id, state, upload, sheets, source=source, file_name=file_name, caller=caller, now=now)
     if not any(sheet["headings"] for sheet in sheets):
         raise refused(1, "header", "empty", "ist leer: es fehlt die Kopfzeile", "is empty: the header is missing")
     known = await imports.source(connection, source)
