@@ -111,4 +111,4 @@ def _legal_form(code: str | None) -> str | None:
 def _euros(cents: int | None) -> Decimal | None:
     if cents is None:
         return None
-    return Decimal(cents // 100) if cents % 100 == 0 else Decimal(cents) / 100
+    return Decimal(cents // 100) if cents % 100 == 0 else Decimal(cents).scaleb(-2)
