@@ -134,6 +134,7 @@ async def test_while_the_worker_works_the_page_says_how_far_it_is(registry: Runn
         assert "<progress" in shown.text
         await settled(person, page, "geprüft, nichts geschrieben")
         assert 'hx-trigger="every 2s"' not in (await person.get(page)).text
+        assert "Ergebnis ansehen" in text_of(await person.get(page, headers={"hx-request": "true"}))
 
 
 async def test_the_imports_are_for_the_office_alone(registry: Running) -> None:

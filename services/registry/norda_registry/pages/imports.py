@@ -305,6 +305,7 @@ async def _show_rows(page: Page, connection: Connection, found: Import, *, only:
         crumbs=[*CRUMBS, (TITLE, LIST), (Text(found.source, found.source), None)],
         it=found,
         base=address(found.id),
+        part=page.asks_for_part and not only and cursor is None,
         status_label=texts.named(STATUSES, found.status, language),
         counts=counts,
         may_apply=found.status == "planned" and any(counts["outcome"].get(name) for name in ("create", "change")),
