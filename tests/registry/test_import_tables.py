@@ -9,7 +9,9 @@ from datetime import date
 
 import pytest
 from hypothesis import given
+from email_validator import validate_email
 from hypothesis import strategies as st
+from norda_common.addresses import usual_address
 from norda_common.errors import InvalidInput
 from norda_common.states import State
 from norda_registry.rules.cell_values import Draft, euros
@@ -204,6 +206,19 @@ def test_sums_of_money_are_read_in_both_notations(text: str, cents: int) -> None
     findings = Findings()
     assert euros(text, "turnover_eur", findings) == cents
     assert findings.errors == []
+
+
+@given(
+    st.from_regex(r"[a-z0-9._-]{1,12}@[a-z0-9-]{1,10}(\.[a-z0-9-]{1,8}){0,2}\.(de|com|example|test)", fullmatch=True)
+)
+def test_a_usual_address_is_one_to_the_library_too(address: str) -> None:
+    if usual_address(address):
+        assert validate_email(address, check_deliverability=False).normalized == address
+
+
+def test_most_addresses_are_usual() -> None:
+    assert usual_address("kontakt@beispiel-werft.de")
+    assert not any(map(usual_address, ("Kontakt@beispiel.de", "a..b@c.de", "a@b", "a@-b.de", "ä@b.de", "a@b.de\n")))
 
 
 @given(st.text())

@@ -47,7 +47,7 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(installation: Insta
             found = (await client.get(f"{IMPORTS}/{plan['import_id']}")).json()
             assert (found["status"], found["progress"]["done"]) == ("applying", 1_000)
             assert found["progress"]["rows_per_second"] > 0
-            assert found["counts"]["result"] == {"created": 1_000}
+            assert len(await rows(client, plan, "created")) == 1_000
         first.stop(signal.SIGKILL)
         await connection.execute("select pg_advisory_unlock(4711)")
         await connection.execute("drop trigger hold on registry.import_result")

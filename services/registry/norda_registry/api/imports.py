@@ -183,10 +183,10 @@ async def list_imports(caller: Importer, runtime: RuntimeDep, limit: Limit = 50,
 
 @router.get("/{import_id}", summary="Read an import and its progress", response_model_exclude_none=True)
 async def read(import_id: UUID, caller: Importer, runtime: RuntimeDep) -> ImportView:
-    """The import with counts of its rows."""
+    """The import with counts of its rows, once nothing is done to them any more."""
     async with runtime.database.read(caller) as connection:
         found = await find(connection, import_id)
-        counts = await import_rows.counts(connection, import_id)
+        counts = None if found.working else await import_rows.counts(connection, import_id)
     return import_view(found, datetime.now(UTC), counts)
 
 
