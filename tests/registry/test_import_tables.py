@@ -8,8 +8,8 @@ import zipfile
 from datetime import date
 
 import pytest
-from hypothesis import given
 from email_validator import validate_email
+from hypothesis import given
 from hypothesis import strategies as st
 from norda_common.addresses import usual_address
 from norda_common.errors import InvalidInput

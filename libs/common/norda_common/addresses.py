@@ -12,7 +12,6 @@ from pydantic_core import PydanticCustomError
 
 from .input import clean_line
 
-
 # What most addresses look like: nothing in them is to be normalised, nothing can be wrong. The library takes 35
 # microseconds for such a one, a third of what reading a row of an import takes.
 _USUAL = re.compile(
