@@ -43,8 +43,8 @@ class Progress(BaseModel):
 
 
 class ImportView(BaseModel):
-    """A staged import. `counts`: rows by what they would do (`outcome`), did (`result`), and how it was taken back; none
-    while the worker is at it.
+    """A staged import. `counts`: rows by what they would do (`outcome`), did (`result`), and how it was taken back;
+    none while the worker is at it.
     """
 
     import_id: UUID
