@@ -89,13 +89,20 @@ def test_the_main_job_by_hand(chromium_browser: Browser, norda: Realm, clusters:
 
 def import_companies(bremen: Hands, way: Way) -> None:
     page = bremen.at.open("registry", "/import")
+    bremen.fill("source", f"Starter {way.name}")
     page.locator('input[type="file"]').set_input_files(COMPANIES)
-    bremen.press("button", "Vorschau", "Preview")
-    bremen.says("Noch ist nichts gespeichert.", "Nothing is stored yet.")
-    bremen.at.picture(f"main-job-{way.name}-1-preview")
-    page.locator('input[type="file"]').set_input_files(COMPANIES)
-    bremen.press("button", "Jetzt importieren", "Import now")
+    bremen.press("button", "Hochladen", "Upload", within="main")
+    bremen.at.picture(f"main-job-{way.name}-1-mapping")
+    bremen.press("button", "Zeilen prüfen", "Check the rows")
     deadline = time.monotonic() + 15
+    while not page.get_by_text(bremen.word("Noch ist nichts geschrieben.", "Nothing is written yet.")).count():
+        assert time.monotonic() < deadline, "the rows are not checked"
+        time.sleep(0.5)
+        page.reload()
+    bremen.at.picture(f"main-job-{way.name}-1-preview")
+    # Whoever comes second finds all companies there, and nothing to apply.
+    if page.get_by_role("button", name=bremen.word("Jetzt übernehmen", "Apply now"), exact=True).count():
+        bremen.press("button", "Jetzt übernehmen", "Apply now")
     while True:
         page = bremen.at.open("registry", f"/organisations?q={way.company.split()[1]}&state=all")
         if page.get_by_role("link", name=way.company, exact=True).count():

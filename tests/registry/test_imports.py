@@ -106,7 +106,7 @@ async def test_the_three_offices_import_bodies_and_all_forty_companies(installat
 
 @pytest.mark.parametrize(
     ("encoding", "separator"),
-    [("utf-8", ","), ("utf-8-sig", ";"), ("cp1252", ";"), ("latin-1", "\t"), ("utf-8-sig", "\t")],
+    [("utf-8", ","), ("utf-8-sig", ";"), ("utf-16", ";"), ("cp1252", ";"), ("latin-1", "\t"), ("utf-8-sig", "\t")],
 )
 async def test_encodings_and_separators_are_recognised(registry: Running, encoding: str, separator: str) -> None:
     own_id = f"enc-{encoding}-{ord(separator)}"
@@ -197,8 +197,7 @@ async def test_the_header_is_checked_first(registry: Running) -> None:
         assert faults(double) == [(1, "plz", "duplicate_column")]
         for nothing in (b"", b"\n\n", b"\xef\xbb\xbf"):
             assert faults(await imported(client, nothing)) == [(1, "header", "empty")]
-        for no_csv in ("id;x".encode("utf-16"), b"PK\x03\x04zip"):
-            assert faults(await imported(client, no_csv)) == [(1, "file", "no_csv")]
+        assert faults(await imported(client, b"PK\x03\x04zip")) == [(1, "file", "no_csv")]
 
 
 async def test_broken_utf8_is_named_where_it_is(registry: Running) -> None:

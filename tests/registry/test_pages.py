@@ -299,43 +299,6 @@ async def test_deactivating_is_asked_first(registry: Running) -> None:
         assert "Sitz verlegen" not in told
 
 
-TABLE = (
-    "id;legal_name;place;state;plz\npg-1;Beispiel Importiert GmbH;Bremen;DE-HB;28195\npg-2;Fremd;Hamburg;DE-HH;20095\n"
-)
-
-
-async def upload(person: Person, table: str, **fields: str) -> httpx2.Response:
-    return await person.client.post(
-        "/registry/import",
-        data={"csrf": person.csrf, **fields},
-        files={"file": ("tabelle.csv", table.encode(), "text/csv")},
-    )
-
-
-async def test_a_table_is_looked_at_before_it_is_stored(registry: Running) -> None:
-    async with registry.client() as api, signed_in(registry) as person:
-        preview = await upload(person, TABLE, step="preview")
-        assert preview.status_code == 200
-        assert "Noch ist nichts gespeichert." in text_of(preview)
-        assert (await api.get("/api/v1/organisations/lookup", params={"identifier": "pg-1"})).json()["items"] == []
-        digest = form_of(preview, "/registry/import")["digest"][0]
-        other = await upload(person, TABLE + "pg-3;Noch eine;Bremen;DE-HB;28195\n", step="store", digest=digest)
-        assert other.status_code == 422
-        assert "ist nicht die Datei der Vorschau" in text_of(other)
-        done = await upload(person, TABLE, step="store", digest=digest)
-        assert "Importiert: 1 angelegt" in text_of(done)
-        assert len((await api.get("/api/v1/organisations/lookup", params={"identifier": "pg-1"})).json()["items"]) == 1
-        wrong = await upload(
-            person, "id;legal_name;place;state;vat_id\npg-9;Falsch GmbH;Bremen;DE-HB;DE1\n", step="preview"
-        )
-        assert wrong.status_code == 422
-        assert "vat_id" in text_of(wrong)
-        assert "Fehler in der Tabelle" in text_of(wrong)
-        nothing = await person.post("/registry/import", {"step": "preview"})
-        assert nothing.status_code == 422
-        assert "bitte eine CSV-Datei wählen" in text_of(nothing)
-
-
 async def test_who_may_not_change_is_told_so(registry: Running) -> None:
     async with registry.client() as api:
         document = await registered(api)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Annotated
 
@@ -11,9 +12,23 @@ from pydantic_core import PydanticCustomError
 
 from .input import clean_line
 
+# What most addresses look like: nothing in them is to be normalised, nothing can be wrong. The library takes 35
+# microseconds for such a one, a third of what reading a row of an import takes.
+_USUAL = re.compile(
+    r"[a-z0-9]+(?:[._-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+(?:de|com|eu|net|org|info|biz|example)", re.ASCII
+)
+_USUAL_LENGTH = 60
+
+
+def usual_address(value: str) -> bool:
+    """Whether the address is in its normal form beyond doubt."""
+    return len(value) <= _USUAL_LENGTH and _USUAL.fullmatch(value) is not None
+
 
 def checked_address(value: str) -> str:
     """The address in its normal form (NFC, domain in lower case); asks no DNS. A refusal does not repeat it."""
+    if usual_address(value):
+        return value
     try:
         return validate_email(clean_line(value), check_deliverability=False).normalized
     except EmailNotValidError as error:

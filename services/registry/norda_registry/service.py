@@ -10,6 +10,7 @@ from norda_common.service import Service
 from .api import ROUTERS
 from .consumers import CONSUMERS
 from .pages import SITE
+from .workers import work_on_imports
 
 SERVICE = Service(
     name="registry",
@@ -21,5 +22,6 @@ SERVICE = Service(
     routers=ROUTERS,
     site=SITE,
     consumers=CONSUMERS,
+    workers=(work_on_imports,),
     extensions=("pg_trgm",),
 )

@@ -3,7 +3,7 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, identity, imports, notes, organisations, releases, relocations, sites
+from . import directory, exports, identity, imports, imports_at_once, notes, organisations, releases, relocations, sites
 
 ROUTERS = (
     directory.router,
@@ -13,5 +13,8 @@ ROUTERS = (
     sites.router,
     notes.router,
     releases.router,
+    # `/imports/organisations` comes before `/imports/{id}`.
+    imports_at_once.router,
     imports.router,
+    exports.router,
 )

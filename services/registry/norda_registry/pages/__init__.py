@@ -7,7 +7,20 @@ from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
 from ..rules.rights import IMPORT, READ, TAKE_OVER
-from . import districts, editing, handovers, home, identity, imports, moving, notes, organisations, public
+from . import (
+    districts,
+    editing,
+    exports,
+    handovers,
+    home,
+    identity,
+    import_steps,
+    imports,
+    moving,
+    notes,
+    organisations,
+    public,
+)
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/registry/"),
@@ -35,6 +48,8 @@ SITE = Site(
         notes.router,
         public.router,
         imports.router,
+        import_steps.router,
+        exports.router,
     ),
     public_search=public.LIST,
 )

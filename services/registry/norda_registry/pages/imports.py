@@ -1,157 +1,388 @@
-"""Importing a table: first a preview that stores nothing, then the same file again for real.
-
-The file is not kept in between, since it may hold contact addresses; its digest is, so that what is imported is what
-was looked at.
-"""
+"""Imports: taking a table in, saying what its columns mean, and looking at what each row would do, or did."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from collections.abc import Sequence
-from typing import Annotated, Any, BinaryIO
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Response
-from norda_common.errors import FieldError, InvalidInput, NordaError, Text
-from norda_common.requests import refused
+from norda_common.database import Connection
+from norda_common.errors import NordaError, Text
+from norda_common.requests import Cursor, QueryText, read_cursor, refused, write_cursor
+from norda_common.signin import sessions
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
+from norda_common.web.site import money_in, number_in
 from starlette.datastructures import UploadFile
 
-from ..api.imports import LARGEST_FILE_BYTES
-from ..rules.csv_formats import Bodies, Companies
+from ..api.imports import find, source_name
+from ..api.uploads import opened
+from ..rules.import_fields import FIELDS
 from ..rules.rights import IMPORT
-from ..usecases.importing import ImportReport, import_organisations
+from ..store import import_rows, imports
+from ..store.import_rows import FILTERS
+from ..store.imports import Import
+from ..usecases.imports.rows import Mode
+from ..usecases.imports.showing import ShownRow, samples, shown_rows
+from ..usecases.imports.staging import LARGEST_FILE_BYTES, stage_import
+from ..usecases.imports.steps import look_at_sheet, map_columns
+from . import texts
 
 router = APIRouter(prefix="/registry")
+LIST = "/registry/import"
 TITLE = Text("Import", "Import")
-PREVIEW, STORE = "preview", "store"
-MOST_SHOWN = 100
-_PART_BYTES = 1 << 20
-
-
-class _Preview(Exception):  # noqa: N818 - no fault: it rolls a preview back
-    """Ends a preview's transaction without storing anything."""
-
-    def __init__(self, report: ImportReport) -> None:
-        super().__init__()
-        self.report = report
+CRUMBS: Sequence[tuple[Text, str | None]] = [(Text("Übersicht", "Overview"), "/registry/")]
+LISTED = 20
+ROWS = 25
+SAMPLES = 3
+STATUSES: Mapping[str, Text] = {
+    "mapping": Text("wartet auf Zuordnung", "waits for its mapping"),
+    "planning": Text("wird geprüft", "is being checked"),
+    "planned": Text("geprüft, nichts geschrieben", "checked, nothing written"),
+    "applying": Text("wird übernommen", "is being applied"),
+    "applied": Text("übernommen", "applied"),
+    "reverting": Text("wird zurückgenommen", "is being taken back"),
+    "reverted": Text("zurückgenommen", "taken back"),
+    "cancelled": Text("abgebrochen", "cancelled"),
+    "failed": Text("fehlgeschlagen", "failed"),
+}
+OUTCOMES: Mapping[str, Text] = {
+    "create": Text("wird angelegt", "to be registered"),
+    "change": Text("wird geändert", "to be changed"),
+    "unchanged": Text("unverändert", "unchanged"),
+    "duplicate": Text("Dublettenverdacht", "seems a duplicate"),
+    "foreign": Text("anderes Land", "another state"),
+    "skipped": Text("nicht gewünscht", "not wanted"),
+    "error": Text("Fehler", "error"),
+    "left_out": Text("ausgelassen", "left out"),
+    "created": Text("angelegt", "registered"),
+    "changed": Text("geändert", "changed"),
+    "failed": Text("nicht übernommen", "not applied"),
+    "withdrawn": Text("wieder entfernt", "withdrawn"),
+    "deactivated": Text("deaktiviert, weil darauf verwiesen wird", "deactivated, since something refers to it"),
+    "restored": Text("wieder wie vorher", "as it was before"),
+    "left": Text("belassen", "left as it is"),
+}
+REASONS: Mapping[str, Text] = {
+    "changed_since": Text("inzwischen geändert", "changed since"),
+    "gone": Text("inzwischen umgezogen oder entfernt", "moved or removed since"),
+    "number_taken": Text(
+        "eine frühere Nummer gehört inzwischen anderen", "an earlier number is somebody else's by now"
+    ),
+    "internal": Text("ließ sich nicht zurücknehmen", "could not be taken back"),
+}
+MODES: Mapping[str, Text] = {
+    "both": Text("Neue anlegen und bekannte ändern", "Register new ones and change known ones"),
+    "create": Text("Nur neue anlegen", "Only register new ones"),
+    "update": Text("Nur bekannte ändern", "Only change known ones"),
+}
+FORMATS = {"csv": "CSV", "xlsx": "XLSX", "ods": "ODS"}
+Importer = Annotated[Page, page_for(IMPORT)]
 
 
 @router.get("/import")
-async def upload(page: Annotated[Page, page_for(IMPORT)]) -> Response:
-    """The form for a file, and what a table has to look like."""
-    return _show(page, Form(language=page.language))
+async def list_imports(page: Importer, cursor: Cursor = None) -> Response:
+    """The office's imports, and the form for the next table."""
+    return await _show_list(page, Form(language=page.language), cursor=cursor)
 
 
 @router.post("/import", max_body_size=LARGEST_FILE_BYTES)
-async def take(page: Annotated[Page, page_for(IMPORT)]) -> Response:
-    """Preview the table, or import it when it is the one that was previewed."""
+async def take(page: Importer) -> Response:
+    """Take a table in; the next page is about it."""
     data = await page.form_data()
     form = Form.typed(data, language=page.language)
     file = data.get("file")
-    store = form.value("step") == STORE
-    digest = ""
     try:
+        source = source_name(form.value("source"))
         if not isinstance(file, UploadFile) or not file.filename:
-            raise refused("file", "fehlt: bitte eine CSV-Datei wählen", "is missing: please choose a CSV file")
-        digest = await asyncio.to_thread(_digest, file.file)
-        if store and digest != form.value("digest"):
             raise refused(
-                "file",
-                "ist nicht die Datei der Vorschau; hier ist ihre Vorschau erst einmal neu anzusehen",
-                "is not the file of the preview; please look at its own preview first",
+                "file", "fehlt: bitte eine Tabelle wählen (CSV, XLSX, ODS)", "is missing: please choose a table"
             )
-        report = await _import(page, file.file, store=store)
+        async with opened(file.file) as upload, page.transaction() as connection:
+            made = await stage_import(
+                connection,
+                upload,
+                source=source,
+                file_name=file.filename,
+                caller=page.caller,
+                served=page.runtime.settings.states,
+                now=page.now,
+            )
     except NordaError as error:
-        return _show(page, form.refuse(_without_rows(error)), error=error)
-    if store:
-        told = Text(
-            f"Importiert: {report.created} angelegt, {report.changed} geändert, {report.unchanged} unverändert.",
-            f"Imported: {report.created} registered, {report.changed} changed, {report.unchanged} unchanged.",
-        )
-        return _show(page, Form(language=page.language), report=report, stored=True, told=told)
-    return _show(page, Form(language=page.language), report=report, digest=digest, name=file.filename)
+        return await _show_list(page, form.refuse(_for_the_file(error)), status=error.status)
+    return await page.go(address(made.id))
 
 
-async def _import(page: Page, file: BinaryIO, *, store: bool) -> ImportReport:
-    """Import, or try to: a preview's transaction is rolled back."""
-    try:
-        async with page.transaction() as connection:
-            report = await import_organisations(
-                connection, file, caller=page.caller, served=page.runtime.settings.states, now=page.now
-            )
-            if not store:
-                raise _Preview(report)
-    except _Preview as preview:
-        return preview.report
-    return report
+def address(import_id: UUID, *, only: str = "", cursor: str = "") -> str:
+    """The page of an import, narrowed as before."""
+    query = "&".join(f"{name}={value}" for name, value in (("only", only), ("cursor", cursor)) if value)
+    return f"{LIST}/{import_id}" + (f"?{query}" if query else "")
 
 
-def _digest(file: BinaryIO) -> str:
-    """SHA-256 of the whole file, which is then at its beginning again."""
-    digest = hashlib.sha256()
-    while part := file.read(_PART_BYTES):
-        digest.update(part)
-    file.seek(0)
-    return digest.hexdigest()
-
-
-def _without_rows(error: NordaError) -> NordaError:
-    """The error for the form itself: faults of rows stand in their own table."""
+def _for_the_file(error: NordaError) -> NordaError:
+    """What is wrong with a row or the heading, under the file's field."""
     if not any(item.row is not None for item in error.errors):
         return error
-    return InvalidInput(
-        "Die Tabelle hat Fehler; es wurde nichts gespeichert.", "The table has faults; nothing was stored."
+    return refused("file", error.text.de, error.text.en)
+
+
+async def _show_list(page: Page, form: Form, *, cursor: str | None = None, status: int = 200) -> Response:
+    before: Any = read_cursor(cursor, UUID)[0] if cursor else None
+    async with page.read() as connection:
+        found = await imports.listed(connection, before=before, limit=LISTED + 1)
+        known = await imports.sources(connection)
+        who = await sessions.names(connection, [item.created_by for item in found]) if found else {}
+    return page.show(
+        "imports.html.jinja",
+        title=TITLE,
+        status=status,
+        crumbs=[*CRUMBS, (TITLE, None)],
+        source=form.field(
+            "source",
+            page.t("Quelle", "Source"),
+            required=True,
+            hint=page.t(
+                "Wessen Liste es ist, etwa „IHK-Liste“. Die Zuordnung der Spalten wird je Quelle gemerkt.",
+                "Whose list it is, such as “IHK-Liste”. How columns are mapped is remembered per source.",
+            ),
+        ),
+        file=form.field(
+            "file",
+            page.t("Tabelle", "Table"),
+            required=True,
+            hint=page.t(
+                "CSV, XLSX oder ODS, bis 64 MB und 200.000 Zeilen. Geschrieben wird nach der Prüfung, auf Ihr Wort.",
+                "CSV, XLSX or ODS, up to 64 MB and 200,000 rows. Nothing is written until you say so after the check.",
+            ),
+        ),
+        errors=form.summary,
+        known=[(item.name, item.name) for item in known],
+        items=[(item, who.get(item.created_by, item.created_by)) for item in found[:LISTED]],
+        status_label=lambda code: texts.named(STATUSES, code, page.language),
+        listing={
+            "path": LIST,
+            "query": [],
+            "cursor": cursor,
+            "next_cursor": write_cursor(found[LISTED - 1].id) if len(found) > LISTED else None,
+        },
     )
 
 
-def _show(
-    page: Page,
-    form: Form,
-    *,
-    error: NordaError | None = None,
-    report: ImportReport | None = None,
-    stored: bool = False,
-    told: Text | None = None,
-    digest: str = "",
-    name: str = "",
-) -> Response:
-    faults = [item for item in error.errors if item.row is not None] if error else []
-    errors = [("file" if field == "file" else "", text) for field, text in form.errors.items()]
+@router.get("/import/{import_id}")
+async def show(page: Importer, import_id: UUID, only: QueryText = "", cursor: Cursor = None) -> Response:
+    """One import: its mapping, its progress, or its rows, by how far it is."""
+    async with page.read() as connection:
+        found = await find(connection, import_id)
+        if found.status == "mapping":
+            return await show_mapping(page, connection, found, mapping_form(page, found))
+        return await _show_rows(page, connection, found, only=only if only in FILTERS else "", cursor=cursor)
+
+
+def mapping_form(page: Page, found: Import) -> Form:
+    """The mapping as it is proposed or was said."""
+    values: dict[str, object] = {f"columns.{place}": name for place, name in enumerate(found.columns)}
+    values |= {"mode": found.mode, "empty_clears": "yes" if found.empty_clears else ""}
+    return Form.of(values, language=page.language)
+
+
+async def show_mapping(page: Page, connection: Connection, found: Import, form: Form, *, status: int = 200) -> Response:
+    """The page on which a person says what columns mean."""
+    seen = await samples(connection, found, most=SAMPLES)
+    options = [(field.name, field.label.in_language(page.language)) for field in FIELDS]
+    columns = [
+        form.field(
+            f"columns.{place}",
+            heading or page.t(f"Spalte {place + 1}", f"Column {place + 1}"),
+            hint=" · ".join(text[:60] for text in seen[place]) if seen[place] else "",
+        )
+        for place, heading in enumerate(found.headings)
+    ]
+    return page.show(
+        "import_mapping.html.jinja",
+        title=Text(f"Spalten von {found.source}", f"Columns of {found.source}"),
+        status=status,
+        crumbs=[*CRUMBS, (TITLE, LIST), (Text(found.source, found.source), None)],
+        it=found,
+        columns=columns,
+        options=options,
+        mode=form.field("mode", page.t("Welche Zeilen?", "Which rows?"), required=True),
+        modes=[(code, label.in_language(page.language)) for code, label in MODES.items()],
+        empty_clears=form.field(
+            "empty_clears",
+            page.t("Leere Zellen leeren das Feld", "Empty cells empty the field"),
+            hint=page.t(
+                "Sonst bleibt, was die Zeile nicht sagt. Name, Ort und Kennungen werden nie geleert.",
+                "Otherwise what a row does not say stays. Name, place and numbers that identify are never emptied.",
+            ),
+        ),
+        clears=form.value("empty_clears") == "yes",
+        errors=form.summary,
+        sheets=[(place, sheet["name"]) for place, sheet in enumerate(found.sheets)],
+        formats=FORMATS,
+    )
+
+
+@router.post("/import/{import_id}/sheet")
+async def choose_sheet(page: Importer, import_id: UUID) -> Response:
+    """Take another sheet or another row for its heading."""
+    form = await page.form()
+    try:
+        sheet, row = _number(form, "sheet") or 0, _number(form, "heading_row")
+        async with page.transaction() as connection:
+            await look_at_sheet(
+                connection,
+                import_id,
+                sheet=sheet,
+                heading_row=row,
+                caller=page.caller,
+                served=page.runtime.settings.states,
+            )
+    except NordaError as error:
+        if error.status != 422:
+            raise
+        return await page.go(address(import_id), error.text, kind="danger")
+    return await page.go(address(import_id))
+
+
+def _number(form: Form, name: str) -> int | None:
+    text = form.value(name).strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 7):
+        raise refused(name, "ist keine Zahl", "is no number")
+    return int(text)
+
+
+@router.post("/import/{import_id}/mapping")
+async def map_import(page: Importer, import_id: UUID) -> Response:
+    """Take the mapping over; the rows are checked then."""
+    form = await page.form()
+    async with page.read() as connection:
+        found = await find(connection, import_id)
+    try:
+        async with page.transaction() as connection:
+            await map_columns(
+                connection,
+                import_id,
+                columns=[form.value(f"columns.{place}") for place in range(len(found.headings))],
+                mode=_mode(form),
+                empty_clears=form.value("empty_clears") == "yes",
+                caller=page.caller,
+                served=page.runtime.settings.states,
+                now=page.now,
+            )
+    except NordaError as error:
+        if error.status != 422:
+            raise
+        async with page.read() as connection:
+            return await show_mapping(page, connection, found, form.refuse(error), status=error.status)
+    return await page.go(address(import_id))
+
+
+def _mode(form: Form) -> Mode:
+    code = form.value("mode", Mode.BOTH)
+    if code not in set(Mode):
+        raise refused("mode", "gibt es nicht", "does not exist")
+    return Mode(code)
+
+
+async def _show_rows(page: Page, connection: Connection, found: Import, *, only: str, cursor: str | None) -> Response:
+    """Progress while the worker works, and the rows when it is through."""
+    # Nobody sees them while they change, and counting takes as long as a batch.
+    counts: dict[str, dict[str, int]] = {"outcome": {}, "result": {}, "reverted": {}}
+    if not found.working:
+        counts = await import_rows.counts(connection, found.id)
+    after: Any = read_cursor(cursor, int)[0] if cursor else 0
+    rows: list[ShownRow] = []
+    if not found.working and found.forgotten_at is None:
+        rows = await shown_rows(connection, found, narrowed=only, after_row=min(after, 2**31 - 1), limit=ROWS + 1)
+    language = page.language
+    rate, left = found.rows_per_second(page.now), found.seconds_left(page.now)
     return page.show(
         "import.html.jinja",
-        title=Text("Import ausgeführt", "Import done") if stored else TITLE,
-        status=error.status if error else 200,
-        crumbs=[(Text("Übersicht", "Overview"), "/registry/"), (TITLE, None)],
-        file_error=form.errors.get("file"),
-        errors=errors,
-        faults=_rows(faults, page),
-        fault_count=len(faults),
-        warnings=_rows(report.warnings if report else [], page),
-        report=report,
-        stored=stored,
-        told=told.in_language(page.language) if told else "",
-        digest=digest,
-        name=name,
-        formats=[
-            (Text("Unternehmen", "Companies").in_language(page.language), Companies.required, _optional(Companies)),
-            (
-                Text("Weitere Organisationen", "Other bodies").in_language(page.language),
-                Bodies.required,
-                _optional(Bodies),
-            ),
-        ],
-        most=MOST_SHOWN,
+        title=Text(f"Import {found.source}", f"Import {found.source}"),
+        crumbs=[*CRUMBS, (TITLE, LIST), (Text(found.source, found.source), None)],
+        it=found,
+        base=address(found.id),
+        part=page.asks_for_part and not only and cursor is None,
+        status_label=texts.named(STATUSES, found.status, language),
+        counts=counts,
+        may_apply=found.status == "planned" and any(counts["outcome"].get(name) for name in ("create", "change")),
+        may_revert=found.status in {"applied", "cancelled", "failed"}
+        and any(counts["result"].get(name) for name in ("created", "changed")),
+        may_cancel=found.status in {"planning", "planned", "applying", "failed"},
+        refused=sum(counts["outcome"].get(name, 0) for name in ("error", "duplicate"))
+        + counts["result"].get("failed", 0),
+        labels={code: label.in_language(language) for code, label in OUTCOMES.items()},
+        filters=[(code, OUTCOMES[code].in_language(language)) for code in _filters(counts)],
+        only=only,
+        rows=[(row, _changes(row, language)) for row in rows[:ROWS]],
+        reason=lambda code: texts.named(REASONS, code, language),
+        field_label=lambda name: _heading(found, name),
+        rate=number_in(language, round(rate)) if rate else None,
+        left=_duration(page, left),
+        mode=texts.named(MODES, found.mode, language),
+        cursor=cursor or "",
+        listing={
+            "path": address(found.id),
+            "query": [("only", only)] if only else [],
+            "total": _number_of(counts, only),
+            "cursor": cursor,
+            "next_cursor": write_cursor(rows[ROWS - 1].row) if len(rows) > ROWS else None,
+        },
     )
 
 
-def _optional(table: type[Companies] | type[Bodies]) -> list[str]:
-    return sorted(table.known - set(table.required))
+def _filters(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """The filters that find something."""
+    present = {name for numbers in counts.values() for name, number in numbers.items() if number}
+    return [name for name in FILTERS if name in present]
 
 
-def _rows(found: Sequence[FieldError], page: Page) -> list[dict[str, Any]]:
-    return [
-        {"row": item.row, "column": item.field, "text": item.text.in_language(page.language)}
-        for item in found[:MOST_SHOWN]
-    ]
+def _number_of(counts: Mapping[str, Mapping[str, int]], only: str) -> int | None:
+    if not only:
+        return sum(counts["outcome"].values())
+    if only == "failed":
+        return counts["outcome"].get("error", 0) + counts["result"].get("failed", 0)
+    kinds = ("reverted",) if only == "left" else ("result",) if only in {"created", "changed"} else ("outcome",)
+    return sum(counts[kind].get(only, 0) for kind in kinds)
+
+
+def _changes(row: ShownRow, language: str) -> list[tuple[str, str | None, str | None]]:
+    """What the row changes, in words: (field, before, after)."""
+    if row.before is None or row.after is None:
+        return []
+    found = texts.differences(row.before, row.after, language)
+    for name, label in (
+        ("employees", "employees"),
+        ("turnover_cents", "turnover_eur"),
+        ("balance_cents", "balance_eur"),
+    ):
+        old, new = getattr(row.old_figures, name), getattr(row.figures, name)
+        if old != new:
+            shown = [_figure(value, language, money=name != "employees") for value in (old, new)]
+            found.append((texts.named(texts.FIELDS, label, language), shown[0], shown[1]))
+    if row.email:
+        changed = Text("andere Adresse", "another address").in_language(language)
+        found.append((texts.named(texts.FIELDS, "contact_email", language), None, changed))
+    return found
+
+
+def _figure(value: int | None, language: str, *, money: bool) -> str | None:
+    if value is None:
+        return None
+    return money_in(language, value) if money else number_in(language, value)
+
+
+def _heading(found: Import, name: str) -> str:
+    """The file's own heading for a field."""
+    return dict(zip(found.columns, found.headings, strict=False)).get(name, "") if name != "row" else ""
+
+
+def _duration(page: Page, seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    if seconds < 90:
+        return page.t(f"{seconds:.0f} Sekunden", f"{seconds:.0f} seconds")
+    return page.t(f"{seconds / 60:.0f} Minuten", f"{seconds / 60:.0f} minutes")

@@ -1,4 +1,4 @@
-"""Reading CSV as offices send it: UTF-8 or Windows-1252; commas, semicolons or tabs; quoted line breaks.
+"""Reading CSV as offices send it: UTF-8, UTF-16 or Windows-1252; commas, semicolons or tabs; quoted line breaks.
 
 Rows are numbered as a spreadsheet shows them (header = 1), also where cells hold line breaks. What cannot be read is
 refused with row and field, never guessed. Memory and time stay bounded whatever the file holds: a row's length is
@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, TextIO
 
 from norda_common.errors import FieldError, InvalidInput, Text
+
+from .spreadsheet_cells import unguarded
+from .table_faults import refused
 
 MOST_ROWS = 200_000
 MOST_ROWS_WITH_EMPTY_ONES = 1_048_576
@@ -37,7 +40,7 @@ _WINDOWS = re.compile("[^\x00-\x7fäöüÄÖÜßéèêàâçñóòôáíúåøæ
 """What is not to be expected in a German text of Windows-1252; a broken UTF-8 file shows it."""
 
 
-class _Rows:
+class Rows:
     """A file's rows as cells, counted from 1."""
 
     def __init__(self, text: TextIO, *, delimiter: str) -> None:
@@ -53,7 +56,7 @@ class _Rows:
         try:
             return next(self._reader, None)
         except csv.Error as error:
-            raise _refused(
+            raise refused(
                 self.number,
                 "row",
                 "csv",
@@ -66,7 +69,7 @@ class _Rows:
         while line := self._text.readline(self._left + 1):
             self._left -= len(line)
             if self._left < 0:
-                raise _refused(
+                raise refused(
                     self.number,
                     "row",
                     "row_too_long",
@@ -83,7 +86,7 @@ class Table:
     columns: tuple[str, ...]
     encoding: str
     delimiter: str
-    _rows: _Rows
+    _rows: Rows
     errors: list[FieldError] = field(default_factory=list)
     rows_read: int = 0
 
@@ -122,47 +125,61 @@ class Table:
         found.append((self._row, {name: clean(cell) for name, cell in zip(self.columns, cells, strict=True) if cell}))
 
     def _fault(self, name: str, cell: str) -> FieldError | None:
-        if len(cell) > LONGEST_CELL:
-            text = Text(
-                f"ist zu lang (höchstens {LONGEST_CELL} Zeichen)", f"is too long (at most {LONGEST_CELL} characters)"
-            )
-            return FieldError(field=name, code="string_too_long", text=text, row=self._row)
-        found = None if cell.isascii() and cell.isprintable() else _FORBIDDEN.search(cell)
-        if found is None:
-            return None
-        if "\ud800" <= found[0] <= "\udfff":
-            text = Text("enthält kaputtes UTF-8", "contains broken UTF-8")
-            return FieldError(field=name, code="broken_utf8", text=text, row=self._row)
-        text = Text("enthält Steuer- oder unsichtbare Zeichen", "contains control or invisible characters")
-        return FieldError(field=name, code="control_character", text=text, row=self._row)
+        return cell_fault(name, cell, row=self._row)
+
+
+def cell_fault(name: str, cell: str, *, row: int | None, most: int = LONGEST_CELL) -> FieldError | None:
+    """What makes a cell unreadable: its length, broken or invisible characters."""
+    if len(cell) > most:
+        text = Text(f"ist zu lang (höchstens {most} Zeichen)", f"is too long (at most {most} characters)")
+        return FieldError(field=name, code="string_too_long", text=text, row=row)
+    found = None if cell.isascii() and cell.isprintable() else _FORBIDDEN.search(cell)
+    if found is None:
+        return None
+    if "\ud800" <= found[0] <= "\udfff":
+        text = Text("enthält kaputtes UTF-8", "contains broken UTF-8")
+        return FieldError(field=name, code="broken_utf8", text=text, row=row)
+    text = Text("enthält Steuer- oder unsichtbare Zeichen", "contains control or invisible characters")
+    return FieldError(field=name, code="control_character", text=text, row=row)
 
 
 def clean(cell: str) -> str:
-    """A cell's text in NFC, trimmed; line breaks in it become blanks."""
+    """A cell's text in NFC, trimmed; line breaks become blanks. An export's guard against formulas is taken off."""
     if cell.isascii() and cell.isprintable():
-        return cell.strip()
+        return unguarded(cell.strip())
     parts = filter(None, map(str.strip, _BREAKS.split(cell)))
-    return unicodedata.normalize("NFC", " ".join(parts))
+    return unguarded(unicodedata.normalize("NFC", " ".join(parts)))
+
+
+def legible(text: str) -> str:
+    """The text as it can be stored and shown: what is broken or invisible in it becomes a replacement character."""
+    return text if text.isascii() and text.isprintable() else _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def open_table(file: BinaryIO) -> Table:
     """Find out encoding and delimiter, read the header. Raises InvalidInput when there is none or it is unreadable."""
-    encoding = _encoding(file)
+    encoding = encoding_of(file)
     file.seek(0)
-    errors = "strict" if encoding == "cp1252" else "surrogateescape"
-    text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
+    text = text_of(file, encoding)
     first = text.readline(_CHUNK)
     if not first.strip("\ufeff\r\n ;,\t"):
-        raise _refused(1, "header", "empty", "ist leer: es fehlt die Kopfzeile", "is empty: the header is missing")
+        raise refused(1, "header", "empty", "ist leer: es fehlt die Kopfzeile", "is empty: the header is missing")
     delimiter = max(";,\t", key=first.count)
     text.seek(0)
-    rows = _Rows(text, delimiter=delimiter)
+    rows = Rows(text, delimiter=delimiter)
     header = rows.next() or []
     if len(header) > MOST_COLUMNS:
-        raise _refused(
+        raise refused(
             1, "header", "too_many_columns", f"hat mehr als {MOST_COLUMNS} Spalten", f"has over {MOST_COLUMNS} columns"
         )
     return Table(_checked_header(tuple(clean(cell).casefold() for cell in header)), encoding, delimiter, rows)
+
+
+def text_of(file: BinaryIO, encoding: str) -> io.TextIOWrapper:
+    """The file as text from its beginning; what cannot be decoded stays recognisable, and is refused cell by cell."""
+    file.seek(0)
+    errors = {"utf-8-sig": "surrogateescape", "cp1252": "strict"}.get(encoding, "replace")
+    return io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
 
 
 def _checked_header(header: tuple[str, ...]) -> tuple[str, ...]:
@@ -181,17 +198,25 @@ def _checked_header(header: tuple[str, ...]) -> tuple[str, ...]:
     return header
 
 
-def _encoding(file: BinaryIO) -> str:
-    """`utf-8-sig` for UTF-8, also for a broken one, whose faults are then found cell by cell; else `cp1252`."""
+def encoding_of(file: BinaryIO) -> str:
+    """`utf-16` with its mark or without; `utf-8-sig` for UTF-8, also for a broken one, whose faults are then found cell
+    by cell; else `cp1252`.
+    """
     file.seek(0)
-    start = file.read(4)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"PK\x03\x04")):
-        raise _refused(
+    start = file.read(_CHUNK)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # Latin text in UTF-16 is half NULs, all on one side.
+    for side, name in ((start[1:1000:2], "utf-16-le"), (start[0:1000:2], "utf-16-be")):
+        if len(side) > 1 and side.count(0) > 0.7 * len(side):
+            return name
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise refused(
             1,
             "file",
             "no_csv",
-            "ist kein CSV in UTF-8 oder Windows-1252; bitte als „CSV UTF-8“ speichern",
-            "is no CSV in UTF-8 or Windows-1252; please save as “CSV UTF-8”",
+            "ist kein CSV; bitte als „CSV UTF-8“ speichern",
+            "is no CSV; please save as “CSV UTF-8”",
         )
     valid, windows = _verdicts(file)
     return "cp1252" if not valid and windows and not start.startswith(codecs.BOM_UTF8) else "utf-8-sig"
@@ -242,8 +267,4 @@ def _wrong_width(row: int, found: int, expected: int) -> FieldError:
 
 
 def _too_many_rows(row: int, most: int) -> InvalidInput:
-    return _refused(row, "row", "too_many_rows", f"mehr als {most} Zeilen", f"more than {most} rows")
-
-
-def _refused(row: int, name: str, code: str, de: str, en: str) -> InvalidInput:
-    return InvalidInput.of([FieldError(field=name, code=code, text=Text(de, en), row=row)])
+    return refused(row, "row", "too_many_rows", f"mehr als {most} Zeilen", f"more than {most} rows")

@@ -1,22 +1,22 @@
 """One row of an import against what is stored: what the organisation becomes, and under which column a fault stands.
 
-An import adds and corrects; it ends no membership and turns no relocation back.
+An import adds and corrects; it ends no membership and turns no relocation back. What a row does not say stays.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from norda_common.contracts.registry import Address, Membership, Organisation
+from norda_common.contracts.registry import Activity, Address, Membership, Organisation
 from norda_common.errors import FieldError
 
-from .csv_formats import Draft
-from .fields import onto
+from .cell_values import Draft
+from .fields import address, onto
 from .findings import Findings
 from .identity import said_of
 from .profile import ACTIVE, DISSOLVED, Identifier, check_whole, entry_key, identifiers, past_entry
@@ -29,10 +29,11 @@ _COLUMNS = {
     "seat.ags": "ags5", "seat.nuts": "nuts3", "own_id": "id",
     "cluster_code": "id",
 }  # fmt: skip
+_OWN_NAMES = frozenset({"own_id", "cluster_code"})
 
 
 def column_of(name: str) -> str:
-    """The column in which a field of an organisation stands."""
+    """The column of a table with fixed names in which a field of an organisation stands."""
     if name.startswith("activities."):
         return "wz2025"
     return _COLUMNS.get(name) or re.sub(r"\.\d+.*$", "", name)
@@ -43,6 +44,13 @@ def by_column(found: FieldError) -> FieldError:
     return FieldError(field=column_of(found.field), code=found.code, text=found.text, row=found.row)
 
 
+def field_of(name: str) -> str:
+    """The field of a mapped table (import_fields.py) which a finding means."""
+    if name.startswith("seat."):
+        return name.removeprefix("seat.")
+    return name if name in _OWN_NAMES else column_of(name)
+
+
 def natural_keys(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The numbers by which a row is recognised, the strongest first: EUID, USt-IdNr, W-IdNr."""
     keys = [entry_key(entry) for entry in fields.get("register_entries", ())[:1]]
@@ -50,6 +58,15 @@ def natural_keys(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
         if fields.get(name):
             keys.append((kind, fields[name]))
     return keys
+
+
+def claimed_numbers(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The numbers a row claims that may be nobody else's."""
+    claimed = natural_keys(fields)
+    for name, kind in (("lei", "lei"), ("cluster_code", "cluster")):
+        if fields.get(name):
+            claimed.append((kind, fields[name]))
+    return claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +108,57 @@ def plan(
     before = current.organisation if current else None
     if before is None:
         fields = dict(alone)
+        _require(fields, draft)
     else:
         fields = onto(before, _without_relocation_turned_back(before, alone, draft), findings, today=today)
-    figures = _figures(draft.figures, current.figures if current else Figures())
-    fields["size_class"] = _size(figures, fields.get("size_class"), before, draft)
+    if findings.errors:
+        return None
+    figures = _figures(draft, current.figures if current else Figures())
+    fields["size_class"] = _size(figures, fields, current, draft)
     if before is None:
         organisation = _new(fields, draft, new_id=new_id, state=state, memberships=memberships, now=now)
     else:
-        fields["memberships"] = _joined(before.memberships, memberships)
-        organisation = before.model_copy(update=fields)
+        organisation = before.model_copy(update=_kept_in_order(before, fields, memberships))
     check_whole(organisation, findings)
     if findings.errors:
         return None
-    email = draft.email or (current.email if current else None)
+    earlier = current.email if current else None
+    email = draft.email or (None if "email" in draft.cleared else earlier)
     return Planned(
         organisation,
         figures,
         email,
         public_change=organisation != before,
-        private_change=current is None or figures != current.figures or email != current.email,
+        private_change=current is None or figures != current.figures or email != earlier,
     )
 
 
 def held_numbers(organisation: Organisation) -> list[Identifier]:
     """Numbers that must be nobody else's."""
     return [item for item in identifiers(organisation) if item.current] if organisation.status == ACTIVE else []
+
+
+def _require(fields: dict[str, Any], draft: Draft) -> None:
+    """What a new organisation cannot be without; a row with fixed columns has been asked already."""
+    findings = draft.findings
+    if "legal_name" not in fields and not any(found.field in {"legal_name", "name"} for found in findings.errors):
+        findings.refuse(
+            "legal_name", "missing", "fehlt für eine neue Organisation", "is missing for a new organisation"
+        )
+    fields.setdefault("kind", "company")
+    if "seat" in fields or not draft.seat:
+        if draft.seat == {} and "seat" not in fields and fields["kind"] == "company":
+            _refuse_place(findings)
+        return
+    if draft.seat.get("place"):
+        fields["seat"] = address(draft.seat | {"state": draft.seat.get("state") or next(iter(draft.states), "")})
+    elif fields["kind"] == "company":
+        _refuse_place(findings)
+
+
+def _refuse_place(findings: Findings) -> None:
+    if not any(found.field == "place" for found in findings.errors):
+        findings.refuse("place", "missing", "fehlt für ein neues Unternehmen", "is missing for a new company")
 
 
 def _new(
@@ -139,14 +182,37 @@ def _new(
     )
 
 
+def _kept_in_order(before: Organisation, fields: dict[str, Any], memberships: tuple[Membership, ...]) -> dict[str, Any]:
+    """The fields that change, with what the row does not say, and nothing changed that is only written otherwise."""
+    fields["memberships"] = _joined(before.memberships, memberships)
+    fields["former_names"] = fields.get("former_names") or before.former_names
+    if "activities" in fields:
+        fields["activities"] = _activities(before.activities, fields["activities"])
+    for name in ("competences", "roles"):
+        if name in fields and set(fields[name]) == set(getattr(before, name)):
+            del fields[name]
+    return fields
+
+
+def _activities(current: tuple[Activity, ...], given: Sequence[Activity]) -> tuple[Activity, ...]:
+    """Of an edition the row names no code of, the codes stay."""
+    editions = {item.edition for item in given}
+    if not editions:
+        return ()
+    wanted = (*(item for item in current if item.edition not in editions), *given)
+    return current if set(wanted) == set(current) else wanted
+
+
 def _without_relocation_turned_back(before: Organisation, alone: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     """What the row gives, but for seat and register when it is from before a relocation."""
     # What an organisation is was said when it was entered; a table of companies does not make a research body one.
     fields = {name: value for name, value in alone.items() if name not in {"kind", "cluster_code"}}
-    if "seat" in fields:
-        fields["seat"] = _seat(before.seat, fields["seat"])
     entry = next(iter(alone.get("register_entries", ())), None)
     if entry is None or not past_entry(before, entry):
+        if "seat" in fields:
+            fields["seat"] = _seat(before.seat, fields["seat"])
+        elif draft.seat and not draft.findings.errors:
+            fields["seat"] = _seat_of_parts(before, draft)
         return fields
     draft.findings.warn(
         "register_entry.number",
@@ -154,21 +220,30 @@ def _without_relocation_turned_back(before: Organisation, alone: Mapping[str, An
         "ist ein früherer Registereintrag; Sitz und Register bleiben, wie sie sind",
         "is a former register entry; seat and register stay as they are",
     )
+    draft.seat = {}
     return {name: value for name, value in fields.items() if name not in {"register_entries", "seat"}}
 
 
-def _figures(given: Figures, current: Figures) -> Figures:
+def _figures(draft: Draft, current: Figures) -> Figures:
+    given, cleared = draft.figures, draft.cleared
+
+    def either(value: int | None, stored: int | None, name: str) -> int | None:
+        return value if value is not None or name in cleared else stored
+
     return Figures(
-        employees=current.employees if given.employees is None else given.employees,
-        turnover_cents=current.turnover_cents if given.turnover_cents is None else given.turnover_cents,
-        balance_cents=current.balance_cents if given.balance_cents is None else given.balance_cents,
+        employees=either(given.employees, current.employees, "employees"),
+        turnover_cents=either(given.turnover_cents, current.turnover_cents, "turnover"),
+        balance_cents=either(given.balance_cents, current.balance_cents, "balance"),
     )
 
 
-def _size(figures: Figures, declared: str | None, before: Organisation | None, draft: Draft) -> str | None:
-    computed = size_class(figures)
+def _size(figures: Figures, fields: Mapping[str, Any], current: Current | None, draft: Draft) -> str | None:
+    computed, declared = size_class(figures), fields.get("size_class")
     if computed is None:
-        return declared or (before.size_class if before else None)
+        return declared if current is None or "size_class" in fields else current.organisation.size_class
+    if current is not None and figures == current.figures:
+        # It may count linked enterprises; figures that stay are no reason to compute it anew.
+        return current.organisation.size_class
     if declared is not None and declared != computed:
         draft.findings.warn(
             "size_class",
@@ -191,6 +266,23 @@ def _seat(current: Address, given: Address) -> Address:
         return given
     filled = {name: value for name, value in given if value is not None}
     return current.model_copy(update=filled)
+
+
+def _seat_of_parts(before: Organisation, draft: Draft) -> Address:
+    """The seat with the parts the row gives; those of another place are not those of this one."""
+    current, parts = before.seat, draft.seat
+    place, state = parts.get("place") or current.place, parts.get("state") or current.state
+    if state != current.state:
+        draft.findings.refuse(
+            "seat.state",
+            "relocation",
+            f"ist nicht {current.state}; ein Sitz zieht nicht durch einen Import in ein anderes Land um",
+            f"is not {current.state}; no seat moves to another state by an import",
+        )
+        return current
+    if place != current.place and current.place is not None:
+        return address(parts | {"place": place, "state": state})
+    return current.model_copy(update={name: value for name, value in parts.items() if name != "state"})
 
 
 def leave_alone(organisation: Organisation, findings: Findings) -> None:

@@ -1,0 +1,100 @@
+"""What a person does with a checked import: decide about rows, apply, cancel, take back, take refused rows along."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+from norda_common.errors import Text
+from norda_common.web.pages import Page, page_for
+
+from ..api.downloads import TableFormat
+from ..api.imports import find, refused_table
+from ..rules.rights import IMPORT
+from ..store import import_rows
+from ..store.import_rows import FILTERS
+from ..usecases.imports.rows import Decision
+from ..usecases.imports.steps import apply_import, cancel_import, decide, revert_import
+from .imports import CRUMBS, LIST, TITLE, address
+
+router = APIRouter(prefix="/registry/import")
+Importer = Annotated[Page, page_for(IMPORT)]
+
+
+@router.post("/{import_id}/rows/{row_id}")
+async def decide_row(page: Importer, import_id: UUID, row_id: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
+    """Leave a row out, take it after all, or say what a suspected duplicate is."""
+    form = await page.form()
+    said = form.value("decision")
+    async with page.transaction() as connection:
+        await decide(
+            connection,
+            import_id,
+            row_id,
+            Decision(said) if said in set(Decision) else None,
+            caller=page.caller,
+            served=page.runtime.settings.states,
+            now=page.now,
+        )
+    only, cursor = form.value("only"), form.value("cursor")
+    told = Text(f"Zeile {row_id} ist entschieden.", f"Row {row_id} is decided.")
+    kept = cursor if cursor.replace("-", "").replace("_", "").isalnum() else ""
+    return await page.go(address(import_id, only=only if only in FILTERS else "", cursor=kept), told)
+
+
+@router.post("/{import_id}/apply")
+async def apply(page: Importer, import_id: UUID) -> Response:
+    """Let the plan be done."""
+    await page.form()
+    async with page.transaction() as connection:
+        await apply_import(connection, import_id, caller=page.caller, served=page.runtime.settings.states, now=page.now)
+    return await page.go(address(import_id))
+
+
+@router.post("/{import_id}/cancel")
+async def cancel(page: Importer, import_id: UUID) -> Response:
+    """End the import where it is."""
+    await page.form()
+    async with page.transaction() as connection:
+        await cancel_import(
+            connection, import_id, caller=page.caller, served=page.runtime.settings.states, now=page.now
+        )
+    return await page.go(address(import_id), Text("Der Import ist abgebrochen.", "The import is cancelled."))
+
+
+@router.get("/{import_id}/revert")
+async def ask_to_revert(page: Importer, import_id: UUID) -> Response:
+    """The question before an import is taken back."""
+    async with page.read() as connection:
+        found = await find(connection, import_id)
+        counts = await import_rows.counts(connection, import_id)
+    title = Text("Import zurücknehmen", "Take the import back")
+    return page.show(
+        "import_revert.html.jinja",
+        title=title,
+        crumbs=[*CRUMBS, (TITLE, LIST), (Text(found.source, found.source), address(import_id)), (title, None)],
+        it=found,
+        base=address(import_id),
+        created=counts["result"].get("created", 0),
+        changed=counts["result"].get("changed", 0),
+    )
+
+
+@router.post("/{import_id}/revert")
+async def revert(page: Importer, import_id: UUID) -> Response:
+    """Take back what the import did."""
+    await page.form()
+    async with page.transaction() as connection:
+        await revert_import(
+            connection, import_id, caller=page.caller, served=page.runtime.settings.states, now=page.now
+        )
+    return await page.go(address(import_id))
+
+
+@router.get("/{import_id}/refused")
+async def refused(page: Importer, import_id: UUID, format: TableFormat = TableFormat.CSV) -> Response:  # noqa: A002
+    """The refused rows as a file in the source's own columns, with the reason."""
+    async with page.read() as connection:
+        found = await find(connection, import_id)
+    return refused_table(page.runtime, page.caller, found, kind=format, language=page.language)

@@ -1,0 +1,210 @@
+"""What cells of a table mean: names, numbers with decimal comma, German and ISO days, lists of codes; what a row says.
+
+Each function notes what is wrong under its column in the row's findings and then says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from norda_common.addresses import checked_address
+from norda_common.contracts.registry import FormerName
+from norda_common.messages import text_of
+from norda_common.states import State
+from pydantic_core import PydanticCustomError
+
+from .fields import EnteredRegisterEntry
+from .findings import Findings
+from .size_class import Figures, SizeClass
+
+LONGEST_NAME = 500
+MOST_CODES = 50
+MOST_CLUSTERS = 20
+_GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """What a row says: whose it is, its public fields, figures, contact, clusters; faults are in `findings`."""
+
+    row: int
+    states: tuple[str, ...]
+    findings: Findings
+    given: dict[str, Any] = field(default_factory=dict)
+    figures: Figures = field(default_factory=Figures)
+    email: str | None = None
+    clusters: tuple[str, ...] = ()
+    clusters_since: date | None = None
+    former_names: tuple[FormerName, ...] = ()
+    seat: dict[str, str | None] = field(default_factory=dict)
+    """Single parts of the seat, where a row need not have all; None empties one."""
+    organisation_id: UUID | None = None
+    """Norda's own id, as exported tables have it."""
+    responsible_state: str | None = None
+    """Whose it is said to be, as exported tables say."""
+    cleared: frozenset[str] = frozenset()
+    """What is not in the document, and is to be emptied: figures, the contact address."""
+
+    def responsible(self, own: State) -> bool:
+        """Whether the importing office may take the row: its state is named in it."""
+        return own.iso in self.states
+
+
+def several(cells: Mapping[str, str], column: str, most: int, findings: Findings) -> list[str]:
+    """A cell's words; none, and a fault, when there are more than an organisation can have."""
+    words = cells.get(column, "").split()
+    if len(words) <= most:
+        return words
+    findings.refuse(
+        column, "too_long", f"hat zu viele Einträge (höchstens {most})", f"has too many entries (at most {most})"
+    )
+    return []
+
+
+def take_name(text: str | None, column: str, draft: Draft) -> None:
+    """The legal name, which a row has to have."""
+    if not text:
+        draft.findings.refuse(column, "missing", "fehlt", "is missing")
+    elif len(text) > LONGEST_NAME:
+        draft.findings.refuse(
+            column,
+            "string_too_long",
+            f"ist zu lang (höchstens {LONGEST_NAME} Zeichen)",
+            f"is too long (at most {LONGEST_NAME} characters)",
+        )
+    else:
+        draft.given["legal_name"] = text
+
+
+def take_register_entry(cells: Mapping[str, str], draft: Draft) -> None:
+    """The register entry of the columns `register_*`; court, type and number belong together."""
+    parts = {name: cells.get(f"register_{name}") for name in ("court", "type", "number")}
+    if not any(parts.values()):
+        return
+    absent = [name for name, value in parts.items() if not value]
+    for name in absent:
+        draft.findings.refuse(
+            f"register_{name}",
+            "missing",
+            "fehlt; Gericht, Art und Nummer gehören zusammen",
+            "is missing; court, type and number belong together",
+        )
+    begin = day(cells.get("register_valid_from"), "register_valid_from", draft.findings)
+    if not absent:
+        draft.given["register_entry"] = EnteredRegisterEntry(
+            court=cells["register_court"],
+            type=cells["register_type"],
+            number=cells["register_number"],
+            suffix=cells.get("register_suffix", ""),
+            former_court=cells.get("register_former_court", ""),
+            valid_from=begin,
+        )
+
+
+def take_classes(cells: Mapping[str, str], draft: Draft) -> None:
+    """Activities, competences and the declared size class."""
+    activities = [
+        (edition, code)
+        for edition, column in (("WZ2025", "wz2025"), ("WZ2008", "wz2008"))
+        for code in several(cells, column, MOST_CODES, draft.findings)
+    ]
+    if activities:
+        draft.given["activities"] = activities
+    if codes := several(cells, "competences", MOST_CODES, draft.findings):
+        draft.given["competences"] = codes
+    if size := cells.get("size_class"):
+        if size in {known.value for known in SizeClass}:
+            draft.given["size_class"] = size
+        else:
+            allowed = ", ".join(known.value for known in SizeClass)
+            draft.findings.refuse("size_class", "size_class", f"ist keine von {allowed}", f"is none of {allowed}")
+
+
+def figures_of(cells: Mapping[str, str], findings: Findings) -> Figures:
+    """Headcount, and turnover and balance in millions of euros."""
+    return Figures(
+        employees=whole(cells.get("employees"), "employees", findings),
+        turnover_cents=millions(cells.get("turnover_meur"), "turnover_meur", findings),
+        balance_cents=millions(cells.get("balance_meur"), "balance_meur", findings),
+    )
+
+
+def whole(text: str | None, column: str, findings: Findings) -> int | None:
+    """A whole number, also with points between thousands."""
+    if not text:
+        return None
+    digits = text.replace(".", "") if re.fullmatch(r"\d{1,3}(\.\d{3})+", text, re.ASCII) else text
+    if not re.fullmatch(r"\d{1,8}", digits, re.ASCII):
+        findings.refuse(column, "int_parsing", "ist keine ganze Zahl", "is not a whole number")
+        return None
+    return int(digits)
+
+
+def euros(text: str | None, column: str, findings: Findings) -> int | None:
+    """Euros as cents: `1.234.567,89 €`, `1234567.89`."""
+    if not text:
+        return None
+    number = re.sub(r"\s|€|EUR", "", text)
+    number = number.replace(".", "").replace(",", ".") if "," in number else _without_thousands(number)
+    if not re.fullmatch(r"\d{1,13}(\.\d{1,2}0*)?", number, re.ASCII):
+        findings.refuse(
+            column, "decimal_parsing", "ist kein Betrag in Euro (z. B. 6200000)", "is no sum in euros (e.g. 6200000)"
+        )
+        return None
+    return int(Decimal(number) * 100)
+
+
+def _without_thousands(number: str) -> str:
+    return number.replace(".", "") if re.fullmatch(r"\d{1,3}(\.\d{3})+", number) else number
+
+
+def millions(text: str | None, column: str, findings: Findings) -> int | None:
+    """Millions of euros as cents; decimal comma or point."""
+    if not text:
+        return None
+    number = text.replace(".", "") if "," in text else text
+    number = number.replace(",", ".")
+    if not re.fullmatch(r"\d{1,7}(\.\d{1,8})?", number, re.ASCII):
+        findings.refuse(
+            column,
+            "decimal_parsing",
+            "ist keine Zahl in Millionen Euro (z. B. 6,2)",
+            "is no number in millions of euros (e.g. 6.2)",
+        )
+        return None
+    return int(Decimal(number) * 100_000_000)
+
+
+def day(text: str | None, column: str, findings: Findings) -> date | None:
+    """ISO 8601 or German notation."""
+    if not text:
+        return None
+    german = _GERMAN_DATE.fullmatch(text)
+    try:
+        return date(int(german[3]), int(german[2]), int(german[1])) if german else date.fromisoformat(text)
+    except ValueError:
+        findings.refuse(
+            column,
+            "date_parsing",
+            "ist kein Datum, das es gibt (JJJJ-MM-TT oder TT.MM.JJJJ)",
+            "is not a date that exists (YYYY-MM-DD or DD.MM.YYYY)",
+        )
+        return None
+
+
+def email_of(text: str | None, findings: Findings) -> str | None:
+    """An e-mail address in its normal form."""
+    if not text:
+        return None
+    try:
+        return checked_address(text)
+    except PydanticCustomError as fault:
+        said = text_of({"type": fault.type, "ctx": fault.context})
+        findings.refuse("email", fault.type, said.de, said.en)
+        return None

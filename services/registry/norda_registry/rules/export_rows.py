@@ -1,0 +1,114 @@
+"""An organisation as a row of a table that leaves, in columns that an import understands.
+
+What a row cannot hold (sites, history, certificates) is in JSON Lines only; importing a row changes nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from norda_common.contracts.registry import Organisation
+from norda_common.errors import Text
+
+from .code_lists import legal_forms
+from .import_cells import KINDS
+from .import_fields import FIELDS, PRIVATE
+from .profile import current_clusters, current_entry
+from .size_class import Figures
+
+STATUSES: Mapping[str, Text] = {
+    "active": Text("aktiv", "active"),
+    "deactivated": Text("deaktiviert", "deactivated"),
+    "dissolved": Text("aufgelöst", "dissolved"),
+    "merged": Text("verschmolzen", "merged"),
+}
+Cell = str | int | Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An organisation of any state as last published; what stays with the office for its own alone."""
+
+    organisation: Organisation
+    version: int
+    figures: Figures | None = None
+    email: str | None = None
+
+
+def exported_names(*, private: bool) -> list[str]:
+    """The fields of the columns, in order."""
+    return [field.name for field in FIELDS if field.exported and (private or field.name not in PRIVATE)] + ["status"]
+
+
+def exported_headings(names: Sequence[str], language: str) -> list[str]:
+    """What the columns are called."""
+    labels = {field.name: field.label.in_language(language) for field in FIELDS}
+    return [labels.get(name, "Status") for name in names]
+
+
+def exported_row(item: Exported, names: Sequence[str], language: str) -> list[Cell]:
+    """The organisation's cells in these columns."""
+    cells = _cells(item, language)
+    return [cells.get(name) for name in names]
+
+
+def _cells(item: Exported, language: str) -> dict[str, Cell]:
+    it = item.organisation
+    figures = item.figures or Figures()
+    entry, seat = current_entry(it), it.seat
+    cells: dict[str, Cell] = {
+        "organisation_id": str(it.organisation_id),
+        "responsible_state": it.responsible_state,
+        "own_id": it.own_id,
+        "legal_name": it.legal_name,
+        "kind": KINDS[it.kind].in_language(language) if it.kind in KINDS else it.kind,
+        "cluster_code": it.cluster_code,
+        "legal_form": _legal_form(it.legal_form),
+        "street": seat.street,
+        "postal_code": seat.postal_code,
+        "place": seat.place,
+        "state": seat.state,
+        "ags": seat.ags,
+        "nuts": seat.nuts,
+        "vat_id": it.vat_id,
+        "widnr": it.widnr,
+        "lei": it.lei,
+        "wz2025": " ".join(activity.code for activity in it.activities if activity.edition == "WZ2025"),
+        "wz2008": " ".join(activity.code for activity in it.activities if activity.edition == "WZ2008"),
+        "competences": " ".join(it.competences),
+        "roles": " ".join(it.roles),
+        "value_chain": it.value_chain,
+        "clusters": " ".join(current_clusters(it.memberships)),
+        "size_class": it.size_class,
+        "website": it.website,
+        "name_en": it.name_en,
+        "employees": figures.employees,
+        "turnover_eur": _euros(figures.turnover_cents),
+        "balance_eur": _euros(figures.balance_cents),
+        "email": item.email,
+        "status": STATUSES[it.status].in_language(language) if it.status in STATUSES else it.status,
+    }
+    if entry is not None:
+        cells |= {
+            "register_court": entry.court_code,
+            "register_type": entry.type,
+            "register_number": entry.number,
+            "register_suffix": entry.suffix,
+            "register_former_court": entry.former_court,
+            "register_valid_from": entry.valid_from.isoformat() if entry.valid_from else None,
+            "euid": entry.euid,
+        }
+    return cells
+
+
+def _legal_form(code: str | None) -> str | None:
+    form = legal_forms().get(code or "")
+    return form.label if form else code
+
+
+def _euros(cents: int | None) -> Decimal | None:
+    if cents is None:
+        return None
+    return Decimal(cents // 100) if cents % 100 == 0 else Decimal(cents).scaleb(-2)

@@ -1,0 +1,324 @@
+"""What a row of a mapped table says: cells by the fields its columns mean, as lists of offices have them.
+
+Nothing has to be there: what a new organisation needs is asked for when it turns out that the row makes one
+(import_rows.py). With `clears`, an empty cell of a mapped column empties its field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from norda_common.errors import Text
+from norda_common.states import State
+
+from .cell_values import (
+    LONGEST_NAME,
+    MOST_CLUSTERS,
+    Draft,
+    day,
+    email_of,
+    euros,
+    millions,
+    several,
+    take_classes,
+    take_name,
+    take_register_entry,
+    whole,
+)
+from .csv_reading import cell_fault, clean
+from .fields import EnteredRegisterEntry
+from .findings import Findings, Refused
+from .import_fields import BY_NAME
+from .names import fold
+from .places import federal_state
+from .register_entries import entry_of_text, number_of_text
+from .size_class import Figures
+from .spreadsheet_cells import formula_error
+
+KINDS: Mapping[str, Text] = {
+    "company": Text("Unternehmen", "Company"),
+    "cluster": Text("Cluster", "Cluster"),
+    "research": Text("Forschungseinrichtung", "Research institution"),
+    "association": Text("Verband", "Association"),
+    "public_body": Text("Öffentliche Stelle", "Public body"),
+}
+ROLES = frozenset({"oem", "tier1", "tier2", "tier3", "service", "research", "cluster", "association", "administration"})
+VALUE_CHAIN = frozenset(
+    {"materials", "parts", "modules", "systems", "vehicles", "software", "trade", "aftermarket", "recycling"}
+)
+SEAT = ("place", "postal_code", "street", "state", "ags", "nuts")
+PROFILE = ("roles", "value_chain", "website", "name_en")
+"""Fields of the document that say themselves what they are."""
+_STATES = {
+    "bremen": "HB", "hamburg": "HH", "niedersachsen": "NI", "nds": "NI", "baden wuerttemberg": "BW", "bayern": "BY",
+    "berlin": "BE", "brandenburg": "BB", "hessen": "HE", "mecklenburg vorpommern": "MV", "nordrhein westfalen": "NW",
+    "nrw": "NW", "rheinland pfalz": "RP", "saarland": "SL", "sachsen": "SN", "sachsen anhalt": "ST",
+    "schleswig holstein": "SH", "thueringen": "TH", "freie hansestadt bremen": "HB", "lower saxony": "NI",
+    "freie und hansestadt hamburg": "HH",
+}  # fmt: skip
+_GERMANY = frozenset({"deutschland", "germany", "de", "d", "brd"})
+_SIZES = {
+    "kleinst": "micro", "kleinstunternehmen": "micro", "klein": "small", "kleines unternehmen": "small",
+    "mittel": "medium", "mittleres unternehmen": "medium", "gross": "large", "grosses unternehmen": "large",
+}  # fmt: skip
+_SEPARATORS = re.compile(r"[,;|/]+")
+_LISTS = frozenset({"wz2025", "wz2008", "competences", "clusters", "roles", "states"})
+_TEXTS = ("own_id", "legal_form", "euid", "vat_id", "widnr", "lei")
+_LONGEST = {"own_id": 100, "website": 500, "name_en": LONGEST_NAME}
+_EMPTIES: Mapping[str, Any] = {"competences": (), "roles": (), "wz2025": None, "wz2008": None}
+
+
+def read_row(row: int, cells: Sequence[str], columns: Sequence[str], *, own: State, clears: bool) -> Draft:
+    """What the row says to the importing office; faults are noted under the names of fields."""
+    findings = Findings(row=row)
+    draft = Draft(row=row, states=(), findings=findings)
+    found, empty = _by_field(cells, columns, findings)
+    draft.organisation_id = findings.checked("organisation_id", found.get("organisation_id", ""), _norda_id)
+    draft.responsible_state = findings.checked("responsible_state", found.get("responsible_state", ""), _state_code)
+    given = draft.given
+    if "legal_name" in found:
+        take_name(found["legal_name"], "legal_name", draft)
+    for name in _TEXTS:
+        if name in found:
+            given[name] = _bounded(name, found[name], findings)
+    if "kind" in found:
+        given["kind"] = findings.checked("kind", found["kind"], _kind)
+    if "cluster_code" in found:
+        given["cluster_code"] = findings.checked("cluster_code", found["cluster_code"], _cluster_code)
+    _take_seat(found, draft, own)
+    _take_register(found, draft)
+    if "size_class" in found:
+        found["size_class"] = size_of(found["size_class"])
+    take_classes(found, draft)
+    _take_profile(found, draft)
+    draft.figures = Figures(
+        employees=whole(found.get("employees"), "employees", findings),
+        turnover_cents=_money(found, "turnover", findings),
+        balance_cents=_money(found, "balance", findings),
+    )
+    draft.email = email_of(found.get("email"), findings)
+    draft.clusters = tuple(code.upper() for code in several(found, "clusters", MOST_CLUSTERS, findings))
+    draft.clusters_since = day(found.get("clusters_since"), "clusters_since", findings)
+    if clears and empty:
+        _clear(empty, draft)
+    # Refused values are not given; None would empty the field.
+    for name in [name for name, value in given.items() if value is None and name not in empty]:
+        del given[name]
+    return draft
+
+
+def name_of(cells: Sequence[str], columns: Sequence[str]) -> str:
+    """How a row calls its organisation, for showing it."""
+    place = next((place for place, name in enumerate(columns) if name == "legal_name"), None)
+    return clean(cells[place])[:LONGEST_NAME] if place is not None and place < len(cells) else ""
+
+
+def _by_field(cells: Sequence[str], columns: Sequence[str], findings: Findings) -> tuple[dict[str, str], set[str]]:
+    """The readable cells by field, and the fields whose cell is empty."""
+    found: dict[str, str] = {}
+    empty: set[str] = set()
+    if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
+        findings.refuse(
+            "row",
+            "cell_count",
+            f"hat {len(cells)} Zellen, die Kopfzeile hat {len(columns)}",
+            f"has {len(cells)} cells, the header has {len(columns)}",
+        )
+    for place, name in enumerate(columns):
+        if not name:
+            continue
+        cell = cells[place] if place < len(cells) else ""
+        if not cell:
+            empty.add(name)
+        elif fault := cell_fault(name, cell, row=findings.row):
+            findings.errors.append(fault)
+        elif not (text := clean(cell)):
+            empty.add(name)
+        elif formula_error(text):
+            findings.refuse(
+                name,
+                "formula_error",
+                f"ist der Fehler einer Formel ({text[:20]})",
+                f"is the error of a formula ({text[:20]})",
+            )
+        else:
+            found[name] = _SEPARATORS.sub(" ", text) if name in _LISTS else text
+    return found, empty
+
+
+def _bounded(name: str, text: str, findings: Findings) -> str | None:
+    most = _LONGEST.get(name, 200)
+    if len(text) <= most:
+        return text
+    findings.refuse(
+        name, "string_too_long", f"ist zu lang (höchstens {most} Zeichen)", f"is too long (at most {most} characters)"
+    )
+    return None
+
+
+def _take_seat(found: Mapping[str, str], draft: Draft, own: State) -> None:
+    state = draft.findings.checked("state", found.get("state", ""), state_of)
+    if state:
+        draft.states = (state,)
+    elif "states" in found:
+        words = several(found, "states", 16, draft.findings)
+        codes = [draft.findings.checked("states", word, state_of) for word in words]
+        draft.states = tuple(code for code in codes if code)
+    elif "state" not in found:
+        draft.states = (own.iso,)
+    for name in SEAT:
+        if name in found and name != "state":
+            draft.seat[name] = _padded(name, found[name])
+    if state:
+        draft.seat["state"] = state
+
+
+def _padded(name: str, text: str) -> str:
+    """Spreadsheets take codes for numbers, and leave out the nought they begin with."""
+    if text.isascii() and text.isdigit():
+        if name == "postal_code" and len(text) == 4:
+            return f"0{text}"
+        if name == "ags" and len(text) in {4, 7}:
+            return f"0{text}"
+    return text.replace(" ", "").upper() if name in {"ags", "nuts"} else text
+
+
+def _take_register(found: Mapping[str, str], draft: Draft) -> None:
+    """A register entry of one column, or of several, of which the number may name its own type."""
+    if "register_entry" in found:
+        entry = draft.findings.checked("register_entry", found["register_entry"], _whole_entry)
+        if entry is not None:
+            draft.given["register_entry"] = entry
+        return
+    parts = dict(found)
+    if "register_number" in parts and "register_type" not in parts:
+        bare = number_of_text(parts["register_number"])
+        if bare:
+            parts["register_type"], parts["register_number"] = bare[0], bare[1]
+            if bare[2]:
+                parts.setdefault("register_suffix", bare[2])
+    take_register_entry(parts, draft)
+
+
+def _whole_entry(text: str) -> EnteredRegisterEntry:
+    entry = entry_of_text(text)
+    if entry is None:
+        raise Refused(
+            "register_entry",
+            "ist kein Registereintrag mit Gericht (z. B. Amtsgericht Bremen HRB 990001 HB)",
+            "is no register entry with a court (e.g. Amtsgericht Bremen HRB 990001 HB)",
+        )
+    return EnteredRegisterEntry(
+        court=entry.court_code,
+        type=entry.type,
+        number=entry.number,
+        suffix=entry.suffix,
+        former_court=entry.former_court,
+        court_name=entry.court,
+    )
+
+
+def _take_profile(found: Mapping[str, str], draft: Draft) -> None:
+    if "roles" in found:
+        words = several(found, "roles", 20, draft.findings)
+        draft.given["roles"] = tuple(
+            dict.fromkeys(filter(None, (draft.findings.checked("roles", word, _role) for word in words)))
+        )
+    if "value_chain" in found:
+        draft.given["value_chain"] = draft.findings.checked("value_chain", found["value_chain"], _stage)
+    for name in ("website", "name_en"):
+        if name in found:
+            draft.given[name] = _bounded(name, found[name], draft.findings)
+
+
+def _money(found: Mapping[str, str], name: str, findings: Findings) -> int | None:
+    if f"{name}_eur" in found:
+        return euros(found[f"{name}_eur"], f"{name}_eur", findings)
+    return millions(found.get(f"{name}_meur"), f"{name}_meur", findings)
+
+
+def _clear(empty: set[str], draft: Draft) -> None:
+    for name in empty:
+        if not BY_NAME[name].clearable:
+            continue
+        if name in SEAT:
+            draft.seat[name] = None
+        elif name in {"employees", "turnover_eur", "turnover_meur", "balance_eur", "balance_meur", "email"}:
+            draft.cleared |= {name.removesuffix("_meur").removesuffix("_eur")}
+        elif name in {"wz2025", "wz2008"}:
+            draft.given.setdefault("activities", [])
+        else:
+            draft.given[name] = _EMPTIES.get(name)
+
+
+def _norda_id(text: str) -> UUID | None:
+    if not text:
+        return None
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Refused("organisation_id", "ist keine Norda-Kennung", "is no Norda id") from error
+
+
+def _state_code(text: str) -> str | None:
+    if not text:
+        return None
+    code = text.casefold().removeprefix("de-")
+    for state in State:
+        if code in {state.value, state.label.casefold()}:
+            return state.value
+    raise Refused("responsible_state", "ist keines von hb, hh, ni", "is none of hb, hh, ni")
+
+
+@cache
+def state_of(text: str) -> str | None:
+    """A federal state by code or name; None for nothing, or only the country. Raises Refused."""
+    folded = fold(text)
+    if not folded or folded in _GERMANY:
+        return None
+    return federal_state(_STATES.get(folded, text))
+
+
+@cache
+def _kinds() -> dict[str, str]:
+    return {fold(word): code for code, label in KINDS.items() for word in (code, label.de, label.en)}
+
+
+def _kind(text: str) -> str:
+    return _one_of(fold(text), _kinds().get, "kind", KINDS)
+
+
+def _cluster_code(text: str) -> str:
+    code = text.upper()
+    if not re.fullmatch(r"[A-Z][A-Z0-9-]{1,15}", code):
+        raise Refused("cluster_code", "ist kein Kürzel (wie ITS)", "is no code (like ITS)")
+    return code
+
+
+def _role(text: str) -> str:
+    return _one_of(text.casefold(), lambda word: word if word in ROLES else None, "role", sorted(ROLES))
+
+
+def _stage(text: str) -> str:
+    return _one_of(
+        text.casefold(), lambda word: word if word in VALUE_CHAIN else None, "value_chain", sorted(VALUE_CHAIN)
+    )
+
+
+def _one_of(
+    text: str, known: Callable[[str], str | None], code: str, allowed: Sequence[str] | Mapping[str, Any]
+) -> str:
+    found = known(text)
+    if found is None:
+        words = ", ".join(allowed)
+        raise Refused(code, f"ist keines von {words}", f"is none of {words}")
+    return found
+
+
+def size_of(text: str) -> str:
+    """A size class by its code or German name, as text for the rules."""
+    return _SIZES.get(fold(text), text.casefold())

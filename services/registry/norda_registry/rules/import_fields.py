@@ -1,0 +1,161 @@
+"""What a column of an import can mean: the fields, what they are called, and by which headings they are recognised.
+
+Headings are compared folded (rules/names.py), in German and English. Ambiguous ones are not guessed: `Wirtschaftszweig`
+says no edition, and codes of the two editions mean other things.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from norda_common.errors import Text
+
+from .names import fold
+
+
+@dataclass(frozen=True, slots=True)
+class ImportField:
+    """A field: `clearable` says whether an empty cell may empty it, `exported` whether tables that leave have it."""
+
+    name: str
+    label: Text
+    synonyms: str = ""
+    clearable: bool = True
+    exported: bool = True
+
+
+def _field(
+    name: str, de: str, en: str, synonyms: str = "", *, clearable: bool = True, exported: bool = True
+) -> ImportField:
+    return ImportField(name, Text(de, en), synonyms, clearable, exported)
+
+
+FIELDS: tuple[ImportField, ...] = (
+    _field("organisation_id", "Norda-Kennung", "Norda id", "organisation id", clearable=False),
+    _field("responsible_state", "Zuständiges Land", "Responsible state", "zustaendig", clearable=False),
+    _field(
+        "own_id", "Eigene Kennung", "Own id",
+        "id|kennung|own id|kundennummer|kunden nr|mitgliedsnummer|mitglieds nr|mitgliedsnr|identnummer|"
+        "ident nr|ihk nr|ihk nummer|firmennummer|firmen nr|nr|lfd nr",
+        clearable=False,
+    ),
+    _field(
+        "legal_name", "Name (Firma)", "Legal name",
+        "name|firma|firmenname|unternehmen|unternehmensname|company|company name|firmierung|"
+        "name der firma|firmenbezeichnung|organisation|name des unternehmens|firma name",
+        clearable=False,
+    ),
+    _field("kind", "Art", "Kind", "organisationsart|art der organisation|typ|type", clearable=False),
+    _field("cluster_code", "Clusterkürzel", "Cluster code", "kuerzel", clearable=False),
+    _field("legal_form", "Rechtsform", "Legal form", "gesellschaftsform"),
+    _field(
+        "street", "Straße und Hausnummer", "Street and number",
+        "strasse|str|strasse hausnummer|strasse nr|strasse hnr|anschrift|adresse|street|address",
+    ),
+    _field("postal_code", "Postleitzahl", "Postal code", "plz|zip|zip code|postcode"),
+    _field("place", "Ort", "Place", "stadt|sitz|city|town|standort|gemeinde|firmensitz", clearable=False),
+    _field("state", "Bundesland", "Federal state", "land|state|region", clearable=False),
+    _field(
+        "states", "Länder, für die sie arbeitet", "States it works for",
+        "states|laender",
+        clearable=False, exported=False,
+    ),
+    _field(
+        "ags", "Gemeindeschlüssel (AGS)", "Municipality key (AGS)",
+        "ags|ags5|ags8|gemeindeschluessel|amtlicher gemeindeschluessel|municipality key",
+    ),
+    _field("nuts", "NUTS-Code", "NUTS code", "nuts|nuts3"),
+    _field(
+        "register_entry", "Registereintrag", "Register entry",
+        "handelsregister|handelsregistereintrag|hr eintrag|register",
+        clearable=False, exported=False,
+    ),
+    _field("register_court", "Registergericht", "Register court", "amtsgericht|gericht|court", clearable=False),
+    _field("register_type", "Registerart", "Type of register", "register type|hr art|registertyp", clearable=False),
+    _field(
+        "register_number", "Registernummer", "Register number",
+        "register nummer|handelsregisternummer|hrb|hr nummer|hr nr|hrnr|handelsregister nr|registernr|register nr|"
+        "hrb nr|hrb nummer",
+        clearable=False,
+    ),
+    _field("register_suffix", "Zusatz zur Nummer", "Number suffix", "register suffix|zusatz", clearable=False),
+    _field("register_former_court", "Früheres Gericht", "Former court", "register former court", clearable=False),
+    _field(
+        "register_valid_from", "Eingetragen seit", "Entered since",
+        "register valid from|eintragungsdatum",
+        clearable=False,
+    ),
+    _field("euid", "EUID", "EUID", clearable=False),
+    _field(
+        "vat_id", "USt-IdNr.", "VAT number",
+        "ust idnr|ustidnr|ust id|ust id nr|ustid|umsatzsteuer id|umsatzsteuer idnr|"
+        "umsatzsteuer identifikationsnummer|umsatzsteueridentifikationsnummer|vat id|vat|vat no",
+    ),
+    _field(
+        "widnr", "Wirtschafts-IdNr.", "Business id (W-IdNr)",
+        "w idnr|widnr|w id nr|wirtschafts idnr|wirtschaftsidnr|wirtschafts identifikationsnummer|"
+        "business id",
+    ),
+    _field("lei", "LEI", "LEI", "legal entity identifier"),
+    _field("wz2025", "Wirtschaftszweige (WZ 2025)", "Activities (WZ 2025)", "wz2025|wz 2025|wz 2025 code"),
+    _field("wz2008", "Wirtschaftszweige (WZ 2008)", "Activities (WZ 2008)", "wz2008|wz 2008|wz08|wz 08|wz 2008 code"),
+    _field("competences", "Kompetenzen", "Competences", "kompetenz|competence|kompetenzcodes"),
+    _field("roles", "Rollen", "Roles", "rolle|role"),
+    _field("value_chain", "Wertschöpfungsstufe", "Value-chain stage", "value chain"),
+    _field("clusters", "Cluster", "Clusters", "cluster mitgliedschaft|netzwerk|cluster", clearable=False),
+    _field(
+        "clusters_since", "Cluster seit", "Clusters since",
+        "mitglied seit|clusters since",
+        clearable=False, exported=False,
+    ),
+    _field("size_class", "Größenklasse", "Size class", "unternehmensgroesse|kmu|groesse"),
+    _field("website", "Website", "Website", "internet|homepage|web|url|webseite|internetadresse|www"),
+    _field("name_en", "Name (englisch)", "English name", "name en"),
+    _field(
+        "employees", "Beschäftigte", "Employees",
+        "mitarbeiter|mitarbeiterzahl|anzahl mitarbeiter|anzahl beschaeftigte|mitarbeitende|"
+        "anzahl mitarbeitende|ma|headcount|beschaeftigtenzahl",
+    ),
+    _field(
+        "turnover_eur", "Jahresumsatz in Euro", "Annual turnover in euros",
+        "umsatz|umsatz eur|umsatz euro|umsatz in euro|jahresumsatz|turnover|turnover eur|umsatz in eur",
+    ),
+    _field(
+        "turnover_meur", "Jahresumsatz in Mio. Euro", "Annual turnover in millions of euros",
+        "turnover meur|umsatz mio|umsatz mio eur|umsatz in mio eur|umsatz in mio euro|umsatz mio euro",
+        exported=False,
+    ),
+    _field(
+        "balance_eur", "Bilanzsumme in Euro", "Balance sheet total in euros",
+        "bilanzsumme|balance eur|bilanzsumme eur",
+    ),
+    _field(
+        "balance_meur", "Bilanzsumme in Mio. Euro", "Balance sheet total in millions of euros",
+        "balance meur|bilanzsumme mio|bilanzsumme in mio eur|bilanzsumme mio eur",
+        exported=False,
+    ),
+    _field(
+        "email", "Kontaktadresse (E-Mail)", "Contact address (e-mail)",
+        "e mail|email|mail|e mail adresse|emailadresse|kontakt e mail|contact email|mailadresse|"
+        "email adresse",
+    ),
+)  # fmt: skip
+BY_NAME = {field.name: field for field in FIELDS}
+IGNORED = ""
+"""The meaning of a column that is left alone."""
+PRIVATE = ("employees", "turnover_eur", "balance_eur", "email")
+"""What stays with the office."""
+
+
+@cache
+def by_heading() -> dict[str, str]:
+    """The field by its folded heading; a field's own name and labels are the strongest."""
+    found: dict[str, str] = {}
+    for field in FIELDS:
+        for text in (field.label.de, field.label.en, field.name):
+            found.setdefault(fold(text), field.name)
+    for field in FIELDS:
+        for text in filter(None, field.synonyms.split("|")):
+            found.setdefault(text, field.name)
+    return found

@@ -1,0 +1,97 @@
+"""Tables that leave: CSV safe against formulas, and workbooks, row by row in little memory.
+
+A text stays a text: no spreadsheet gets to guess that `0421` is a number, or calculates what begins with `=`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+
+from ..rules.spreadsheet_cells import guarded
+
+Cell = str | int | Decimal | None
+CSV_TYPE = "text/csv; charset=utf-8"
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MOST_XLSX_ROWS = 1_048_575
+"""A sheet's rows, but for the heading."""
+
+
+def csv_start(headings: Sequence[str]) -> bytes:
+    """The beginning of a CSV: the mark by which Excel knows UTF-8, and the heading."""
+    return codecs.BOM_UTF8 + csv_rows([headings])
+
+
+def csv_rows(rows: Iterable[Sequence[Cell]]) -> bytes:
+    """Rows of a CSV: semicolons, decimal commas, and nothing a spreadsheet would calculate."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
+    return text.getvalue().encode(errors="replace")
+
+
+def _csv_cell(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, Decimal):
+        return f"{cell:f}".replace(".", ",")
+    return guarded(cell) if isinstance(cell, str) else str(cell)
+
+
+class XlsxTable:
+    """A workbook of one sheet, written to a file row by row; `close` makes it whole."""
+
+    def __init__(self, path: Path, headings: Sequence[str], *, sheet: str) -> None:
+        options: dict[str, Any] = {
+            "constant_memory": True,
+            "strings_to_numbers": False,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "tmpdir": str(path.parent),
+        }
+        self._workbook = xlsxwriter.Workbook(str(path), options)
+        self._sheet = self._workbook.add_worksheet(sheet)
+        bold = self._workbook.add_format({"bold": True})
+        self._sheet.freeze_panes(1, 0)
+        self._sheet.set_column(0, max(len(headings) - 1, 0), 20)
+        for column, heading in enumerate(headings):
+            self._sheet.write_string(0, column, _storable(heading), bold)
+        if headings:
+            self._sheet.autofilter(0, 0, 0, len(headings) - 1)
+        self._row = 0
+
+    def write(self, rows: Iterable[Sequence[Cell]]) -> None:
+        """Add rows; texts as texts. What is beyond a sheet's last row is left out."""
+        for row in rows:
+            if self._row >= MOST_XLSX_ROWS:
+                return
+            self._row += 1
+            for column, cell in enumerate(row):
+                if isinstance(cell, str):
+                    if cell:
+                        self._sheet.write_string(self._row, column, _storable(cell))
+                elif cell is not None:
+                    self._sheet.write_number(self._row, column, float(cell))
+
+    def close(self) -> None:
+        """Write what is left, and the file's end."""
+        self._workbook.close()
+
+
+def _storable(text: str) -> str:
+    """What XML can hold, and a cell: broken characters become question marks."""
+    return text.encode(errors="replace").decode()[:32_767]
+
+
+def parts_of(path: Path) -> Iterator[bytes]:
+    """A file, a part at a time."""
+    with path.open("rb") as file:
+        while part := file.read(1 << 16):
+            yield part

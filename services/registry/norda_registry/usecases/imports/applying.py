@@ -1,0 +1,226 @@
+"""The worker's second step: do what was planned, a batch in a transaction.
+
+What is written, what is noted of it, and how far the import is are one commit: a process that dies repeats nothing and
+leaves nothing out. An organisation that changed since it was planned is planned anew from the row, and left alone where
+the row would now do something else than a person saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from norda_common.auth import Caller
+from norda_common.contracts.registry import Organisation
+from norda_common.database import Connection
+from norda_common.states import State
+
+from ...rules.findings import Findings
+from ...rules.import_rows import held_numbers
+from ...rules.rights import IMPORT
+from ...rules.size_class import Figures
+from ...store import import_rows, imports, matches, organisations
+from ...store.import_rows import Plan, Result
+from ...store.imports import Import
+from ...store.matches import Match
+from ...store.organisations import Stored
+from ..recording import raced_error
+from ..recording_many import Written, record_many
+from .plan_batch import packed, plan_stale, unreadable
+from .rows import Number, Outcome, Row
+
+BATCH_ROWS = 1_000
+
+
+@dataclass(slots=True)
+class ApplyRun:
+    """One import being applied, for whoever asked for it."""
+
+    found: Import
+    caller: Caller
+    after: int
+    done: int
+    limit: int = BATCH_ROWS
+    taken: set[Number] = field(default_factory=set)
+    """Numbers somebody took while a batch was being written; the rows that want them fail."""
+
+
+@dataclass(slots=True)
+class _Item:
+    """A planned row, ready to be written."""
+
+    plan: Plan
+    organisation: Organisation
+    numbers: list[Number]
+    before: Stored | None = None
+    email: str | None = None
+    figures: Figures = field(default_factory=Figures)
+    new_email: str | None = None
+    refused: str | None = None
+    unchanged: bool = False
+
+
+async def apply_batch(connection: Connection, run: ApplyRun, *, now: datetime) -> bool:
+    """Write the next rows; False when none is left, and the import is applied.
+
+    Raises `organisations.NumberTaken`: the caller rolls back, notes the number in `run.taken`, and tries again.
+    """
+    await matches.plan_every_statement(connection)
+    plans = await import_rows.to_apply(connection, run.found.id, run.after, limit=run.limit)
+    if not plans:
+        await imports.change(connection, run.found.id, status="applied", ended_at=now, done=run.done)
+        return False
+    items = await asyncio.to_thread(_items, plans)
+    await _read(connection, items)
+    for item in items:
+        if item.plan.email is not None:
+            item.new_email = item.plan.email or None
+    stale = await _stale(connection, items, run)
+    if stale:
+        again = await plan_stale(connection, run.found, [item.plan for item in stale], now=now)
+        for item in stale:
+            _replan(item, again[item.plan.row])
+    written = [item for item in items if item.refused is None and not item.unchanged]
+    versions = await record_many(
+        connection,
+        [_written(item) for item in written],
+        state=State(run.found.state),
+        caller=run.caller,
+        action=IMPORT.name,
+        now=now,
+    )
+    await import_rows.put_results(
+        connection, run.found.id, run.found.state, [_result(item, versions) for item in items]
+    )
+    after, done = plans[-1].row, run.done + len(plans)
+    await imports.change(connection, run.found.id, done=done, cursor_row=after)
+    run.after, run.done = after, done
+    return True
+
+
+async def give_up_row(connection: Connection, run: ApplyRun) -> None:
+    """Pass over the next row, which cannot be written: an error of the program, told as one of the row."""
+    for plan in await import_rows.to_apply(connection, run.found.id, run.after, limit=1):
+        result = Result(plan.row, "failed", None, None, None, None, None, None, None, None, unreadable())
+        await import_rows.put_results(connection, run.found.id, run.found.state, [result])
+        await imports.change(connection, run.found.id, done=run.done + 1, cursor_row=plan.row)
+        run.after, run.done = plan.row, run.done + 1
+
+
+def _items(plans: Sequence[Plan]) -> list[_Item]:
+    items = []
+    for plan in plans:
+        organisation = Organisation.model_validate_json(plan.document or "{}")
+        numbers = [(item.kind, item.value) for item in held_numbers(organisation)]
+        figures = Figures(plan.employees, plan.turnover_cents, plan.balance_cents)
+        items.append(_Item(plan, organisation, numbers, figures=figures))
+    return items
+
+
+async def _read(connection: Connection, items: Sequence[_Item]) -> None:
+    """Lock what is to be changed, and read what it is now."""
+    ids = [item.organisation.organisation_id for item in items if item.plan.outcome == Outcome.CHANGE]
+    if not ids:
+        return
+    stored = await organisations.lock_many(connection, ids)
+    emails = await organisations.contacts(connection, list(stored))
+    for item in items:
+        if item.plan.outcome == Outcome.CHANGE:
+            item.before = stored.get(item.organisation.organisation_id)
+            item.email = emails.get(item.organisation.organisation_id)
+            item.new_email = item.email
+
+
+async def _stale(connection: Connection, items: Sequence[_Item], run: ApplyRun) -> list[_Item]:
+    """Those that the plan does not fit any more: the organisation has changed, or a number has been given out."""
+    asked = [number for item in items for number in _asked(item)]
+    holders: dict[Number, list[Match]] = {}
+    for match in await matches.find(connection, asked):
+        holders.setdefault((match.kind, match.value), []).append(match)
+    claimed: set[Number] = set()
+    stale = []
+    for item in items:
+        if raced := next((number for number in item.numbers if number in run.taken or number in claimed), None):
+            findings = Findings(row=item.plan.row)
+            findings.errors.append(raced_error(raced))
+            item.refused = packed(findings)
+            continue
+        claimed.update(item.numbers)
+        if _moved_on(item) or any(
+            _is_news(item, match) for number in _asked(item) for match in holders.get(number, ())
+        ):
+            stale.append(item)
+    return stale
+
+
+def _asked(item: _Item) -> list[Number]:
+    own_id = item.organisation.own_id
+    new = item.plan.outcome == Outcome.CREATE
+    return [*item.numbers, ("own", own_id)] if new and own_id else item.numbers
+
+
+def _moved_on(item: _Item) -> bool:
+    return item.plan.outcome == Outcome.CHANGE and (
+        item.before is None or item.before.version != item.plan.base_version
+    )
+
+
+def _is_news(item: _Item, match: Match) -> bool:
+    if match.kind == "own":
+        return match.responsible_state == item.organisation.responsible_state
+    return match.current and match.organisation_id != item.organisation.organisation_id
+
+
+def _replan(item: _Item, row: Row) -> None:
+    """Take over what the row would do now, unless that is something else than was seen."""
+    if row.outcome is Outcome.UNCHANGED:
+        item.unchanged = True
+    elif row.outcome is not None and row.outcome.value == item.plan.outcome and row.planned is not None:
+        item.organisation, item.figures, item.new_email = (
+            row.planned.organisation,
+            row.planned.figures,
+            row.planned.email,
+        )
+        item.before, item.email = row.before, row.email
+    else:
+        if not row.draft.findings.errors:
+            row.draft.findings.refuse(
+                "row",
+                "changed_since",
+                "täte seit der Vorschau etwas anderes; bitte mit der fehlgeschlagenen Datei noch einmal importieren",
+                "would do something else since the preview; please import the file of failed rows again",
+            )
+        item.refused = packed(row.draft.findings)
+
+
+def _written(item: _Item) -> Written:
+    return Written(
+        organisation=item.organisation,
+        figures=item.figures,
+        before=item.before,
+        old_email=item.email,
+        email=item.new_email,
+    )
+
+
+def _result(item: _Item, versions: Mapping[UUID, int]) -> Result:
+    before = item.before
+    if item.refused is not None or item.unchanged:
+        result = "unchanged" if item.unchanged else "failed"
+        return Result(item.plan.row, result, None, None, None, None, None, None, None, None, item.refused)
+    return Result(
+        row=item.plan.row,
+        result="changed" if before else "created",
+        organisation_id=item.organisation.organisation_id,
+        version=versions[item.organisation.organisation_id],
+        old_version=before.version if before else None,
+        employees=before.figures.employees if before else None,
+        turnover_cents=before.figures.turnover_cents if before else None,
+        balance_cents=before.figures.balance_cents if before else None,
+        old_email=item.email,
+        new_email=item.new_email,
+        findings=None,
+    )

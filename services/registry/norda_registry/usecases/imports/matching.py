@@ -1,0 +1,185 @@
+"""Which organisation a row means: by its numbers, by Norda's own id, and, where it has none, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from norda_common.database import Connection
+from norda_common.states import State
+
+from ...rules.names import fold
+from ...store import imports
+from ...store.matches import Match
+from ..import_duplicates import Candidate, narrow
+from ..recording import FIELDS
+from .rows import Decision, Desk, Number, Outcome, Row
+
+_OWN = "norda"
+"""The kind of number Norda's own id is, among those a file must not have twice."""
+
+
+def refuse_repeats(rows: Sequence[Row], desk: Desk) -> None:
+    """Note rows whose strongest number an earlier row of the table had, and those without any."""
+    for row in rows:
+        if row.outcome is not None:
+            continue
+        numbers = row.numbers
+        if row.draft.organisation_id is not None:
+            numbers = [(_OWN, str(row.draft.organisation_id)), *numbers]
+        elif not numbers and desk.staged:
+            numbers = _by_name(row)
+        if not numbers:
+            _refuse_nameless(row, desk)
+            continue
+        kind = numbers[0][0]
+        first = desk.seen.setdefault(hash(numbers[0]), row.draft.row)
+        if first != row.draft.row:
+            _repeated(row, "legal_name" if kind == "name" else FIELDS.get(kind, "own_id"), first, "repeated_row")
+
+
+def _by_name(row: Row) -> list[Number]:
+    name, code = row.draft.given.get("legal_name"), _postal_code(row)
+    return [("name", f"{fold(str(name))}|{code}")] if name and code else []
+
+
+def _postal_code(row: Row) -> str | None:
+    seat = row.fields.get("seat")
+    return row.draft.seat.get("postal_code") or (seat.postal_code if seat else None)
+
+
+def _refuse_nameless(row: Row, desk: Desk) -> None:
+    if desk.staged:
+        row.draft.findings.refuse(
+            "own_id",
+            "no_key",
+            "fehlt, wie auch EUID, USt-IdNr, W-IdNr und Name mit Postleitzahl; jeder Import legte die Zeile neu an",
+            "is missing, as are EUID, VAT number, W-IdNr and name with postal code; every import would enter it anew",
+        )
+        return
+    row.draft.findings.refuse(
+        "id",
+        "no_key",
+        "fehlt, wie auch EUID, USt-IdNr und W-IdNr; ohne Kennung legte jeder Import die Zeile neu an",
+        "is missing, and so are EUID, VAT number and W-IdNr; without one every import would enter the row anew",
+    )
+
+
+def _repeated(row: Row, field: str, first: int, code: str) -> None:
+    row.draft.findings.refuse(field, code, f"steht schon in Zeile {first}", f"stands in row {first} already")
+
+
+def refuse_repeated_numbers(row: Row, desk: Desk) -> None:
+    """Note a number that an earlier row of the table claims for its own organisation."""
+    for number in row.claimed:
+        first = desk.seen.setdefault(hash(("claimed", *number)), row.draft.row)
+        if first != row.draft.row:
+            _repeated(row, FIELDS[number[0]], first, "repeated_number")
+
+
+def by_number(found: Sequence[Match]) -> dict[Number, list[Match]]:
+    """Who has or had each number."""
+    numbers: dict[Number, list[Match]] = {}
+    for match in found:
+        numbers.setdefault((match.kind, match.value), []).append(match)
+    return numbers
+
+
+def choose(row: Row, numbers: Mapping[Number, list[Match]], known: Mapping[UUID, Match], desk: Desk) -> None:
+    """Find what the row means. Another state's is marked foreign; an own id of several is an error."""
+    if (own := known.get(row.draft.organisation_id or UUID(int=0))) is not None:
+        _take(row, own, desk)
+        return
+    for key in row.keys:
+        candidates = sorted(numbers.get(key, ()), key=lambda match: not match.current)
+        if candidates:
+            _take(row, candidates[0], desk)
+            return
+    own_ids = numbers.get(("own", row.draft.given.get("own_id", "")), [])
+    here = [match for match in own_ids if match.responsible_state == desk.state.value]
+    if len(here) > 1:
+        row.draft.findings.refuse(
+            "own_id", "ambiguous", "haben mehrere Organisationen", "belongs to several organisations"
+        )
+    if here:
+        _take(row, here[0], desk)
+        return
+    name = fold(str(row.draft.given.get("legal_name", "")))
+    same = [match for match in own_ids if not row.keys and fold(match.legal_name) == name]
+    if same:
+        _take(row, same[0], desk)
+    elif desk.staged:
+        leave_other_states(row, desk)
+
+
+def leave_other_states(row: Row, desk: Desk) -> None:
+    """What nobody knows is the office's own, unless the row says that it is another state's; its faults are, too."""
+    said = row.draft.responsible_state
+    foreign = said != desk.state.value if said else bool(row.draft.states) and not row.draft.responsible(desk.state)
+    if foreign:
+        row.outcome = Outcome.FOREIGN
+        row.draft.findings.errors.clear()
+        row.draft.findings.warn("state", "other_state", "gehört zu einem anderen Land", "belongs to another state")
+
+
+def _take(row: Row, match: Match, desk: Desk) -> None:
+    if match.own and match.responsible_state == desk.state.value:
+        row.match = match
+    else:
+        leave_foreign(row, State(match.responsible_state).label)
+
+
+def leave_foreign(row: Row, label: str, label_en: str | None = None) -> None:
+    """Mark a row of another state's organisation, and say who keeps it."""
+    row.outcome = Outcome.FOREIGN
+    row.match = None
+    row.draft.findings.warn(
+        "row",
+        "kept_elsewhere",
+        f"wird von {label} geführt und bleibt unverändert",
+        f"is kept by {label_en or label} and stays unchanged",
+    )
+
+
+async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> None:
+    """Look for rows that no number recognised by what they are called; a person's decision is followed."""
+    asked = [
+        row
+        for row in rows
+        if row.match is None
+        and row.outcome is None
+        and not row.draft.findings.errors
+        and row.draft.given.get("legal_name")
+        and desk.decisions.get(row.draft.row) is not Decision.OTHER
+    ]
+    found = await narrow(connection, [_candidate(row) for row in asked])
+    if not found:
+        return
+    known = await imports.by_id(connection, list(set(found.values())))
+    for place, organisation_id in found.items():
+        row, match = asked[place], known.get(organisation_id)
+        if match is None:
+            continue
+        own = match.own and match.responsible_state == desk.state.value
+        if own and desk.decisions.get(row.draft.row) is Decision.SAME:
+            row.match = match
+            continue
+        row.outcome, row.suspected = Outcome.DUPLICATE, organisation_id
+        who = f"{match.legal_name[:120]} ({State(match.responsible_state).label})"
+        row.draft.findings.warn(
+            "legal_name",
+            "duplicate",
+            f"scheint {who} zu sein: gleicher Name, gleiche Postleitzahl",
+            f"seems to be {who}: the same name and postal code",
+        )
+
+
+def _candidate(row: Row) -> Candidate:
+    seat = row.fields.get("seat")
+    return Candidate(
+        legal_name=str(row.draft.given["legal_name"]),
+        postal_code=_postal_code(row),
+        place=row.draft.seat.get("place") or (seat.place if seat else None),
+        legal_form=row.fields.get("legal_form"),
+        numbers=dict(row.claimed),
+    )

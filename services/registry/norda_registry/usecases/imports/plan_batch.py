@@ -1,0 +1,197 @@
+"""The worker's first step: plan the rows of a staged import, a batch at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common.database import Connection
+from norda_common.errors import FieldError, Text
+from norda_common.states import State
+
+from ...rules.findings import Findings
+from ...rules.import_cells import read_row
+from ...rules.import_rows import Planned, field_of
+from ...store import import_rows, imports, matches
+from ...store.import_rows import Plan
+from ...store.imports import Import
+from ..organisations import local_day
+from .planning import plan_rows
+from .rows import Decision, Desk, Mode, Outcome, Row, row_of
+
+BATCH_ROWS = 1_000
+
+
+@dataclass(slots=True)
+class PlanRun:
+    """One planning on its way; what it has seen is in the desk, so a run that breaks off begins anew."""
+
+    found: Import
+    desk: Desk
+    after: int
+    done: int = 0
+    limit: int = BATCH_ROWS
+    upcoming: asyncio.Task[list[Row]] | None = None
+
+
+async def begin_planning(connection: Connection, found: Import, *, now: datetime) -> PlanRun:
+    """Begin with the first row, whatever an earlier run planned."""
+    decided = await import_rows.decisions(connection, found.id)
+    await imports.change(connection, found.id, done=0, cursor_row=0, phase_started_at=now, phase_done=0)
+    return PlanRun(
+        found, _desk(found, {row: Decision(said) for row, said in decided.items()}, now), found.first_row - 1
+    )
+
+
+def _desk(found: Import, decisions: dict[int, Decision], now: datetime) -> Desk:
+    return Desk(State(found.state), now, local_day(now), staged=True, mode=Mode(found.mode), decisions=decisions)
+
+
+async def plan_batch(connection: Connection, run: PlanRun) -> bool:
+    """Plan the next rows; False when there are none left, and the import is planned."""
+    await matches.plan_every_statement(connection)
+    rows = await _rows(connection, run)
+    if not rows:
+        await imports.change(connection, run.found.id, status="planned", done=run.done, total=run.done)
+        return False
+    after, done = rows[-1].draft.row, run.done + len(rows)
+    # The next rows are read while PostgreSQL works on these.
+    upcoming = await _read_next(connection, run, after)
+    try:
+        await plan_rows(connection, rows, run.desk, lock=False)
+        plans = await asyncio.to_thread(_plans, rows, run.desk)
+        await import_rows.put_plans(connection, run.found.id, run.found.state, plans)
+        await imports.change(connection, run.found.id, done=done, cursor_row=after)
+    except BaseException:
+        upcoming.cancel()
+        raise
+    run.after, run.done, run.upcoming = after, done, upcoming
+    return True
+
+
+async def _rows(connection: Connection, run: PlanRun) -> list[Row]:
+    if run.upcoming is None:
+        run.upcoming = await _read_next(connection, run, run.after)
+    upcoming, run.upcoming = run.upcoming, None
+    return await upcoming
+
+
+async def _read_next(connection: Connection, run: PlanRun, after: int) -> asyncio.Task[list[Row]]:
+    records = await import_rows.after(connection, run.found.id, run.found.sheet, after, limit=run.limit)
+    return asyncio.create_task(asyncio.to_thread(read_rows, records, run.found))
+
+
+def read_rows(records: Sequence[Record] | Sequence[tuple[int, str]], found: Import) -> list[Row]:
+    """Rows from their cells, by what the columns mean. Pure."""
+    own, columns, clears = State(found.state), found.columns, found.empty_clears
+    return [row_of(read_row(row, json.loads(cells), columns, own=own, clears=clears)) for row, cells in records]
+
+
+def _plans(rows: Sequence[Row], desk: Desk) -> list[Plan]:
+    return [plan_of(row, desk.decisions.get(row.draft.row)) for row in rows]
+
+
+def plan_of(row: Row, decision: Decision | None) -> Plan:
+    """What is kept of a planned row."""
+    assert row.outcome is not None  # noqa: S101 - it is planned
+    planned = row.planned if row.outcome in {Outcome.CREATE, Outcome.CHANGE} else None
+    return Plan(
+        row=row.draft.row,
+        outcome=row.outcome,
+        decision=decision,
+        organisation_id=_whose(row),
+        base_version=row.before.version if row.before else None,
+        document=planned.organisation.model_dump_json(exclude_none=True) if planned else None,
+        employees=planned.figures.employees if planned else None,
+        turnover_cents=planned.figures.turnover_cents if planned else None,
+        balance_cents=planned.figures.balance_cents if planned else None,
+        email=_new_email(row, planned),
+        findings=packed(row.draft.findings),
+    )
+
+
+def _new_email(row: Row, planned: Planned | None) -> str | None:
+    """The contact address as it is to be; None leaves it as it then is, an empty one removes it."""
+    return (planned.email or "") if planned and planned.email != row.email else None
+
+
+def _whose(row: Row) -> UUID | None:
+    if row.match is not None:
+        return row.match.organisation_id
+    if row.suspected is not None:
+        return row.suspected
+    return row.planned.organisation.organisation_id if row.planned and row.outcome is Outcome.CREATE else None
+
+
+def packed(findings: Findings) -> str | None:
+    """Errors and warnings as JSON under the names of fields, each once; None when there are none."""
+    document = {
+        kind: [_said(item) for item in dict.fromkeys(found)]
+        for kind, found in (("errors", findings.errors), ("warnings", findings.warnings))
+        if found
+    }
+    return json.dumps(document, ensure_ascii=False) if document else None
+
+
+def _said(found: FieldError) -> dict[str, Any]:
+    return {"field": field_of(found.field), "code": found.code, "de": found.text.de, "en": found.text.en}
+
+
+def unpacked(findings: str | None) -> dict[str, list[FieldError]]:
+    """What `packed` was given, as `errors` and `warnings`."""
+    document = json.loads(findings) if findings else {}
+    return {
+        kind: [
+            FieldError(field=item["field"], code=item["code"], text=Text(item["de"], item["en"]))
+            for item in document.get(kind, ())
+        ]
+        for kind in ("errors", "warnings")
+    }
+
+
+async def give_up_row(connection: Connection, run: PlanRun) -> None:
+    """Pass over the next row, which no rule can read: an error of the program, told as one of the row."""
+    records = await import_rows.after(connection, run.found.id, run.found.sheet, run.after, limit=1)
+    for row, _ in records:
+        plan = Plan(row, Outcome.ERROR, None, None, None, None, None, None, None, None, unreadable())
+        await import_rows.put_plans(connection, run.found.id, run.found.state, [plan])
+        await imports.change(connection, run.found.id, done=run.done + 1, cursor_row=row)
+        run.after, run.done, run.upcoming = row, run.done + 1, None
+
+
+def unreadable() -> str | None:
+    """The finding of a row that a fault of the program kept from being taken."""
+    findings = Findings()
+    findings.refuse(
+        "row",
+        "internal",
+        "ließ sich nicht verarbeiten; der Betrieb findet den Grund im Protokoll",
+        "could not be processed; operators find the reason in the log",
+    )
+    return packed(findings)
+
+
+async def plan_single(
+    connection: Connection, found: Import, row: int, decision: Decision | None, *, now: datetime
+) -> None:
+    """Plan one row anew, after a person decided about it."""
+    cells = await import_rows.cells(connection, found.id, found.sheet, [row])
+    rows = await asyncio.to_thread(read_rows, list(cells.items()), found)
+    desk = _desk(found, {row: decision} if decision else {}, now)
+    await plan_rows(connection, rows, desk, lock=False)
+    await import_rows.put_plans(connection, found.id, found.state, _plans(rows, desk))
+
+
+async def plan_stale(connection: Connection, found: Import, plans: Sequence[Plan], *, now: datetime) -> dict[int, Row]:
+    """Plan rows anew whose organisations changed since, which are locked; by row."""
+    cells = await import_rows.cells(connection, found.id, found.sheet, [plan.row for plan in plans])
+    rows = await asyncio.to_thread(read_rows, sorted(cells.items()), found)
+    decided = {plan.row: Decision(plan.decision) for plan in plans if plan.decision}
+    await plan_rows(connection, rows, _desk(found, decided, now), lock=True)
+    return {row.draft.row: row for row in rows}

@@ -1,0 +1,181 @@
+"""The worker's third step: take back what an import did, but for what somebody changed since.
+
+What it created is withdrawn, as if it had never been entered; where somebody refers to it by now, it is deactivated
+instead. What it changed gets its earlier values back. See docs/decisions/0092-imports-that-stay.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from norda_common import audit, outbox
+from norda_common.auth import Caller
+from norda_common.contracts.registry import ORGANISATION, Organisation
+from norda_common.database import Connection
+from norda_common.states import State
+
+from ...rules.import_rows import held_numbers
+from ...rules.size_class import Figures
+from ...store import import_rows, imports, matches, organisations
+from ...store.import_rows import Result
+from ...store.imports import Import
+from ...store.organisations import Stored
+from ..commands import Deactivate
+from ..organisations import deactivate_organisation
+from ..recording import ITEM
+from ..recording_many import Written, record_many
+from .rows import Number
+
+BATCH_ROWS = 500
+ACTION = "organisation.import_revert"
+WITHDRAWN, DEACTIVATED, RESTORED, LEFT = "withdrawn", "deactivated", "restored", "left"
+Mark = tuple[int, str, str | None]
+
+
+@dataclass(slots=True)
+class RevertRun:
+    """One import being taken back, for whoever asked for it."""
+
+    found: Import
+    caller: Caller
+    served: Collection[State]
+    after: int
+    done: int
+    limit: int = BATCH_ROWS
+    taken: set[Number] = field(default_factory=set)
+
+
+async def revert_batch(connection: Connection, run: RevertRun, *, now: datetime) -> bool:
+    """Take back the next rows; False when none is left. Raises `organisations.NumberTaken` as `apply_batch` does."""
+    await matches.plan_every_statement(connection)
+    results = await import_rows.to_revert(connection, run.found.id, run.after, limit=run.limit)
+    if not results:
+        await imports.change(connection, run.found.id, status="reverted", ended_at=now, done=run.done)
+        return False
+    stored = await organisations.lock_many(
+        connection, [result.organisation_id for result in results if result.organisation_id]
+    )
+    marks: list[Mark] = []
+    created, changed = list[tuple[Result, Stored]](), list[tuple[Result, Stored]]()
+    for result in results:
+        held = stored.get(result.organisation_id or UUID(int=0))
+        if held is None or held.version != result.version:
+            marks.append((result.row, LEFT, "gone" if held is None else "changed_since"))
+        else:
+            (created if result.result == "created" else changed).append((result, held))
+    marks += await _withdraw(connection, created, run, now=now)
+    marks += await _restore(connection, changed, run, now=now)
+    await import_rows.mark_reverted(connection, run.found.id, marks)
+    after, done = results[-1].row, run.done + len(results)
+    await imports.change(connection, run.found.id, done=done, cursor_row=after)
+    run.after, run.done = after, done
+    return True
+
+
+async def give_up_row(connection: Connection, run: RevertRun) -> None:
+    """Leave the next row's organisation as it is: it cannot be taken back."""
+    for result in await import_rows.to_revert(connection, run.found.id, run.after, limit=1):
+        await import_rows.mark_reverted(connection, run.found.id, [(result.row, LEFT, "internal")])
+        await imports.change(connection, run.found.id, done=run.done + 1, cursor_row=result.row)
+        run.after, run.done = result.row, run.done + 1
+
+
+async def _withdraw(
+    connection: Connection, created: Sequence[tuple[Result, Stored]], run: RevertRun, *, now: datetime
+) -> list[Mark]:
+    if not created:
+        return []
+    referred = await imports.referred_to(connection, [held.organisation.organisation_id for _, held in created])
+    alone = [held for _, held in created if held.organisation.organisation_id not in referred]
+    await imports.withdraw(connection, [held.organisation.organisation_id for held in alone])
+    state = State(run.found.state)
+    await outbox.append(
+        connection,
+        *(
+            ORGANISATION.event(
+                "erased",
+                None,
+                state=state,
+                key=held.organisation.organisation_id,
+                sequence=held.version + 1,
+                time=now,
+            )
+            for held in alone
+        ),
+    )
+    entries = [
+        audit.Entry(
+            ACTION,
+            ITEM,
+            str(held.organisation.organisation_id),
+            before={"legal_name": held.organisation.legal_name, "version": held.version},
+        )
+        for held in alone
+    ]
+    await audit.record(connection, run.caller, *entries)
+    for key in referred:
+        await deactivate_organisation(connection, key, Deactivate(), caller=run.caller, served=run.served, now=now)
+    return [
+        (result.row, DEACTIVATED if held.organisation.organisation_id in referred else WITHDRAWN, None)
+        for result, held in created
+    ]
+
+
+async def _restore(
+    connection: Connection, changed: Sequence[tuple[Result, Stored]], run: RevertRun, *, now: datetime
+) -> list[Mark]:
+    if not changed:
+        return []
+    earlier = await _earlier(connection, changed)
+    emails = await organisations.contacts(connection, list(earlier))
+    taken = run.taken | await _taken(connection, earlier)
+    marks: list[Mark] = []
+    written = []
+    for result, held in changed:
+        key = held.organisation.organisation_id
+        document = earlier[key]
+        if taken & {(item.kind, item.value) for item in held_numbers(document)}:
+            marks.append((result.row, LEFT, "number_taken"))
+            continue
+        email = emails.get(key)
+        written.append(
+            Written(
+                organisation=document,
+                figures=Figures(result.employees, result.turnover_cents, result.balance_cents),
+                before=held,
+                old_email=email,
+                # An address that somebody changed since is theirs.
+                email=result.old_email if email == result.new_email else email,
+            )
+        )
+        marks.append((result.row, RESTORED, None))
+    await record_many(connection, written, state=State(run.found.state), caller=run.caller, action=ACTION, now=now)
+    return marks
+
+
+async def _earlier(connection: Connection, changed: Sequence[tuple[Result, Stored]]) -> dict[UUID, Organisation]:
+    """What the organisations were before the import."""
+    wanted = [(held.organisation.organisation_id, result.old_version or 0) for result, held in changed]
+    found = await import_rows.versions_before(connection, wanted)
+    documents = {key: Organisation.model_validate_json(data) for key, data in found.items()}
+    # What changed only beside the document is no version of its own.
+    return {held.organisation.organisation_id: _as_it_was(documents, result, held) for result, held in changed}
+
+
+def _as_it_was(documents: Mapping[UUID, Organisation], result: Result, held: Stored) -> Organisation:
+    if result.old_version == held.version:
+        return held.organisation
+    return documents[held.organisation.organisation_id]
+
+
+async def _taken(connection: Connection, earlier: Mapping[UUID, Organisation]) -> set[Number]:
+    """The numbers they had, and somebody else has by now."""
+    numbers = {(item.kind, item.value): key for key, document in earlier.items() for item in held_numbers(document)}
+    return {
+        (match.kind, match.value)
+        for match in await matches.find(connection, list(numbers))
+        if match.current and match.organisation_id != numbers[match.kind, match.value]
+    }

@@ -1,0 +1,98 @@
+"""A row of an import on its way from cells to a plan, and what may come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from norda_common.states import State
+
+from ...rules.cell_values import Draft
+from ...rules.fields import normalised
+from ...rules.import_cells import PROFILE
+from ...rules.import_rows import Planned, claimed_numbers, natural_keys
+from ...store.matches import Match
+from ...store.organisations import Stored
+
+Number = tuple[str, str]
+
+
+class Outcome(StrEnum):
+    """What a row would do."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    """It seems to be an organisation that is known; a person decides."""
+    FOREIGN = "foreign"
+    """Another state's."""
+    SKIPPED = "skipped"
+    """Not wanted: only new ones, or only known ones, were asked for."""
+    ERROR = "error"
+
+
+class Decision(StrEnum):
+    """What a person said about a row."""
+
+    LEAVE_OUT = "leave_out"
+    SAME = "same"
+    """It is the organisation it seems to be."""
+    OTHER = "other"
+    """It is another one."""
+
+
+class Mode(StrEnum):
+    """Which rows are wanted."""
+
+    BOTH = "both"
+    CREATE = "create"
+    UPDATE = "update"
+
+
+@dataclass(slots=True)
+class Row:
+    """A row with its keys, and what it was matched to."""
+
+    draft: Draft
+    fields: dict[str, Any] = field(default_factory=dict)
+    keys: list[Number] = field(default_factory=list)
+    claimed: list[Number] = field(default_factory=list)
+    outcome: Outcome | None = None
+    match: Match | None = None
+    before: Stored | None = None
+    email: str | None = None
+    planned: Planned | None = None
+    suspected: UUID | None = None
+
+    @property
+    def numbers(self) -> list[Number]:
+        """The numbers by which it is recognised, the strongest first."""
+        own_id = self.draft.given.get("own_id")
+        return [*self.keys, *([("own", own_id)] if own_id else [])]
+
+
+def row_of(draft: Draft) -> Row:
+    """The row with its fields in their normal form; faults are in its findings. Pure."""
+    fields = normalised(draft.given, draft.findings)
+    fields |= {name: draft.given[name] for name in PROFILE if name in draft.given}
+    return Row(draft, fields, natural_keys(fields), claimed_numbers(fields))
+
+
+@dataclass(slots=True)
+class Desk:
+    """For whom and when an import is planned, and what it has seen so far."""
+
+    state: State
+    now: datetime
+    today: date
+    staged: bool = False
+    """Rows need no number, and are looked for by name."""
+    mode: Mode = Mode.BOTH
+    decisions: Mapping[int, Decision] = field(default_factory=dict)
+    seen: dict[int, int] = field(default_factory=dict)
+    """Hash of a number to the row that had it first: a hundred thousand rows take some forty megabytes."""

@@ -1,0 +1,108 @@
+"""Keeping many changes of organisations at once, the same way as `recording.record` keeps one: rows, numbers, versions,
+events and audit entries, in the caller's transaction and in as few statements as one change takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from norda_common import audit, outbox
+from norda_common.auth import Caller
+from norda_common.contracts.registry import Organisation
+from norda_common.contracts.topics import Event
+from norda_common.database import Connection
+from norda_common.states import State
+
+from ..rules.import_rows import said_of_row
+from ..rules.size_class import Figures
+from ..store import organisations
+from ..store.organisations import Change, Stored
+from .recording import CONTACT, entry_of, event_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One organisation as it is to be kept; `before` is locked, None for a new one."""
+
+    organisation: Organisation
+    figures: Figures
+    before: Stored | None
+    old_email: str | None
+    email: str | None
+
+    @property
+    def is_version(self) -> bool:
+        """Whether it makes a version and an event; a contact address alone makes none."""
+        return self.before is None or (
+            self.organisation != self.before.organisation or self.figures != self.before.figures
+        )
+
+
+async def record_many(
+    connection: Connection, written: Sequence[Written], *, state: State, caller: Caller, action: str, now: datetime
+) -> dict[UUID, int]:
+    """Keep them, and publish what makes a version; the versions they have now, by id.
+
+    Raises `organisations.NumberTaken` when somebody else took a number a moment ago; part of it is written then.
+    """
+    changes, events = await asyncio.to_thread(_prepared, written, state, caller.subject, now)
+    if changes:
+        await organisations.store(connection, changes)
+        await outbox.append(connection, *events)
+    renewed = await _keep_contacts(connection, written)
+    entries = await asyncio.to_thread(_entries, written, changes, renewed, action)
+    await audit.record(connection, caller, *entries)
+    versions = {item.before.organisation.organisation_id: item.before.version for item in written if item.before}
+    return versions | {change.stored.organisation.organisation_id: change.stored.version for change in changes}
+
+
+def _prepared(
+    written: Sequence[Written], state: State, subject: str, now: datetime
+) -> tuple[list[Change], list[Event]]:
+    changes = [
+        Change(
+            stored=Stored(
+                item.organisation.model_copy(update={"changed_at": now}),
+                item.before.version + 1 if item.before else 1,
+                item.figures,
+            ),
+            change=said_of_row(item.before.organisation, item.organisation) if item.before else "registered",
+            changed_by=subject,
+            changed_at=now,
+            created=item.before is None,
+        )
+        for item in written
+        if item.is_version
+    ]
+    return changes, [event_of(change.stored, change=change.change, state=state) for change in changes]
+
+
+async def _keep_contacts(connection: Connection, written: Sequence[Written]) -> set[UUID]:
+    """Keep the addresses that are others now; whose they are."""
+    given = {item.organisation.organisation_id: item.email for item in written if item.email != item.old_email}
+    renewed: set[UUID] = set()
+    if wanted := {key: email for key, email in given.items() if email is not None}:
+        renewed |= set(await organisations.set_contacts(connection, wanted))
+    for key, email in given.items():
+        if email is None and await organisations.remove_contact(connection, key):
+            renewed.add(key)
+    return renewed
+
+
+def _entries(
+    written: Sequence[Written], changes: Sequence[Change], renewed: set[UUID], action: str
+) -> list[audit.Entry]:
+    """What the audit log gets: one entry for each organisation that changed, if only by its contact address."""
+    kept: Mapping[UUID, Stored] = {change.stored.organisation.organisation_id: change.stored for change in changes}
+    entries = []
+    for item in written:
+        key = item.organisation.organisation_id
+        stored = kept.get(key) or item.before
+        if stored is not None and (key in kept or key in renewed):
+            touched = [CONTACT] if key in renewed else []
+            entries.append(entry_of(stored, before=item.before, action=action, touched=touched))
+    return entries
