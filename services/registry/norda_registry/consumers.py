@@ -1,6 +1,7 @@
-"""What the registry listens to: organisations of all states, own ones too, and registrations for events.
+"""What the registry listens to: organisations of all states, own ones too, registrations for events, and what persons ask.
 
-Both are copies of state, taken over in batches and by sequence; by them a one-state instance sees all companies.
+The former are copies of state, taken over in batches and by sequence; by them a one-state instance sees all companies. A
+request of a person, and each answer to one, has its effect once.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from uuid import UUID
 from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import REGISTRATION, Registration
+from norda_common.contracts.privacy import ANSWERS, PRIVACY_REQUEST, PrivacyAnswer
 from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.database import Connection
+from norda_common.privacy import deal_with
+from norda_common.settings import served_states
 
 from .store import directory, participations
+from .usecases.privacy import do_own_part, keep_answer
 
 T = TypeVar("T")
 
@@ -69,7 +74,20 @@ async def follow_registrations(connection: Connection, records: Sequence[Receive
         await participations.upsert(connection, published)
 
 
+async def follow_requests(connection: Connection, record: Received, now: datetime) -> None:
+    """Do what a person asks for with the registry's own records, and answer."""
+    await deal_with(connection, record, service="registry", served=served_states(), deal=do_own_part, now=now)
+
+
+async def gather_answers(connection: Connection, record: Received, now: datetime) -> None:
+    """Keep the answers to this instance's requests; a withdrawn one was kept before."""
+    if isinstance(record.data, PrivacyAnswer):
+        await keep_answer(connection, record.data, now=now)
+
+
 CONSUMERS = (
     Consumer(name="directory", topics=(ORGANISATION,), prepare=directory_entry, batch=follow_organisations),
     Consumer(name="participations", topics=(REGISTRATION,), batch=follow_registrations),
+    Consumer(name="requests", topics=(PRIVACY_REQUEST,), each=follow_requests),
+    Consumer(name="answers", topics=tuple(ANSWERS.values()), each=gather_answers),
 )

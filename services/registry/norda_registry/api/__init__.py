@@ -3,7 +3,7 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, imports, notes, organisations, releases, sites
+from . import directory, imports, notes, organisations, people, releases, requests, sites
 
 ROUTERS = (
     directory.router,
@@ -12,4 +12,6 @@ ROUTERS = (
     notes.router,
     releases.router,
     imports.router,
+    people.router,
+    requests.router,
 )
