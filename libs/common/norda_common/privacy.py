@@ -53,7 +53,7 @@ class Done:
 
 
 Deal = Callable[[Connection, PrivacyRequest, State, datetime], Awaitable[Done]]
-"""Does for one state's records what a request asks. Idempotent: what is done already counts as found, not as changed."""
+"""Does for one state's records what a request asks. Idempotent: what is done already is found, and not changed."""
 
 
 async def deal_with(

@@ -1,7 +1,7 @@
-"""What the registry listens to: organisations of all states, own ones too, registrations for events, and what persons ask.
+"""What the registry listens to: organisations of all states, own ones too, registrations for events, requests of persons.
 
-The former are copies of state, taken over in batches and by sequence; by them a one-state instance sees all companies. A
-request of a person, and each answer to one, has its effect once.
+The former two are copies of state, taken over in batches and by sequence; by them a one-state instance sees all
+companies. A request of a person, and each answer to one, has its effect once.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ class PrivacyRequest(EventData):
     """What somebody asked for, by the e-mail address they are known by."""
 
     request_id: UUID
-    kind: str = Field(description="access (Art. 15, 20), erasure (17), restriction (18), its lifting, or objection (21); open")
+    kind: str = Field(
+        description="access (Art. 15, 20), erasure (17), restriction (18), lifting of it, or objection (21); open"
+    )
     email: str
     state: StateCode = Field(description="Whose office took it")
     requested_at: UtcInstant

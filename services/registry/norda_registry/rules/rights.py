@@ -29,8 +29,8 @@ PERSON_KEEP = Right("person.keep", OFFICES, own_state=True)
 are kept for (Art. 5 (1) (c) GDPR), so they are not among them.
 """
 PERSON_INVITE = Right("person.invite", STAFF, own_state=True)
-"""Of contact persons who agreed to be invited the name, e-mail address, language and roles: what an invitation needs, and
-no phone number, source or note of why else they are kept. Inviting is public relations' work.
+"""Of contact persons who agreed to be invited the name, e-mail address, language and roles: what an invitation needs,
+and no phone number, source or why else they are kept. Inviting is public relations' work.
 """
 PRIVACY = Right("privacy.handle", OFFICES, own_state=True)
 """Take what persons ask for under the GDPR, and see how far it is, its proof and its report; the own office's alone."""

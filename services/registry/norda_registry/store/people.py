@@ -233,9 +233,7 @@ async def general_addresses(connection: Connection, state: State, addresses: Seq
 
 async def erase_general_addresses(connection: Connection, organisation_ids: Sequence[UUID]) -> int:
     """Delete the general addresses of these organisations; how many there were."""
-    return affected(
-        await connection.execute("delete from contact where organisation_id = any($1)", organisation_ids)
-    )
+    return affected(await connection.execute("delete from contact where organisation_id = any($1)", organisation_ids))
 
 
 async def remove_expired(connection: Connection, state: State, *, today: date, limit: int) -> int:
@@ -265,6 +263,5 @@ def _found(row: Record | None) -> Person | None:
 def _person(row: Record) -> Person:
     values = {name: row[name] for name in _NAMES}
     return Person(
-        **values
-        | {"state": State(row["state"]), "roles": tuple(row["roles"]), "purposes": tuple(row["purposes"])}
+        **values | {"state": State(row["state"]), "roles": tuple(row["roles"]), "purposes": tuple(row["purposes"])}
     )

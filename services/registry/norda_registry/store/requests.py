@@ -147,9 +147,7 @@ async def keep_answer(connection: Connection, answer: PrivacyAnswer, *, with_rec
     )
 
 
-async def complete(
-    connection: Connection, request_id: UUID, *, at: datetime, records_until: datetime | None
-) -> None:
+async def complete(connection: Connection, request_id: UUID, *, at: datetime, records_until: datetime | None) -> None:
     """Close a request and forget the address. The caller holds its lock."""
     await connection.execute(
         "update privacy_request set completed_at = $2, records_until = $3, email = null where id = $1",
@@ -174,7 +172,8 @@ async def forget_reports(connection: Connection, state: State, *, now: datetime,
     return affected(
         await connection.execute(
             """with over as (
-                   select id from privacy_request where state = $1 and records_until <= $2 limit $3 for update skip locked
+                   select id from privacy_request where state = $1 and records_until <= $2
+                    limit $3 for update skip locked
                ), emptied as (
                    update privacy_answer set records = null from over where request_id = over.id
                )

@@ -36,9 +36,7 @@ ENTERED = tuple(EnterPerson.model_fields)
 _CODED = {"roles": ROLES, "purposes": PURPOSES}
 
 
-async def people_of(
-    connection: Connection, organisation_id: UUID, *, caller: Caller, limit: int
-) -> Sequence[Person]:
+async def people_of(connection: Connection, organisation_id: UUID, *, caller: Caller, limit: int) -> Sequence[Person]:
     """The contact persons that the caller's office keeps of an organisation, by name. Raises Forbidden and NotFound."""
     caller.require_own_state(PERSON_KEEP)
     if await searches.state_of(connection, organisation_id) is None:
@@ -80,8 +78,8 @@ async def enter_person(
 ) -> Person:
     """Enter a contact person of an organisation the caller's office is responsible for.
 
-    Who is restricted in this state, or objected in any, is so in the new record too. Raises NotFound, Forbidden, Conflict
-    (`state_not_served`, `kept_elsewhere`, `person_known`) and InvalidInput.
+    Who is restricted in this state, or objected in any, is so in the new record too. Raises NotFound, Forbidden,
+    Conflict (`state_not_served`, `kept_elsewhere`, `person_known`) and InvalidInput.
     """
     state = caller.require_served(PERSON_KEEP, served)
     await _require_responsible(connection, organisation_id, caller=caller)
