@@ -1,4 +1,4 @@
-"""What the registry listens to: organisations of all states, own ones too, registrations for events, requests of persons.
+"""What the registry listens to: organisations of all states, own ones too, registrations, requests of persons.
 
 The former two are copies of state, taken over in batches and by sequence; by them a one-state instance sees all
 companies. A request of a person, and each answer to one, has its effect once.

@@ -1,7 +1,7 @@
 """What persons ask for under the GDPR, as far as they are participants of events.
 
-Runs in the consumer's transaction, for the service itself. A registration stays without its person, as after an office's
-erasure; one state's are those of the events it leads.
+Runs in the consumer's transaction, for the service itself. A registration stays without its person, as after an
+office's erasure; one state's are those of the events it leads.
 """
 
 from __future__ import annotations

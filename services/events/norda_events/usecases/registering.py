@@ -135,8 +135,8 @@ async def erase_person(
 ) -> None:
     """Erase the person of a registration: columns nulled, tombstones on both topics (Art. 17 GDPR). Idempotent.
 
-    Possible at any time, unless the person asked that it stay (Art. 18): Conflict, `person_restricted`. A seat or a place
-    in the waiting list is given up, and the next is promoted.
+    Possible at any time, unless the person asked that it stay (Art. 18): Conflict, `person_restricted`. A seat or a
+    place in the waiting list is given up, and the next is promoted.
     """
     event = await locked_event(connection, event_id, office=office, allowed=office.require_host)
     row = await registration_of(connection, event, registration_id)

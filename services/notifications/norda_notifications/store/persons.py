@@ -29,7 +29,8 @@ update delivery set status = case status when 'due' then 'dropped' else status e
 where recipient_id = $1 and state = $2
 """
 _RESTRICT = """
-insert into restriction (address_hash, state, created_at) values ($1, $2, $3) on conflict (address_hash, state) do nothing
+insert into restriction (address_hash, state, created_at) values ($1, $2, $3)
+on conflict (address_hash, state) do nothing
 """
 _LIFT = "delete from restriction where address_hash = $1 and state = $2"
 _RESTRICTED_AT = "select created_at from restriction where address_hash = $1 and state = $2"
@@ -53,7 +54,7 @@ async def deliveries(connection: Connection, recipient_id: UUID, state: State) -
 
 
 async def erase(connection: Connection, recipient_id: UUID, state: State, *, now: datetime) -> int:
-    """Delete a state's subscriptions of the person and part its deliveries from them, unsent ones are dropped; how many.
+    """Delete a state's subscriptions of the person and part its deliveries from them, dropping unsent ones; how many.
 
     The recipient stays for what other states keep; `recipients.forget` removes one nobody refers to.
     """

@@ -6,8 +6,8 @@ from norda_common.errors import Text
 from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
-from ..rules.rights import IMPORT, READ
-from . import districts, editing, home, imports, moving, notes, organisations, public
+from ..rules.rights import IMPORT, PERSON_INVITE, PERSON_KEEP, PRIVACY, READ
+from . import districts, editing, home, imports, moving, notes, organisations, people, public, requests
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/registry/"),
@@ -15,6 +15,9 @@ PLACES = (
     Place(label=Text("Karte", "Map"), path="/registry/map", right=READ),
     Place(label=public.TITLE, path=public.LIST, right=READ),
     Place(label=Text("Import", "Import"), path="/registry/import", right=IMPORT),
+    Place(label=people.PEOPLE, path=people.SEARCH, right=PERSON_KEEP),
+    Place(label=people.TO_INVITE, path=people.INVITATIONS, right=PERSON_INVITE),
+    Place(label=requests.TITLE, path=requests.LIST, right=PRIVACY),
     Place(label=Text("Betrieb", "Operations"), path="/registry/operations", right=OPERATE),
     Place(label=Text("Protokoll", "Audit log"), path="/registry/audit", right=READ_AUDIT),
 )
@@ -32,6 +35,8 @@ SITE = Site(
         notes.router,
         public.router,
         imports.router,
+        people.router,
+        requests.router,
     ),
     public_search=public.LIST,
 )

@@ -25,14 +25,15 @@ from ..rules.districts import districts
 from ..rules.names import fold, query_words
 from ..rules.notes import Visibility
 from ..rules.profile import ACTIVE
-from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, READ, READ_FIGURES, RELEASE
+from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, PERSON_KEEP, READ, READ_FIGURES, RELEASE
 from ..store import organisations, participations, releases, searches
 from ..store.notes import Note
 from ..store.organisations import Stored
 from ..store.searches import NO_DISTRICT, Filters, Order
 from ..usecases.lookup import sole_holder
 from ..usecases.notes import list_notes
-from . import texts
+from ..usecases.people import people_of
+from . import people_words, texts
 from .texts import CHANGES, KINDS, SIZES, STATUSES, named
 
 router = APIRouter(prefix="/registry/organisations")
@@ -43,6 +44,7 @@ MOST_COUNTED = 1_000
 VERSIONS = 10
 PARTICIPATIONS = 20
 NOTES = 20
+PEOPLE = 50
 ALL = "all"
 
 
@@ -252,8 +254,13 @@ async def show(
             if page.caller.may(NOTE_READ)
             else []
         )
-        people = [row["changed_by"] for row in versions] + [note.author for note in noted]
-        who = await sessions.names(connection, people) if people else {}
+        authors = [row["changed_by"] for row in versions] + [note.author for note in noted]
+        who = await sessions.names(connection, authors) if authors else {}
+        people = (
+            await people_of(connection, organisation_id, caller=page.caller, limit=PEOPLE)
+            if page.caller.state and page.caller.may(PERSON_KEEP)
+            else None
+        )
     title = Text(organisation.legal_name, organisation.legal_name)
     return page.show(
         "organisation.html.jinja",
@@ -279,6 +286,8 @@ async def show(
         may_note=page.caller.may(NOTE_WRITE),
         notes=[_noted(page, note, who) for note in noted[:NOTES]],
         older_notes=write_cursor(noted[NOTES - 1].id) if len(noted) > NOTES else None,
+        people=None if people is None else [people_words.shown(person, page.language) for person in people],
+        may_enter=_kept_for(page, shown, PERSON_KEEP),
         may_change=_kept_for(page, shown, CHANGE),
         active=organisation.status == ACTIVE,
         district=districts().get((organisation.seat.ags or "")[:5]),
