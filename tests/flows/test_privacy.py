@@ -1,4 +1,4 @@
-"""What a person asks for, through all three services, over HTTP and topics; and that nothing of them is left after it."""
+"""What a person asks for, through all three services, over HTTP and topics; and that nothing of them is left."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
 from ..rules.rights import IMPORT, PERSON_INVITE, PERSON_KEEP, PRIVACY, READ
-from . import districts, editing, home, imports, moving, notes, organisations, people, public, requests
+from . import districts, editing, home, imports, moving, notes, organisations, people, people_words, public, requests
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/registry/"),
@@ -15,7 +15,7 @@ PLACES = (
     Place(label=Text("Karte", "Map"), path="/registry/map", right=READ),
     Place(label=public.TITLE, path=public.LIST, right=READ),
     Place(label=Text("Import", "Import"), path="/registry/import", right=IMPORT),
-    Place(label=people.PEOPLE, path=people.SEARCH, right=PERSON_KEEP),
+    Place(label=people_words.PEOPLE, path=people.SEARCH, right=PERSON_KEEP),
     Place(label=people.TO_INVITE, path=people.INVITATIONS, right=PERSON_INVITE),
     Place(label=requests.TITLE, path=requests.LIST, right=PRIVACY),
     Place(label=Text("Betrieb", "Operations"), path="/registry/operations", right=OPERATE),

@@ -99,7 +99,7 @@ async def enter_person(
     _check(person, now=now)
     person = await _recognised(connection, person)
     try:
-        await people.add(connection, person, **_derived(person))
+        await people.add(connection, person, email_key=_key(person), search_text=_words(person))
     except UniqueViolationError as error:
         raise _known(error) from error
     await audit.record(connection, caller, _entry("person.enter", person, touched=ENTERED))
@@ -129,7 +129,7 @@ async def change_person(
         changed = await _recognised(connection, replace(changed, person_id=new_id(), objected_at=None))
     changed = replace(changed, changed_at=now, version=before.version + 1)
     try:
-        await people.change(connection, changed, **_derived(changed))
+        await people.change(connection, changed, email_key=_key(changed), search_text=_words(changed))
     except UniqueViolationError as error:
         raise _known(error) from error
     touched = [name for name in ENTERED if getattr(before, name) != getattr(changed, name)]
@@ -229,12 +229,14 @@ async def _recognised(connection: Connection, person: Person) -> Person:
     return replace(person, person_id=known, restricted_at=restricted_at, objected_at=objected_at)
 
 
-def _derived(person: Person) -> dict[str, str | None]:
-    """What is stored beside a record so that it is found: by the key of its address, and by words."""
-    return {
-        "email_key": address_key(person.email) if person.email else None,
-        "search_text": search_text(person.name, person.email, person.phone),
-    }
+def _key(person: Person) -> str | None:
+    """By what requests find the record."""
+    return address_key(person.email) if person.email else None
+
+
+def _words(person: Person) -> str:
+    """By what the search does."""
+    return search_text(person.name, person.email, person.phone)
 
 
 def _entry(action: str, person: Person, *, touched: Sequence[str]) -> audit.Entry:
