@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from norda_common.contracts.privacy import ANSWERS, PRIVACY_REQUEST, PrivacyAnswer, PrivacyRequest
 from norda_common.contracts.topics import Event
@@ -18,6 +18,8 @@ from norda_common.outbox import MAX_VALUE_BYTES
 from norda_common.privacy import RequestKind, _fitting
 from norda_common.states import ALL_STATES, State
 from norda_registry.rules.requests import KINDS, LATE_AFTER, is_late, to_be_met_by
+from norda_registry.usecases.people_commands import AskForPerson
+from norda_registry.usecases.privacy import ask
 from support.forms import form_of
 from support.installation import Installation, Running
 from support.people import signed_in, text_of
@@ -25,6 +27,7 @@ from support.waiting import eventually
 
 from .test_audit import entries
 from .test_people import INVITED, entered, path_of_one
+from .test_rights import act_as, caller, database
 
 REQUESTS = "/api/v1/privacy-requests"
 INSTANTS = st.datetimes(timezones=st.just(UTC)).filter(lambda at: at.year < 9_998)
@@ -122,22 +125,43 @@ async def test_a_request_is_met_when_all_have_answered_and_then_its_address_is_f
     assert made["email"] not in json.dumps([entry["after"] for entry in erased])
 
 
-async def test_the_same_request_again_is_the_running_one_and_later_a_new_one(
+async def test_a_request_that_nobody_has_answered_is_taken_once(
     registry: Running, module_installation: Installation
 ) -> None:
-    email = address()
-    async with registry.client() as office, registry.client(state="hh") as other:
-        request_id = await asked(office, "restriction", email)
-        again = await office.post(REQUESTS, json={"kind": "restriction", "email": email.upper()})
-        assert (again.status_code, again.json()["id"]) == (200, request_id)
-        assert await asked(office, "access", email) != request_id
-        assert await asked(other, "restriction", email) != request_id
-        await progress(office, request_id, answers=3)
-        await module_installation.publish(*answers_of_others(request_id, kind="restriction"))
-        await progress(office, request_id, answers=9)
-        assert await asked(office, "restriction", email) != request_id
-        listed = (await office.post(f"{REQUESTS}/search", json={"email": email.title()})).json()["items"]
-        assert len(listed) == 3
+    email, now = address(), datetime.now(UTC)
+    assert registry.name == "registry"
+    async with database(module_installation) as connection:
+
+        async def take(kind: str, spelling: str, state: str = "hb") -> tuple[UUID, bool]:
+            await act_as(connection, caller("office", state))
+            command = AskForPerson.model_validate({"kind": kind, "email": spelling})
+            request, new = await ask(connection, command, caller=caller("office", state), served=ALL_STATES, now=now)
+            return request.id, new
+
+        # Nobody hears of it before the commit.
+        transaction = connection.transaction()
+        await transaction.start()
+        first, new = await take("restriction", email)
+        assert new
+        assert await take("restriction", email.upper()) == (first, False)
+        assert (await take("access", email))[1]
+        assert (await take("restriction", email, "ni"))[1]
+        await transaction.rollback()
+
+
+async def test_a_request_that_somebody_has_answered_is_taken_again_for_what_is_new(registry: Running) -> None:
+    path = await path_of_one(registry)
+    async with registry.client() as office:
+        made = await entered(office, path)
+        first = await asked(office, "erasure", made["email"])
+        await progress(office, first, answers=3)
+        again = await entered(office, path, email=made["email"])
+        second = await asked(office, "erasure", made["email"].upper())
+        assert second != first
+        await progress(office, second, answers=3)
+        assert (await office.get(f"/api/v1/people/{again['id']}")).status_code == 404
+        listed = (await office.post(f"{REQUESTS}/search", json={"email": made["email"].title()})).json()["items"]
+        assert [item["id"] for item in listed] == [second, first]
 
 
 async def test_a_redelivered_request_has_its_effect_and_its_answer_once(
@@ -355,6 +379,7 @@ def test_who_has_not_answered_is_late_after_a_while(at: datetime, wait: timedelt
     assert is_late(at, now=at + wait) is (wait > LATE_AFTER)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.integers(0, 320_000), max_size=30), st.sampled_from(["x", "ä", "\U0001f9ff"]))
 def test_an_answer_is_never_larger_than_an_event_may_be(lengths: list[int], letter: str) -> None:
     records = [{"record": "x", "name": letter * length} for length in lengths]

@@ -85,7 +85,7 @@ class ReportView(BaseModel):
     "",
     status_code=202,
     summary="Take a person's request",
-    responses={200: {"description": "The same request is running already"}},
+    responses={200: {"description": "The same request is on its way already"}},
 )
 async def post_request(command: AskForPerson, caller: Office, runtime: RuntimeDep, response: Response) -> RequestView:
     """It reaches every service for all three states. The office has made sure who asks (Art. 12 (6) GDPR)."""

@@ -101,7 +101,7 @@ create table privacy_request (
 );
 comment on table privacy_request is 'What persons asked the office of `state` for. The address stays until all have answered.';
 comment on column privacy_request.records_until is 'Until when an access report can be read.';
-create unique index privacy_request_running on privacy_request (state, kind, address_hash) where completed_at is null;
+create index privacy_request_running on privacy_request (state, id) where completed_at is null;
 create index privacy_request_state on privacy_request (state, id);
 create index privacy_request_hash on privacy_request (address_hash);
 

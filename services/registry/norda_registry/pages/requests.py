@@ -168,7 +168,7 @@ async def take(page: Office) -> Response:
     told = (
         Text("Der Antrag ist aufgenommen und unterwegs.", "The request is taken and on its way.")
         if taken
-        else Text("Dieser Antrag läuft schon.", "This request is running already.")
+        else Text("Dieser Antrag ist schon unterwegs.", "This request is on its way already.")
     )
     return await page.go(f"{LIST}/{request.id}", told, kind="success" if taken else "info")
 

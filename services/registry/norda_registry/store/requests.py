@@ -51,18 +51,19 @@ select {_COLUMNS} from privacy_request
  where state = $1 and ($2::uuid is null or id < $2) and ($3::text is null or address_hash = keyed_hash($3))
  order by id desc limit $4
 """  # noqa: S608
-_RUNNING = f"""
+_UNANSWERED = f"""
 select {_COLUMNS} from privacy_request
  where state = $1 and kind = $2 and address_hash = keyed_hash($3) and completed_at is null
+   and not exists (select from privacy_answer where request_id = privacy_request.id)
+ order by id desc limit 1
 """  # noqa: S608
 
 
-async def add(connection: Connection, request: Request, *, email_key: str) -> bool:
-    """Store a new request; False where the same one is running."""
-    status = await connection.execute(
+async def add(connection: Connection, request: Request, *, email_key: str) -> None:
+    """Store a new request."""
+    await connection.execute(
         f"""insert into privacy_request ({_COLUMNS}, address_hash)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, keyed_hash($9))
-            on conflict (state, kind, address_hash) where completed_at is null do nothing""",  # noqa: S608
+            values ($1, $2, $3, $4, $5, $6, $7, $8, keyed_hash($9))""",  # noqa: S608
         request.id,
         request.state,
         request.kind,
@@ -73,12 +74,11 @@ async def add(connection: Connection, request: Request, *, email_key: str) -> bo
         request.records_until,
         email_key,
     )
-    return affected(status) > 0
 
 
-async def running(connection: Connection, state: State, kind: str, *, email_key: str) -> Request | None:
-    """The request of this kind about this address that is not completed yet."""
-    row = await connection.fetchrow(_RUNNING, state, kind, email_key)
+async def unanswered(connection: Connection, state: State, kind: str, *, email_key: str) -> Request | None:
+    """A request of this kind about this address that nobody has answered yet."""
+    row = await connection.fetchrow(_UNANSWERED, state, kind, email_key)
     return _request(row) if row else None
 
 

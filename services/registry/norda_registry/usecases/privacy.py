@@ -50,11 +50,16 @@ class Progress:
 async def ask(
     connection: Connection, command: AskForPerson, *, caller: Caller, served: Collection[State], now: datetime
 ) -> tuple[Request, bool]:
-    """Take a request; it goes to all services and states. The same one again gives the running one (False).
+    """Take a request; it goes to all services and states. One that nobody has answered yet is the same one (False).
 
-    Raises Forbidden and Conflict (`state_not_served`).
+    Once somebody has, it is a new one: what they did was before, and there may be something new. Raises Forbidden and
+    Conflict (`state_not_served`).
     """
     state = caller.require_served(PRIVACY, served)
+    key = address_key(command.email)
+    known = await requests.unanswered(connection, state, command.kind, email_key=key)
+    if known is not None:
+        return known, False
     request = Request(
         id=new_id(),
         state=state,
@@ -65,12 +70,7 @@ async def ask(
         completed_at=None,
         records_until=None,
     )
-    key = address_key(command.email)
-    if not await requests.add(connection, request, email_key=key):
-        running = await requests.running(connection, state, request.kind, email_key=key)
-        if running is None:
-            raise LookupError("the request that is running has just been completed")
-        return running, False
+    await requests.add(connection, request, email_key=key)
     said = PrivacyRequest(
         request_id=request.id, kind=request.kind, email=command.email, state=state.value, requested_at=now
     )
