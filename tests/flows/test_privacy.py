@@ -6,8 +6,6 @@ import json
 import secrets
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,9 +16,8 @@ from norda_common.contracts.catalogue import public
 from norda_common.contracts.privacy import PRIVACY_REQUEST
 from norda_common.contracts.topics import Topic, TopicKind
 from norda_common.states import ALL_STATES, State
-from support.installation import Installation, Running, new_installation
+from support.installation import Installation, Running
 from support.people import signed_in, text_of
-from support.servers import Servers
 from support.waiting import eventually
 
 TOPICS = (*registry.TOPICS, *events.TOPICS, *notifications.TOPICS)
@@ -47,11 +44,9 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def world(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
+def world(module_installation: Installation) -> dict[str, Running]:
     """The three services; mails to subscribers wait for nobody."""
-    with ExitStack() as stack:
-        installation = stack.enter_context(new_installation(servers, tmp_path_factory.mktemp("installation")))
-        yield start_all(installation)
+    return start_all(module_installation)
 
 
 def start_all(installation: Installation) -> dict[str, Running]:
@@ -407,48 +402,43 @@ async def lived_again(world: dict[str, Running], person: Person) -> dict[str, An
     return {"contact": made, "subscription": subscription}
 
 
-async def test_a_service_that_is_away_answers_when_it_is_back_and_is_seen_meanwhile(
-    servers: Servers, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with new_installation(servers, tmp_path_factory.mktemp("installation")) as installation:
-        world = start_all(installation)
-        person = Person()
-        life = await lived(world, person)
-        world["events"].stop()
-        request_id = await asked(world, "erasure", person)
+async def test_a_service_that_is_away_answers_when_it_is_back_and_is_seen_meanwhile(installation: Installation) -> None:
+    world = start_all(installation)
+    person = Person()
+    life = await lived(world, person)
+    world["events"].stop()
+    request_id = await asked(world, "erasure", person)
 
-        async def others_have_answered() -> dict[str, Any]:
-            async with world["registry"].client() as office:
-                shown: dict[str, Any] = (await office.get(f"{REQUESTS}/{request_id}")).json()
-            assert {each["service"] for each in shown["missing"]} == {"events"}
-            assert len(shown["answers"]) == 6
-            return shown
-
-        shown = await eventually(others_have_answered, within=30)
-        assert (shown["completed_at"], shown["late"]) == (None, False)
-        connection = await installation.connect()
-        await connection.execute("update registry.privacy_request set asked_at = asked_at - interval '16 minutes'")
-        kept = await connection.fetchval("select email from registry.privacy_request")
-        await connection.close()
-        assert kept == person.email, "who has not answered must still learn whom it is about"
+    async def others_have_answered() -> dict[str, Any]:
         async with world["registry"].client() as office:
-            assert (await office.get(f"{REQUESTS}/{request_id}")).json()["late"] is True
-        async with signed_in(world["registry"]) as person_of_office:
-            told = text_of(await person_of_office.get(f"/registry/requests/{request_id}"))
-            assert "Veranstaltungen, Bremen; Veranstaltungen, Hamburg; Veranstaltungen, Niedersachsen" in told
+            shown: dict[str, Any] = (await office.get(f"{REQUESTS}/{request_id}")).json()
+        assert {each["service"] for each in shown["missing"]} == {"events"}
+        assert len(shown["answers"]) == 6
+        return shown
 
-        async def measured() -> None:
-            with urllib.request.urlopen(f"{servers.otlp}/metrics") as response:
-                lines = response.read().decode().splitlines()
-            assert [
-                line for line in lines if "norda.privacy.late" in line and "events" in line and not line.endswith(" 0")
-            ]
+    shown = await eventually(others_have_answered, within=30)
+    assert (shown["completed_at"], shown["late"]) == (None, False)
+    connection = await installation.connect()
+    await connection.execute("update registry.privacy_request set asked_at = asked_at - interval '16 minutes'")
+    kept = await connection.fetchval("select email from registry.privacy_request")
+    await connection.close()
+    assert kept == person.email, "who has not answered must still learn whom it is about"
+    async with world["registry"].client() as office:
+        assert (await office.get(f"{REQUESTS}/{request_id}")).json()["late"] is True
+    async with signed_in(world["registry"]) as person_of_office:
+        told = text_of(await person_of_office.get(f"/registry/requests/{request_id}"))
+        assert "Veranstaltungen, Bremen; Veranstaltungen, Hamburg; Veranstaltungen, Niedersachsen" in told
 
-        await eventually(measured, within=30)
-        world["events"] = installation.start("events")
-        proof = by_answerer(await met(world, request_id))
-        assert proof["events", "hb"] == (1, 1)
-        async with world["events"].client() as planners:
-            path = f"/api/v1/events/{life['event']['event_id']}/registrations"
-            assert (await planners.get(path)).json()["items"][0]["participant"] is None
-        await eventually(lambda: nowhere_in_tables(installation, person), within=20)
+    async def measured() -> None:
+        with urllib.request.urlopen(f"{installation.servers.otlp}/metrics") as response:
+            lines = response.read().decode().splitlines()
+        assert [line for line in lines if "norda.privacy.late" in line and "events" in line and not line.endswith(" 0")]
+
+    await eventually(measured, within=30)
+    world["events"] = installation.start("events")
+    proof = by_answerer(await met(world, request_id))
+    assert proof["events", "hb"] == (1, 1)
+    async with world["events"].client() as planners:
+        path = f"/api/v1/events/{life['event']['event_id']}/registrations"
+        assert (await planners.get(path)).json()["items"][0]["participant"] is None
+    await eventually(lambda: nowhere_in_tables(installation, person), within=20)

@@ -93,7 +93,7 @@ def system_of(state: State) -> Caller:
     return Caller(subject="system", name="system", roles=frozenset(), state=state)
 
 
-def as_record(kind: str, **fields: object) -> dict[str, str]:
+def as_record(kind: str, /, **fields: object) -> dict[str, str]:
     """One record for an access report: its fields as text, instants in UTC; what is empty is left out."""
     texts = {name: _text(value) for name, value in fields.items()}
     return {"record": kind} | {name: text for name, text in texts.items() if text}

@@ -28,6 +28,12 @@ update delivery set status = case status when 'due' then 'dropped' else status e
                     settled_at = coalesce(settled_at, $3)
 where recipient_id = $1 and state = $2
 """
+# Ended subscriptions of another state are still to be counted, and go with the recipient otherwise.
+_FORGET = """
+delete from recipient
+where id = $1 and not exists (select from subscription where recipient_id = $1)
+  and not exists (select from delivery where recipient_id = $1)
+"""
 _RESTRICT = """
 insert into restriction (address_hash, state, created_at) values ($1, $2, $3)
 on conflict (address_hash, state) do nothing
@@ -56,10 +62,11 @@ async def deliveries(connection: Connection, recipient_id: UUID, state: State) -
 async def erase(connection: Connection, recipient_id: UUID, state: State, *, now: datetime) -> int:
     """Delete a state's subscriptions of the person and part its deliveries from them, dropping unsent ones; how many.
 
-    The recipient stays for what other states keep; `recipients.forget` removes one nobody refers to.
+    The recipient goes with the last of them, whichever state's.
     """
     ended = await connection.execute(_END_SUBSCRIPTIONS, recipient_id, state.value)
     parted = await connection.execute(_PART_DELIVERIES, recipient_id, state.value, now)
+    await connection.execute(_FORGET, recipient_id)
     return affected(ended) + affected(parted)
 
 

@@ -67,9 +67,7 @@ async def _erase(
     await persons.lift(connection, address_hash(request.email), state)
     if recipient_id is None:
         return 0
-    changed = await persons.erase(connection, recipient_id, state, now=now)
-    await recipients.forget(connection, [recipient_id])
-    return changed
+    return await persons.erase(connection, recipient_id, state, now=now)
 
 
 async def _object(connection: Connection, request: PrivacyRequest, *, now: datetime) -> bool:

@@ -14,7 +14,10 @@ Day = date  # a field of that name would hide the type
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Codes = Annotated[tuple[Code, ...], Field(max_length=20)]
 Name = Annotated[Line, Field(max_length=200)]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9 ()/.\-]{3,40}( ?(ext\.?|Durchwahl) ?[0-9]{1,6})?$")]
+Phone = Annotated[
+    str,
+    StringConstraints(pattern=r"^\+?[0-9 ()/.\-]{3,40}( ?(ext\.?|Durchwahl) ?[0-9]{1,6})?$", max_length=50),
+]
 Words = Annotated[Line, Field(max_length=300)]
 
 
