@@ -224,6 +224,24 @@ async def test_a_restricted_record_stays_is_shown_so_and_used_for_nothing_until_
         assert (await office.get(one)).status_code == 404
 
 
+async def test_an_objection_meets_the_address_again_and_stays_with_the_record_when_that_changes(
+    registry: Running,
+) -> None:
+    path, other = await path_of_one(registry), await path_of_one(registry)
+    async with registry.client() as office, registry.client(role="pr") as inviting:
+        made = await entered(office, path, **INVITED)
+        await progress(office, await asked(office, "objection", made["email"]), answers=3)
+        one = f"/api/v1/people/{made['id']}"
+        since = (await office.get(one)).json()["objected_at"]
+        assert since
+        moved = (await office.patch(one, json={"email": address()})).json()
+        assert (moved["objected_at"], moved["restricted_at"]) == (since, None)
+        again = await entered(office, other, email=made["email"].upper(), **INVITED)
+        assert again["objected_at"] == since
+        for email in (made["email"], moved["email"]):
+            assert (await inviting.get("/api/v1/people/to-invite", params={"q": email})).json()["items"] == []
+
+
 async def test_a_general_address_that_is_a_person_s_is_reported_and_erased(
     registry: Running, module_installation: Installation
 ) -> None:

@@ -126,7 +126,7 @@ async def change_person(
         return before
     _check(changed, now=now, before=before)
     if changed.email != before.email:
-        changed = await _recognised(connection, replace(changed, person_id=new_id(), objected_at=None))
+        changed = await _recognised(connection, replace(changed, person_id=new_id()))
     changed = replace(changed, changed_at=now, version=before.version + 1)
     try:
         await people.change(connection, changed, email_key=_key(changed), search_text=_words(changed))
@@ -220,13 +220,15 @@ def _check(person: Person, *, now: datetime, before: Person | None = None) -> No
 
 
 async def _recognised(connection: Connection, person: Person) -> Person:
-    """The person with the pseudonym their address has in this state, and with what they asked for before."""
+    """The person with the pseudonym their address has in this state, and with what they asked for before; an objection
+    stays with the record also when the address changes.
+    """
     if person.email is None:
         return person
     key = address_key(person.email)
     known = await people.pseudonym(connection, person.state, key, otherwise=person.person_id)
     restricted_at, objected_at = await people.marks_of(connection, person.state, key)
-    return replace(person, person_id=known, restricted_at=restricted_at, objected_at=objected_at)
+    return replace(person, person_id=known, restricted_at=restricted_at, objected_at=objected_at or person.objected_at)
 
 
 def _key(person: Person) -> str | None:
