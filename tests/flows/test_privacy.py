@@ -274,8 +274,9 @@ async def nowhere_in_tables(installation: Installation, person: Person) -> None:
         assert len(tables) > 40
         holding = []
         for schema, table in tables:
-            if table == "outbox":
-                assert await connection.fetchval(f"select count(*) from {schema}.outbox") == 0  # noqa: S608
+            if table in {"outbox", "dead_letter"}:
+                # Their records are bytes, which no look at the text would see into.
+                assert await connection.fetchval(f"select count(*) from {schema}.{table}") == 0  # noqa: S608
                 continue
             rows = await connection.fetch(f"select t::text as row from {schema}.{table} as t")  # noqa: S608
             if any(person.in_text(row["row"]) for row in rows):
