@@ -101,6 +101,24 @@ async def test_a_contact_person_is_entered_found_changed_and_removed(
     assert not {"Müßig", made["email"], "5550100"} & set(json.dumps([entry["after"] for entry in said]).split('"'))
 
 
+async def test_people_have_pages_in_the_order_of_german_names(registry: Running) -> None:
+    path = await path_of_one(registry)
+    names = ["Blaettrich Änne", "Blaettrich anton", "Blaettrich Berta", "Blaettrich Berta"]
+    async with registry.client() as client:
+        for name in reversed(names):
+            await entered(client, path, name=name, **INVITED)
+        for address in ("/api/v1/people", "/api/v1/people/to-invite"):
+            seen: list[str] = []
+            cursor: dict[str, str] = {}
+            while True:
+                page = (await client.get(address, params={"q": "blättrich", "limit": 1} | cursor)).json()
+                seen += [item["name"] for item in page["items"]]
+                if not page.get("next_cursor"):
+                    break
+                cursor = {"cursor": page["next_cursor"]}
+            assert seen == names, address
+
+
 @pytest.mark.parametrize(
     ("change", "field", "code"),
     [

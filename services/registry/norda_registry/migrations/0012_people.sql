@@ -51,7 +51,22 @@ create policy remove_own on contact_person for delete using (state = (select off
 
 -- An organisation's general address may be a person's, who may ask for it to be shown and erased.
 create index contact_email on contact (lower(email));
-create policy system on contact using ((select is_system()));
+create function organisations_at(of_state text, addresses text[]) returns setof uuid
+    stable security definer set search_path from current language sql
+begin atomic
+    select c.organisation_id from contact as c join organisation as o on o.id = c.organisation_id
+     where o.responsible_state = of_state and lower(c.email) = any(addresses) and is_system()
+     order by c.organisation_id;
+end;
+create function erase_addresses(of_organisations uuid[]) returns bigint
+    volatile security definer set search_path from current language sql
+begin atomic
+    with erased as (
+        delete from contact where organisation_id = any(of_organisations) and is_system() returning organisation_id
+    )
+    select count(*) from erased;
+end;
+comment on function erase_addresses is 'For requests of persons: the service itself has no other way to general addresses.';
 
 -- Public relations invite: names and addresses of those who agreed to that, and nothing else of anybody. Policies hide
 -- rows and not columns, hence a view; two things stand in its FROM, so that nobody writes through it.
