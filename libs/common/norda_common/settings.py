@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
 
@@ -124,3 +125,9 @@ def load(settings: type[S]) -> S:
             variable = name if name.startswith("OTEL_") else f"NORDA_{name.upper()}"
             print(f"norda: {variable}: {fault['msg']}. Set it in the environment.", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+@cache
+def served_states() -> tuple[State, ...]:
+    """The states this process may write for, read once: consumers are handed a connection and a record, no runtime."""
+    return load(ServiceSettings).states

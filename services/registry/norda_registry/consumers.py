@@ -1,7 +1,8 @@
-"""What the registry listens to: organisations of all states, own ones too, and registrations for events.
+"""What the registry listens to: organisations of all states, own ones too, registrations, requests of persons.
 
-Both are copies of state, taken over in batches and by sequence; by them a one-state instance sees all companies, and
-learns what other instances answer to its offers of relocations.
+The former two are copies of state, taken over in batches and by sequence; by them a one-state instance sees all
+companies, and learns what other instances answer to its offers of relocations. A request of a person, and each answer to
+one, has its effect once.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from uuid import UUID
 from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import REGISTRATION, Registration
+from norda_common.contracts.privacy import ANSWERS, PRIVACY_REQUEST, PrivacyAnswer
 from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.database import Connection
+from norda_common.privacy import deal_with
+from norda_common.settings import served_states
 
-from .settings import served_states
 from .store import directory, participations
 from .usecases.handovers import follow_answers
+from .usecases.privacy import do_own_part, keep_answer
 
 T = TypeVar("T")
 
@@ -90,7 +94,20 @@ async def follow_registrations(connection: Connection, records: Sequence[Receive
         await participations.upsert(connection, published)
 
 
+async def follow_requests(connection: Connection, record: Received, now: datetime) -> None:
+    """Do what a person asks for with the registry's own records, and answer."""
+    await deal_with(connection, record, service="registry", served=served_states(), deal=do_own_part, now=now)
+
+
+async def gather_answers(connection: Connection, record: Received, now: datetime) -> None:
+    """Keep the answers to this instance's requests; a withdrawn one was kept before."""
+    if isinstance(record.data, PrivacyAnswer):
+        await keep_answer(connection, record.data, now=now)
+
+
 CONSUMERS = (
     Consumer(name="directory", topics=(ORGANISATION,), prepare=read, batch=follow_published),
     Consumer(name="participations", topics=(REGISTRATION,), batch=follow_registrations),
+    Consumer(name="requests", topics=(PRIVACY_REQUEST,), each=follow_requests),
+    Consumer(name="answers", topics=tuple(ANSWERS.values()), each=gather_answers),
 )

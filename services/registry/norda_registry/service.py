@@ -10,7 +10,7 @@ from norda_common.service import Service
 from .api import ROUTERS
 from .consumers import CONSUMERS
 from .pages import SITE
-from .workers import work_on_imports
+from .workers import WORKERS
 
 SERVICE = Service(
     name="registry",
@@ -22,6 +22,6 @@ SERVICE = Service(
     routers=ROUTERS,
     site=SITE,
     consumers=CONSUMERS,
-    workers=(work_on_imports,),
+    workers=WORKERS,
     extensions=("pg_trgm",),
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from .model import EventData, StateCode, UtcInstant
+from .privacy import ANSWERS
 from .topics import Topic, TopicKind
 
 
@@ -160,4 +161,4 @@ PARTICIPATION = Topic(
     changes=_REGISTRATION_CHANGES,
 )
 
-TOPICS = (EVENT, REGISTRATION, PARTICIPATION)
+TOPICS = (EVENT, REGISTRATION, PARTICIPATION, ANSWERS["events"])

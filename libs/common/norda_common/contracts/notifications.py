@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from .model import EventData, StateCode, UtcInstant
+from .privacy import ANSWERS
 from .topics import Topic, TopicKind
 
 
@@ -49,4 +50,4 @@ DELIVERY = Topic(
     },
 )
 
-TOPICS = (DELIVERY,)
+TOPICS = (DELIVERY, ANSWERS["notifications"])

@@ -6,6 +6,7 @@ answers. When all have answered, request and answers are withdrawn by tombstones
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from pydantic import Field
@@ -18,7 +19,9 @@ class PrivacyRequest(EventData):
     """What somebody asked for, by the e-mail address they are known by."""
 
     request_id: UUID
-    kind: str = Field(description="access (Art. 15), erasure (17), restriction (18) or objection (21); open")
+    kind: str = Field(
+        description="access (Art. 15, 20), erasure (17), restriction (18), lifting of it, or objection (21); open"
+    )
     email: str
     state: StateCode = Field(description="Whose office took it")
     requested_at: UtcInstant
@@ -79,3 +82,7 @@ def answers(service: str) -> Topic:
         changes={"answered": "The service has done what was asked.", "erased": "The asker has it; a tombstone."},
         partitions=1,
     )
+
+
+ANSWERS: Mapping[str, Topic] = {name: answers(name) for name in ("registry", "events", "notifications")}
+"""Who answers requests: each service that keeps personal data, on a topic of its own."""

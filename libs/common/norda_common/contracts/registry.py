@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from .model import EventData, StateCode, UtcInstant
-from .privacy import PRIVACY_REQUEST
+from .privacy import ANSWERS, PRIVACY_REQUEST
 from .topics import Topic, TopicKind
 
 
@@ -252,4 +252,4 @@ ORGANISATION = Topic(
     },
 )
 
-TOPICS = (ORGANISATION, PRIVACY_REQUEST)
+TOPICS = (ORGANISATION, PRIVACY_REQUEST, ANSWERS["registry"])

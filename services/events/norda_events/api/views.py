@@ -100,6 +100,7 @@ class ParticipantView(BaseModel):
     name: str
     email: str
     language: str
+    restricted_at: UtcInstant | None = Field(default=None, description="Since when the person asked for restriction")
 
 
 class RegistrationView(BaseModel):
@@ -202,7 +203,11 @@ def registration_view(event: Event, row: RegistrationRow, *, office: Office) -> 
         changed_at=registration.changed_at,
         erased_at=registration.erased_at,
         participant=ParticipantView(
-            person_id=person.person_id, name=person.name, email=person.email, language=person.language
+            person_id=person.person_id,
+            name=person.name,
+            email=person.email,
+            language=person.language,
+            restricted_at=person.restricted_at,
         )
         if seen and person is not None
         else None,

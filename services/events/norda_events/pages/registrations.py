@@ -104,7 +104,7 @@ async def show_registration(page: Annotated[Page, page_for(READ)], event_id: UUI
         status_label=label.in_language(page.language),
         status_kind=kind,
         may_withdraw=mine and live and allowed(require_open, event, now=page.now),
-        may_erase=mine and view.erased_at is None,
+        may_erase=mine and view.erased_at is None and not (view.participant and view.participant.restricted_at),
     )
 
 

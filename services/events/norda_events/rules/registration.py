@@ -50,6 +50,8 @@ class Participant:
     name: str
     email: str
     language: str
+    restricted_at: datetime | None = None
+    """Since when the person asked for restriction (Art. 18 GDPR)."""
 
     def __repr__(self) -> str:
         """The pseudonym alone, so that no traceback or log shows the person."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
-from norda_common.database import Connection
+from norda_common.database import Connection, affected
 from norda_common.states import State
 
 from ..rules.registration import Participant, Registration, RegistrationStatus
@@ -20,7 +20,7 @@ from ..rules.seats import Waiting
 
 _COLUMNS = """r.id, r.event_id, r.organisation_id, r.participant_state, r.status, r.position, r.version,
        r.registered_at, r.changed_at, r.erased_at"""
-_PERSON = "p.person_id, p.name, p.email, p.language"
+_PERSON = "p.person_id, p.name, p.email, p.language, p.restricted_at"
 _ROWS_AT_ONCE = 1_000
 
 _ADVANCE = f"""
@@ -175,10 +175,33 @@ async def erase_person(connection: Connection, registration: Registration) -> No
         registration.changed_at,
     )
     await connection.execute(
-        """update participant set name = null, email = null, email_key = null, language = null
+        """update participant set name = null, email = null, email_key = null, language = null, restricted_at = null
            where registration_id = $1""",
         registration.id,
     )
+
+
+async def of_address(connection: Connection, lead: State, email_key: str) -> Sequence[tuple[UUID, UUID]]:
+    """The (event, registration) of everything this address is registered for with that state in the lead."""
+    rows = await connection.fetch(
+        """select event_id, registration_id from participant where responsible_state = $1 and email_key = $2
+           order by event_id, registration_id""",
+        lead.value,
+        email_key,
+    )
+    return [(row["event_id"], row["registration_id"]) for row in rows]
+
+
+async def restrict(connection: Connection, lead: State, email_key: str, *, at: datetime | None) -> int:
+    """Restrict the records of this address since then, or no longer (None); how many that changed."""
+    status = await connection.execute(
+        """update participant set restricted_at = $3
+           where responsible_state = $1 and email_key = $2 and (restricted_at is null) <> ($3::timestamptz is null)""",
+        lead.value,
+        email_key,
+        at,
+    )
+    return affected(status)
 
 
 async def get(connection: Connection, event_id: UUID, registration_id: UUID) -> RegistrationRow | None:
@@ -277,4 +300,10 @@ def _registration(row: asyncpg.Record) -> Registration:
 
 
 def _participant(row: asyncpg.Record) -> Participant:
-    return Participant(person_id=row["person_id"], name=row["name"], email=row["email"], language=row["language"])
+    return Participant(
+        person_id=row["person_id"],
+        name=row["name"],
+        email=row["email"],
+        language=row["language"],
+        restricted_at=row["restricted_at"],
+    )

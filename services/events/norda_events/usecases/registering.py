@@ -135,12 +135,25 @@ async def erase_person(
 ) -> None:
     """Erase the person of a registration: columns nulled, tombstones on both topics (Art. 17 GDPR). Idempotent.
 
-    Possible at any time. A seat or a place in the waiting list is given up, and the next is promoted.
+    Possible at any time, unless the person asked that it stay (Art. 18): Conflict, `person_restricted`. A seat or a
+    place in the waiting list is given up, and the next is promoted.
     """
     event = await locked_event(connection, event_id, office=office, allowed=office.require_host)
     row = await registration_of(connection, event, registration_id)
     office.require_desk_for(event, row.registration.participant_state)
-    registration = row.registration
+    if row.participant is not None and row.participant.restricted_at is not None:
+        raise Conflict(
+            "Diese Person hat die Einschränkung verlangt: Ihre Angaben bleiben, wie sie sind.",
+            "This person asked for restriction: their record stays as it is.",
+            code="person_restricted",
+        )
+    await erase_participant(connection, event, row.registration, office=office, now=now)
+
+
+async def erase_participant(
+    connection: Connection, event: Event, registration: Registration, *, office: Office, now: datetime
+) -> None:
+    """Erase the person of a registration of this event, which the caller has locked. Idempotent."""
     if registration.erased_at is not None:
         return
     erased = replace(

@@ -40,7 +40,9 @@ class ConsentView(BaseModel):
 
 
 class SubscriptionView(BaseModel):
-    """A subscription as its own state's office sees it. `suppressed`: the address objected and gets nothing."""
+    """A subscription as its own state's office sees it. `suppressed`: the address objected and gets nothing;
+    `restricted`: the person asked for restriction, so it is stored and used for nothing.
+    """
 
     id: UUID
     state: str
@@ -52,6 +54,7 @@ class SubscriptionView(BaseModel):
     created_at: datetime
     ended_at: datetime | None
     suppressed: bool
+    restricted: bool = False
     version: int
 
 
@@ -166,5 +169,6 @@ def _view(row: Record) -> SubscriptionView:
         created_at=row["created_at"],
         ended_at=row["ended_at"],
         suppressed=row["suppressed"],
+        restricted=row["restricted"],
         version=row["version"],
     )

@@ -274,6 +274,7 @@ def _shown(row: Record, page: Page) -> dict[str, Any]:
         "created_at": row["created_at"],
         "ended_at": row["ended_at"],
         "suppressed": row["suppressed"],
+        "restricted": row["restricted"],
     }
 
 

@@ -29,7 +29,11 @@ with due as (
            or due.registration_id is null and due.unsubscribe_token is not null and (
                exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8')))
                or not exists (select from jsonb_to_recordset(due.reasons) as reason(id uuid)
-                              join subscription s on s.id = reason.id where s.ended_at is null)) as unwanted
+                              join subscription s on s.id = reason.id where s.ended_at is null))
+           -- Restriction stops all mail to the person, also about their registrations.
+           or r.kind = 'person'
+              and exists (select from restriction where address_hash = sha256(convert_to(r.address_key, 'UTF8')))
+               as unwanted
     from due left join recipient r on r.id = due.recipient_id
 ), dropped as (
     update delivery set status = 'dropped', settled_at = $2, last_error = 'unwanted', address = null, name = null,

@@ -42,6 +42,7 @@ where s.ended_at is null and s.created_at <= $6
         select 'state', unnest($7::text[]) union all select 'competence', unnest($8::text[])
         union all select 'cluster', unnest($9::text[]) union all select 'event', $10::text)
   and not exists (select from suppression where address_hash = sha256(convert_to(r.address_key, 'UTF8')))
+  and not exists (select from restriction where address_hash = sha256(convert_to(r.address_key, 'UTF8')))
 group by s.recipient_id
 on conflict (recipient_id, channel, occasion) do nothing
 """

@@ -12,7 +12,7 @@ from norda_common.states import State
 _COLUMNS = """
 s.id, s.state, s.topic_kind, s.topic_value, s.consent_given_at, s.consent_wording, s.created_at, s.created_by,
 s.ended_at, s.ended_by, s.version, s.address as email, s.name, s.language,
-has_objected(s.recipient_id) as suppressed
+has_objected(s.recipient_id) as suppressed, is_restricted(s.recipient_id) as restricted
 """
 _INSERT = """
 insert into subscription (id, state, recipient_id, topic_kind, topic_value, consent_given_at, consent_wording,

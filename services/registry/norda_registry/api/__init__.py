@@ -3,7 +3,20 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, exports, identity, imports, imports_at_once, notes, organisations, releases, relocations, sites
+from . import (
+    directory,
+    exports,
+    identity,
+    imports,
+    imports_at_once,
+    notes,
+    organisations,
+    people,
+    releases,
+    relocations,
+    requests,
+    sites,
+)
 
 ROUTERS = (
     directory.router,
@@ -17,4 +30,6 @@ ROUTERS = (
     imports_at_once.router,
     imports.router,
     exports.router,
+    people.router,
+    requests.router,
 )

@@ -6,7 +6,7 @@ from norda_common.errors import Text
 from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
-from ..rules.rights import IMPORT, READ, TAKE_OVER
+from ..rules.rights import IMPORT, PERSON_INVITE, PERSON_KEEP, PRIVACY, READ, TAKE_OVER
 from . import (
     districts,
     editing,
@@ -19,7 +19,10 @@ from . import (
     moving,
     notes,
     organisations,
+    people,
+    people_words,
     public,
+    requests,
 )
 
 PLACES = (
@@ -29,6 +32,9 @@ PLACES = (
     Place(label=public.TITLE, path=public.LIST, right=READ),
     Place(label=Text("Verlegungen", "Relocations"), path=handovers.LIST, right=TAKE_OVER),
     Place(label=Text("Import", "Import"), path="/registry/import", right=IMPORT),
+    Place(label=people_words.PEOPLE, path=people.SEARCH, right=PERSON_KEEP),
+    Place(label=people.TO_INVITE, path=people.INVITATIONS, right=PERSON_INVITE),
+    Place(label=requests.TITLE, path=requests.LIST, right=PRIVACY),
     Place(label=Text("Betrieb", "Operations"), path="/registry/operations", right=OPERATE),
     Place(label=Text("Protokoll", "Audit log"), path="/registry/audit", right=READ_AUDIT),
 )
@@ -48,8 +54,6 @@ SITE = Site(
         notes.router,
         public.router,
         imports.router,
-        import_steps.router,
-        exports.router,
     ),
     public_search=public.LIST,
 )

@@ -26,7 +26,7 @@ from ..rules.handovers import offered_to
 from ..rules.names import fold, query_words
 from ..rules.notes import Visibility
 from ..rules.profile import ACTIVE
-from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, READ, READ_FIGURES, RELEASE, TAKE_OVER
+from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, PERSON_KEEP, READ, READ_FIGURES, RELEASE, TAKE_OVER
 from ..store import organisations, participations, releases, searches
 from ..store.notes import Note
 from ..store.organisations import Stored
@@ -34,7 +34,8 @@ from ..store.searches import NO_DISTRICT, Filters, Order
 from ..usecases.handovers import SPEAKER
 from ..usecases.lookup import sole_holder
 from ..usecases.notes import list_notes
-from . import texts, timeline
+from ..usecases.people import people_of
+from . import people_words, texts, timeline
 from .texts import CHANGES, KINDS, SIZES, STATUSES, named
 
 router = APIRouter(prefix="/registry/organisations")
@@ -45,6 +46,7 @@ MOST_COUNTED = 1_000
 VERSIONS = 10
 PARTICIPATIONS = 20
 NOTES = 20
+PEOPLE = 50
 ALL = "all"
 
 
@@ -275,8 +277,13 @@ async def show(
             if page.caller.may(NOTE_READ)
             else []
         )
-        people = [row["changed_by"] for row in versions] + [note.author for note in noted]
-        who = await sessions.names(connection, people) if people else {}
+        authors = [row["changed_by"] for row in versions] + [note.author for note in noted]
+        who = await sessions.names(connection, authors) if authors else {}
+        people = (
+            await people_of(connection, organisation_id, caller=page.caller, limit=PEOPLE)
+            if page.caller.state and page.caller.may(PERSON_KEEP)
+            else None
+        )
     title = Text(organisation.legal_name, organisation.legal_name)
     return page.show(
         "organisation.html.jinja",
@@ -302,6 +309,8 @@ async def show(
         may_note=page.caller.may(NOTE_WRITE),
         notes=[_noted(page, note, who) for note in noted[:NOTES]],
         older_notes=write_cursor(noted[NOTES - 1].id) if len(noted) > NOTES else None,
+        people=None if people is None else [people_words.shown(person, page.language) for person in people],
+        may_enter=_kept_for(page, shown, PERSON_KEEP),
         may_change=_kept_for(page, shown, CHANGE),
         may_take_over=_may_take_over(page, organisation),
         timeline=timeline.lines(organisation, page.language),

@@ -1,6 +1,6 @@
 """Who may do what in the registry: the one place that says so.
 
-The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0011_identity.sql`).
+The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0012_people.sql`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,16 @@ NOTE_READ = Right("note.read", STAFF, own_state=True)
 """Notes of offices; which of them, `reads_note` says."""
 NOTE_WRITE = Right("note.write", OFFICES, own_state=True)
 """Add notes, and change and remove those of one's own office that one may read."""
+PERSON_KEEP = Right("person.keep", OFFICES, own_state=True)
+"""Contact persons of the own office: read, enter, change, delete. Public relations have no part in the case work these
+are kept for (Art. 5 (1) (c) GDPR), so they are not among them.
+"""
+PERSON_INVITE = Right("person.invite", STAFF, own_state=True)
+"""Of contact persons who agreed to be invited the name, e-mail address, language and roles: what an invitation needs,
+and no phone number, source or why else they are kept. Inviting is public relations' work.
+"""
+PRIVACY = Right("privacy.handle", OFFICES, own_state=True)
+"""Take what persons ask for under the GDPR, and see how far it is, its proof and its report; the own office's alone."""
 
 
 def reads_note(caller: Caller, state: State, visibility: Visibility, author: str) -> bool:

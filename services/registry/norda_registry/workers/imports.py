@@ -21,14 +21,14 @@ from norda_common.runtime import Runtime
 from norda_common.states import State
 from norda_common.telemetry import context_of, tracer
 
-from .store import imports
-from .store.imports import Import
-from .store.organisations import NumberTaken
-from .usecases.imports import applying, plan_batch, reverting
-from .usecases.imports.applying import ApplyRun
-from .usecases.imports.forgetting import forget_ended
-from .usecases.imports.plan_batch import PlanRun
-from .usecases.imports.reverting import RevertRun
+from ..store import imports
+from ..store.imports import Import
+from ..store.organisations import NumberTaken
+from ..usecases.imports import applying, plan_batch, reverting
+from ..usecases.imports.applying import ApplyRun
+from ..usecases.imports.forgetting import forget_ended
+from ..usecases.imports.plan_batch import PlanRun
+from ..usecases.imports.reverting import RevertRun
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,269 @@
+"""Contact persons. Policies pass over those of another state, in lists and locks alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common.database import Connection, affected
+from norda_common.states import State
+
+ONCE = "contact_person_once"
+"""The constraint by which an organisation has an address once within a state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A contact person as stored; `person_id` is pseudonymous, `retain_until` the last day of the record."""
+
+    id: UUID
+    organisation_id: UUID
+    state: State
+    person_id: UUID
+    name: str
+    email: str | None
+    phone: str | None
+    language: str
+    roles: tuple[str, ...]
+    source: str
+    purposes: tuple[str, ...]
+    legal_basis: str
+    consent_given_on: date | None
+    consent_wording: str | None
+    retain_until: date
+    restricted_at: datetime | None
+    objected_at: datetime | None
+    created_at: datetime
+    created_by: str
+    changed_at: datetime
+    version: int
+
+    def __repr__(self) -> str:
+        """The pseudonym alone, so that no traceback or log shows the person."""
+        return f"Person({self.person_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Who agreed to be invited, as public relations see them."""
+
+    id: UUID
+    organisation_id: UUID
+    organisation_name: str | None
+    name: str
+    email: str
+    language: str
+    roles: tuple[str, ...]
+
+
+_NAMES = tuple(each.name for each in fields(Person))
+_COLUMNS = ", ".join(f"p.{name}" for name in _NAMES)
+_ONE = f"select {_COLUMNS} from contact_person as p where p.id = $1"  # noqa: S608 - constants
+_OF_ORGANISATION = f"""
+select {_COLUMNS} from contact_person as p where p.organisation_id = $1
+ order by lower(p.name) collate "de-x-icu", p.id limit $2
+"""  # noqa: S608
+_MATCHES = "p.search_text like all($2::text[])"
+_BEYOND = """($3::text is null or (lower(p.name) collate "de-x-icu", p.id) > (lower($3), $4::uuid))"""
+_ORDER = """order by lower(p.name) collate "de-x-icu", p.id limit $5"""
+# The directory is behind the own row for a moment, and knows those that have moved away.
+_ORGANISATION_NAME = "coalesce(o.legal_name, d.data ->> 'legal_name')"
+_ORGANISATION = """left join organisation as o on o.id = p.organisation_id
+  left join directory_shown as d on d.organisation_id = p.organisation_id"""
+_SEARCH = f"""
+select {_COLUMNS}, {_ORGANISATION_NAME} as organisation_name
+  from contact_person as p {_ORGANISATION}
+ where p.state = $1 and {_MATCHES} and {_BEYOND} {_ORDER}
+"""  # noqa: S608
+_TO_INVITE = f"""
+select p.id, p.organisation_id, {_ORGANISATION_NAME} as organisation_name, p.name, p.email, p.language, p.roles
+  from person_to_invite as p {_ORGANISATION}
+ where p.state = $1 and {_MATCHES} and {_BEYOND} {_ORDER}
+"""  # noqa: S608
+
+
+async def get(connection: Connection, key: UUID) -> Person | None:
+    """One contact person."""
+    return _found(await connection.fetchrow(_ONE, key))
+
+
+async def lock(connection: Connection, key: UUID) -> Person | None:
+    """The same, its row locked until the transaction ends."""
+    return _found(await connection.fetchrow(f"{_ONE} for update", key))
+
+
+async def of_organisation(connection: Connection, organisation_id: UUID, *, limit: int) -> Sequence[Person]:
+    """The contact persons of an organisation that the caller's office keeps, by name."""
+    return [_person(row) for row in await connection.fetch(_OF_ORGANISATION, organisation_id, limit)]
+
+
+async def search(
+    connection: Connection, state: State, words: Sequence[str], *, after: tuple[object, ...] | None, limit: int
+) -> Sequence[tuple[Person, str | None]]:
+    """A state's contact persons by name, each with its organisation's; `words` are folded and begin words of name,
+    address or phone. `after` is the last one's name and id.
+    """
+    name, key = after or (None, None)
+    rows = await connection.fetch(_SEARCH, state, _patterns(words), name, key, limit)
+    return [(_person(row), row["organisation_name"]) for row in rows]
+
+
+async def to_invite(
+    connection: Connection, state: State, words: Sequence[str], *, after: tuple[object, ...] | None, limit: int
+) -> Sequence[Invited]:
+    """Who of a state's contact persons agreed to be invited, by name; as `search`."""
+    name, key = after or (None, None)
+    rows = await connection.fetch(_TO_INVITE, state, _patterns(words), name, key, limit)
+    return [Invited(**dict(row) | {"roles": tuple(row["roles"])}) for row in rows]
+
+
+async def pseudonym(connection: Connection, state: State, email_key: str, *, otherwise: UUID) -> UUID:
+    """The pseudonym of the person with this address in that state; `otherwise` for an address that is new.
+
+    Holds a lock on the address until the transaction ends, so that a new person does not get two.
+    """
+    await connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended('norda.person.' || $1::text || $2::text, 0))", state, email_key
+    )
+    # A statement of its own sees what was committed while the lock was awaited; the locking one would not.
+    found: UUID | None = await connection.fetchval(
+        "select person_id from contact_person where state = $1 and email_key = $2 limit 1", state, email_key
+    )
+    return found or otherwise
+
+
+async def marks_of(connection: Connection, state: State, email_key: str) -> tuple[datetime | None, datetime | None]:
+    """Since when the person with this address is restricted in that state, and since when they object."""
+    row = await connection.fetchrow(
+        """select (select max(restricted_at) from contact_person where state = $1 and email_key = $2) as restricted_at,
+                  objected_at($2) as objected_at""",
+        state,
+        email_key,
+    )
+    return (row["restricted_at"], row["objected_at"]) if row else (None, None)
+
+
+async def add(connection: Connection, person: Person, *, email_key: str | None, search_text: str) -> None:
+    """Store a new contact person. Raises UniqueViolationError (`ONCE`) for one the organisation has."""
+    places = ", ".join(f"${place}" for place in range(1, len(_NAMES) + 3))
+    await connection.execute(
+        f"insert into contact_person ({', '.join(_NAMES)}, email_key, search_text) values ({places})",  # noqa: S608
+        *(getattr(person, name) for name in _NAMES),
+        email_key,
+        search_text,
+    )
+
+
+async def change(connection: Connection, person: Person, *, email_key: str | None, search_text: str) -> None:
+    """Store what is said of the person now; the caller holds the lock. Raises as `add`."""
+    given = [name for name in _NAMES if name not in {"id", "organisation_id", "state", "created_at", "created_by"}]
+    sets = ", ".join(f"{name} = ${place}" for place, name in enumerate([*given, "email_key", "search_text"], start=2))
+    await connection.execute(
+        f"update contact_person set {sets} where id = $1",  # noqa: S608 - names of fields
+        person.id,
+        *(getattr(person, name) for name in given),
+        email_key,
+        search_text,
+    )
+
+
+async def remove(connection: Connection, key: UUID) -> bool:
+    """Delete the record; whether there was one."""
+    return affected(await connection.execute("delete from contact_person where id = $1", key)) > 0
+
+
+async def of_address(connection: Connection, state: State, email_key: str) -> Sequence[Person]:
+    """All that a state keeps of the person with this address, locked."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from contact_person as p where p.state = $1 and p.email_key = $2 order by p.id for update",  # noqa: S608
+        state,
+        email_key,
+    )
+    return [_person(row) for row in rows]
+
+
+async def erase_address(connection: Connection, state: State, email_key: str) -> int:
+    """Delete all that a state keeps of the person with this address; how many records."""
+    return affected(
+        await connection.execute("delete from contact_person where state = $1 and email_key = $2", state, email_key)
+    )
+
+
+async def restrict(connection: Connection, state: State, email_key: str, *, at: datetime | None) -> int:
+    """Restrict a state's records of this address since then, or no longer (None); how many that changed."""
+    return affected(
+        await connection.execute(
+            """update contact_person set restricted_at = $3, version = version + 1
+                where state = $1 and email_key = $2 and (restricted_at is null) <> ($3::timestamptz is null)""",
+            state,
+            email_key,
+            at,
+        )
+    )
+
+
+async def object_to_advertising(connection: Connection, state: State, email_key: str, *, at: datetime) -> int:
+    """Remember the objection, and mark a state's records of this address; how many that changed."""
+    await connection.execute(
+        """insert into objection (address_hash, objected_at) values (keyed_hash($1), $2)
+           on conflict (address_hash) do nothing""",
+        email_key,
+        at,
+    )
+    return affected(
+        await connection.execute(
+            """update contact_person set objected_at = $3, version = version + 1
+                where state = $1 and email_key = $2 and objected_at is null""",
+            state,
+            email_key,
+            at,
+        )
+    )
+
+
+async def general_addresses(connection: Connection, state: State, addresses: Sequence[str]) -> Sequence[UUID]:
+    """A state's organisations whose general address is one of these, in lower case."""
+    rows = await connection.fetch(
+        "select organisation_id from organisations_at($1, $2) as organisation_id", state, addresses
+    )
+    return [row["organisation_id"] for row in rows]
+
+
+async def erase_general_addresses(connection: Connection, organisation_ids: Sequence[UUID]) -> int:
+    """Delete the general addresses of these organisations; how many there were."""
+    erased: int = await connection.fetchval("select erase_addresses($1)", organisation_ids)
+    return erased
+
+
+async def remove_expired(connection: Connection, state: State, *, today: date, limit: int) -> int:
+    """Delete a state's records whose last day is over, but for restricted ones; how many."""
+    return affected(
+        await connection.execute(
+            """delete from contact_person where id in (
+                   select id from contact_person
+                    where state = $1 and retain_until < $2 and restricted_at is null
+                    limit $3 for update skip locked)""",
+            state,
+            today,
+            limit,
+        )
+    )
+
+
+def _patterns(words: Sequence[str]) -> list[str]:
+    """Folded words consist of letters and digits, so nothing in them is a pattern's."""
+    return [f"% {word}%" for word in words]
+
+
+def _found(row: Record | None) -> Person | None:
+    return _person(row) if row else None
+
+
+def _person(row: Record) -> Person:
+    values = {name: row[name] for name in _NAMES}
+    return Person(
+        **values | {"state": State(row["state"]), "roles": tuple(row["roles"]), "purposes": tuple(row["purposes"])}
+    )

@@ -1,0 +1,269 @@
+"""Contact persons of organisations: entered by the responsible office, kept with a purpose, a basis and a last day.
+
+They stay with the office that entered them when the organisation moves, whose purpose and consent they were kept for.
+Nothing of them is published, and the audit log says which fields were touched, not what stands in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import UniqueViolationError
+from norda_common import audit
+from norda_common.addresses import address_key
+from norda_common.auth import Caller
+from norda_common.database import Connection
+from norda_common.errors import Conflict, FieldError, NotFound, StaleVersion, Text
+from norda_common.identifiers import new_id
+from norda_common.states import State
+
+from ..rules.findings import Findings
+from ..rules.names import search_text
+from ..rules.people import LEGAL_BASES, PURPOSES, ROLES, check_codes, check_consent, check_retention
+from ..rules.rights import PERSON_INVITE, PERSON_KEEP
+from ..store import organisations, people, searches
+from ..store.people import Invited, Person
+from .organisations import local_day
+from .people_commands import ChangePerson, EnterPerson
+from .recording import kept_elsewhere, no_such_organisation
+
+ITEM = "contact_person"
+"""What the audit log calls a contact person."""
+ENTERED = tuple(EnterPerson.model_fields)
+_CODED = {"roles": ROLES, "purposes": PURPOSES}
+
+
+async def people_of(connection: Connection, organisation_id: UUID, *, caller: Caller, limit: int) -> Sequence[Person]:
+    """The contact persons that the caller's office keeps of an organisation, by name. Raises Forbidden and NotFound."""
+    caller.require_own_state(PERSON_KEEP)
+    if await searches.state_of(connection, organisation_id) is None:
+        raise no_such_organisation()
+    return await people.of_organisation(connection, organisation_id, limit=limit)
+
+
+async def find_people(
+    connection: Connection, words: Sequence[str], *, caller: Caller, after: tuple[object, ...] | None, limit: int
+) -> Sequence[tuple[Person, str | None]]:
+    """Contact persons of the caller's office with their organisations' names. Raises Forbidden."""
+    return await people.search(connection, caller.require_own_state(PERSON_KEEP), words, after=after, limit=limit)
+
+
+async def people_to_invite(
+    connection: Connection, words: Sequence[str], *, caller: Caller, after: tuple[object, ...] | None, limit: int
+) -> Sequence[Invited]:
+    """Who of the caller's state's contact persons agreed to be invited. Raises Forbidden."""
+    return await people.to_invite(connection, caller.require_own_state(PERSON_INVITE), words, after=after, limit=limit)
+
+
+async def own_person(connection: Connection, key: UUID, *, caller: Caller) -> Person:
+    """A contact person of the caller's office. Raises Forbidden, and NotFound, also for another state's."""
+    state = caller.require_own_state(PERSON_KEEP)
+    person = await people.get(connection, key)
+    if person is None or person.state is not state:
+        raise _no_such_person()
+    return person
+
+
+async def enter_person(
+    connection: Connection,
+    organisation_id: UUID,
+    command: EnterPerson,
+    *,
+    caller: Caller,
+    served: Collection[State],
+    now: datetime,
+) -> Person:
+    """Enter a contact person of an organisation the caller's office is responsible for.
+
+    Who is restricted in this state, or objected in any, is so in the new record too. Raises NotFound, Forbidden,
+    Conflict (`state_not_served`, `kept_elsewhere`, `person_known`) and InvalidInput.
+    """
+    state = caller.require_served(PERSON_KEEP, served)
+    await _require_responsible(connection, organisation_id, caller=caller)
+    person = Person(
+        id=new_id(),
+        organisation_id=organisation_id,
+        state=state,
+        person_id=new_id(),
+        restricted_at=None,
+        objected_at=None,
+        created_at=now,
+        created_by=caller.subject,
+        changed_at=now,
+        version=1,
+        **{name: getattr(command, name) for name in ENTERED},
+    )
+    _check(person, now=now)
+    person = await _recognised(connection, person)
+    try:
+        await people.add(connection, person, email_key=_key(person), search_text=_words(person))
+    except UniqueViolationError as error:
+        raise _known(error) from error
+    await audit.record(connection, caller, _entry("person.enter", person, touched=ENTERED))
+    return person
+
+
+async def change_person(
+    connection: Connection,
+    key: UUID,
+    command: ChangePerson,
+    *,
+    caller: Caller,
+    served: Collection[State],
+    now: datetime,
+    expected_version: int | None = None,
+) -> Person:
+    """Change what the command gives; what changes nothing is no new version. Idempotent.
+
+    Raises NotFound, Forbidden, Conflict (also `person_restricted`), StaleVersion and InvalidInput.
+    """
+    before = await _lock(connection, key, caller=caller, served=served, expected_version=expected_version)
+    changed = replace(before, **{name: getattr(command, name) for name in command.model_fields_set})
+    if changed == before:
+        return before
+    _check(changed, now=now, before=before)
+    if changed.email != before.email:
+        changed = await _recognised(connection, replace(changed, person_id=new_id()))
+    changed = replace(changed, changed_at=now, version=before.version + 1)
+    try:
+        await people.change(connection, changed, email_key=_key(changed), search_text=_words(changed))
+    except UniqueViolationError as error:
+        raise _known(error) from error
+    touched = [name for name in ENTERED if getattr(before, name) != getattr(changed, name)]
+    await audit.record(connection, caller, _entry("person.change", changed, touched=touched))
+    return changed
+
+
+async def remove_person(
+    connection: Connection,
+    key: UUID,
+    *,
+    caller: Caller,
+    served: Collection[State],
+    expected_version: int | None = None,
+) -> None:
+    """Delete the record for good. Raises NotFound, Forbidden, Conflict (also `person_restricted`) and StaleVersion."""
+    person = await _lock(connection, key, caller=caller, served=served, expected_version=expected_version)
+    await people.remove(connection, person.id)
+    await audit.record(connection, caller, _entry("person.remove", person, touched=ENTERED))
+
+
+async def _require_responsible(connection: Connection, organisation_id: UUID, *, caller: Caller) -> None:
+    stored = await organisations.get(connection, organisation_id)
+    state = stored.organisation.responsible_state if stored else await searches.state_of(connection, organisation_id)
+    if state is None:
+        raise no_such_organisation()
+    caller.require(PERSON_KEEP, State(state))
+    if stored is None:
+        raise kept_elsewhere()
+
+
+async def _lock(
+    connection: Connection, key: UUID, *, caller: Caller, served: Collection[State], expected_version: int | None
+) -> Person:
+    caller.require_served(PERSON_KEEP, served)
+    person = await people.lock(connection, key)
+    if person is None:
+        raise _no_such_person()
+    if expected_version is not None and expected_version != person.version:
+        raise StaleVersion(
+            f"Inzwischen gilt Version {person.version}, Sie haben {expected_version} geändert.",
+            f"Version {person.version} is current, you changed {expected_version}.",
+            current_version=person.version,
+        )
+    if person.restricted_at is not None:
+        raise Conflict(
+            "Diese Person hat die Einschränkung verlangt: Ihre Angaben bleiben, wie sie sind.",
+            "This person asked for restriction: their record stays as it is.",
+            code="person_restricted",
+        )
+    return person
+
+
+def _check(person: Person, *, now: datetime, before: Person | None = None) -> None:
+    """Raises InvalidInput. Of a changed record a last day and codes that stood there already are not asked about."""
+    findings, today = Findings(), local_day(now)
+    for name in ("name", "language", "source", "legal_basis", "retain_until"):
+        if getattr(person, name) is None:
+            findings.refuse(name, "required", "darf nicht leer sein", "must not be empty")
+    for name in ("roles", "purposes"):
+        if getattr(person, name) is None:
+            findings.refuse(name, "required", "darf nicht leer sein", "must not be empty")
+        else:
+            known = {*_CODED[name], *(getattr(before, name) if before else ())}
+            new = [code for code in getattr(person, name) if code not in known]
+            check_codes(name, new, _CODED[name], findings)
+    findings.raise_errors()
+    if before is None or before.legal_basis != person.legal_basis:
+        check_codes("legal_basis", [person.legal_basis], LEGAL_BASES, findings)
+    if person.email is None and person.phone is None:
+        findings.refuse(
+            "email",
+            "unreachable",
+            "fehlt: E-Mail-Adresse oder Telefonnummer wird gebraucht",
+            "is missing: an e-mail address or a phone number is needed",
+        )
+    if before is None or before.retain_until != person.retain_until:
+        check_retention(person.retain_until, today=today, findings=findings)
+    check_consent(
+        legal_basis=person.legal_basis,
+        purposes=person.purposes,
+        given_on=person.consent_given_on,
+        wording=person.consent_wording,
+        today=today,
+        findings=findings,
+    )
+    findings.raise_errors()
+
+
+async def _recognised(connection: Connection, person: Person) -> Person:
+    """The person with the pseudonym their address has in this state, and with what they asked for before; an objection
+    stays with the record also when the address changes.
+    """
+    if person.email is None:
+        return person
+    key = address_key(person.email)
+    known = await people.pseudonym(connection, person.state, key, otherwise=person.person_id)
+    restricted_at, objected_at = await people.marks_of(connection, person.state, key)
+    return replace(person, person_id=known, restricted_at=restricted_at, objected_at=objected_at or person.objected_at)
+
+
+def _key(person: Person) -> str | None:
+    """By what requests find the record."""
+    return address_key(person.email) if person.email else None
+
+
+def _words(person: Person) -> str:
+    """By what the search does."""
+    return search_text(person.name, person.email, person.phone)
+
+
+def _entry(action: str, person: Person, *, touched: Sequence[str]) -> audit.Entry:
+    """Which fields were touched of whom, by the pseudonym; and nothing of what they hold."""
+    said = {
+        "organisation_id": str(person.organisation_id),
+        "person_id": str(person.person_id),
+        "version": person.version,
+        "touched": list(touched),
+    }
+    return audit.Entry(action, ITEM, str(person.id), after=said)
+
+
+def _no_such_person() -> NotFound:
+    return NotFound("Diese Ansprechperson gibt es nicht.", "There is no such contact person.")
+
+
+def _known(error: UniqueViolationError) -> Conflict:
+    """The refusal of an address that the organisation has. Raises the error where it is another one."""
+    if error.constraint_name != people.ONCE:
+        raise error
+    text = Text("steht bei dieser Organisation schon", "is there for this organisation already")
+    return Conflict(
+        f"email: {text.de}",
+        f"email: {text.en}",
+        code="person_known",
+        errors=[FieldError(field="email", code="person_known", text=text)],
+    )

@@ -1,0 +1,68 @@
+"""What offices ask for about people: the bodies of requests, with unknown fields forbidden and text cleaned."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from norda_common.addresses import EmailAddress
+from norda_common.input import Command, Line
+from norda_common.privacy import RequestKind
+from pydantic import Field, StringConstraints
+
+Day = date  # a field of that name would hide the type
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Codes = Annotated[tuple[Code, ...], Field(max_length=20)]
+Name = Annotated[Line, Field(max_length=200)]
+Phone = Annotated[
+    str,
+    StringConstraints(pattern=r"^\+?[0-9 ()/.\-]{3,40}( ?(ext\.?|Durchwahl) ?[0-9]{1,6})?$", max_length=50),
+]
+Words = Annotated[Line, Field(max_length=300)]
+
+
+class EnterPerson(Command):
+    """A contact person of an organisation. An e-mail address or a phone number is needed, best the former: what a
+    person asks for by their address finds no record without one.
+    """
+
+    name: Name = Field(examples=["Beispiel Person"])
+    email: EmailAddress | None = Field(default=None, examples=["person@ex-005.example"])
+    phone: Phone | None = Field(default=None, examples=["+49 421 5550100"])
+    language: Literal["de", "en"] = "de"
+    roles: Codes = Field(default=(), examples=[["purchasing"]])
+    source: Words = Field(examples=["Visitenkarte, Messe im November 2026"])
+    purposes: Annotated[Codes, Field(min_length=1)] = Field(examples=[["support"]])
+    legal_basis: Code = Field(examples=["public_task"])
+    consent_given_on: Day | None = None
+    consent_wording: Words | None = None
+    retain_until: Day = Field(description="The last day the record is kept", examples=["2029-12-31"])
+
+
+class ChangePerson(Command):
+    """Change what is given; null empties a field that may be empty, what is left out stays."""
+
+    name: Name | None = None
+    email: EmailAddress | None = None
+    phone: Phone | None = None
+    language: Literal["de", "en"] | None = None
+    roles: Codes | None = None
+    source: Words | None = None
+    purposes: Annotated[Codes, Field(min_length=1)] | None = None
+    legal_basis: Code | None = None
+    consent_given_on: Day | None = None
+    consent_wording: Words | None = None
+    retain_until: Day | None = None
+
+
+class AskForPerson(Command):
+    """What somebody asks for, by the address they are known by. The office has made sure that it is them."""
+
+    kind: RequestKind
+    email: EmailAddress = Field(examples=["person@ex-005.example"])
+
+
+class FindProof(Command):
+    """Which requests there were about this address."""
+
+    email: EmailAddress

@@ -1,0 +1,223 @@
+"""What persons ask for under the GDPR: taken by one office, done by every service for every state, proven, forgotten.
+
+An office's request goes out on the private topic; each service answers for each state (the registry itself among them,
+as one of three). When all have, the request is completed: its address is deleted and the request withdrawn by a
+tombstone. What stays is the proof: who found and changed how many records and when, and a keyed hash of the address
+(docs/decisions/0091-requests-of-persons.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from norda_common import audit, outbox
+from norda_common.addresses import address_key
+from norda_common.auth import Caller
+from norda_common.contracts.privacy import PRIVACY_REQUEST, PrivacyAnswer, PrivacyRequest
+from norda_common.contracts.topics import Event
+from norda_common.database import Connection
+from norda_common.errors import NotFound
+from norda_common.identifiers import new_id
+from norda_common.privacy import ASKED, WITHDRAWN, Done, RequestKind, as_record, system_of
+from norda_common.states import State
+
+from ..rules.requests import REPORT_DAYS, missing
+from ..rules.rights import PRIVACY
+from ..store import people, requests
+from ..store.people import Person
+from ..store.requests import Answer, Request
+from .people import ITEM as PERSON_ITEM
+from .people_commands import AskForPerson
+from .recording import CONTACT
+from .recording import ITEM as ORGANISATION_ITEM
+
+ITEM = "privacy_request"
+"""What the audit log calls a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A request, what was answered, and who has not answered yet."""
+
+    request: Request
+    answers: Sequence[Answer]
+    missing: Sequence[tuple[str, State]]
+
+
+async def ask(
+    connection: Connection, command: AskForPerson, *, caller: Caller, served: Collection[State], now: datetime
+) -> tuple[Request, bool]:
+    """Take a request; it goes to all services and states. One that nobody has answered yet is the same one (False).
+
+    Once somebody has, it is a new one: what they did was before, and there may be something new. Raises Forbidden and
+    Conflict (`state_not_served`).
+    """
+    state = caller.require_served(PRIVACY, served)
+    key = address_key(command.email)
+    known = await requests.unanswered(connection, state, command.kind, email_key=key)
+    if known is not None:
+        return known, False
+    request = Request(
+        id=new_id(),
+        state=state,
+        kind=command.kind.value,
+        email=command.email,
+        asked_at=now,
+        asked_by=caller.subject,
+        completed_at=None,
+        records_until=None,
+    )
+    await requests.add(connection, request, email_key=key)
+    said = PrivacyRequest(
+        request_id=request.id, kind=request.kind, email=command.email, state=state.value, requested_at=now
+    )
+    await outbox.append(
+        connection,
+        PRIVACY_REQUEST.event("asked", said, state=state, key=request.id, sequence=ASKED, time=now),
+    )
+    await audit.record(connection, caller, audit.Entry("privacy.ask", ITEM, str(request.id), after={"kind": said.kind}))
+    return request, True
+
+
+async def list_requests(
+    connection: Connection, *, caller: Caller, email: str | None = None, before: object = None, limit: int
+) -> Sequence[tuple[Request, Sequence[tuple[str, State]]]]:
+    """The own office's requests, newest first, each with who has not answered; about one address if it is given."""
+    state = caller.require_own_state(PRIVACY)
+    found = await requests.newest(
+        connection, state, before=before, email_key=address_key(email) if email else None, limit=limit
+    )
+    answered: Mapping[UUID, set[tuple[str, State]]] = await requests.answered(connection, [each.id for each in found])
+    return [(each, [] if each.completed_at else missing(answered[each.id])) for each in found]
+
+
+async def progress_of(connection: Connection, request_id: UUID, *, caller: Caller) -> Progress:
+    """How far a request of the own office is. Raises Forbidden, and NotFound, also for another office's."""
+    state = caller.require_own_state(PRIVACY)
+    request = await requests.get(connection, request_id)
+    if request is None or request.state is not state:
+        raise NotFound("Diesen Antrag gibt es nicht.", "There is no such request.")
+    answers = await requests.answers(connection, request_id)
+    answered = {(answer.service, answer.state) for answer in answers}
+    return Progress(request, answers, [] if request.completed_at else missing(answered))
+
+
+async def report_of(connection: Connection, request_id: UUID, *, caller: Caller, now: datetime) -> Progress:
+    """An access request with the records that were found. Raises Forbidden, and NotFound, also with `no_report` while
+    somebody has not answered and after its time.
+    """
+    shown = await progress_of(connection, request_id, caller=caller)
+    until = shown.request.records_until
+    if until is None or until <= now:
+        raise NotFound(
+            "Diese Auskunft gibt es nicht, noch nicht oder nicht mehr.",
+            "There is no such report, not yet or no longer.",
+            code="no_report",
+        )
+    return shown
+
+
+async def do_own_part(connection: Connection, request: PrivacyRequest, state: State, now: datetime) -> Done:
+    """What the registry keeps of the person for that state: contact persons, and general addresses that are theirs.
+
+    A general address (the table `contact`) is shown and erased; nothing is sent to it, so there is nothing to restrict.
+    Idempotent.
+    """
+    key = address_key(request.email)
+    found = await people.of_address(connection, state, key)
+    general = await people.general_addresses(connection, state, [key, request.email.lower()])
+    match request.kind:
+        case RequestKind.ACCESS:
+            records = [_record(person) for person in found]
+            records += [as_record("general_address", organisation_id=each, email=request.email) for each in general]
+            return Done(found=len(records), records=records)
+        case RequestKind.ERASURE:
+            changed = await people.erase_address(connection, state, key)
+            changed += await people.erase_general_addresses(connection, general)
+        case RequestKind.RESTRICTION:
+            changed = await people.restrict(connection, state, key, at=now)
+        case RequestKind.LIFTING:
+            changed = await people.restrict(connection, state, key, at=None)
+        case RequestKind.OBJECTION:
+            changed = await people.object_to_advertising(connection, state, key, at=now)
+        case _:
+            raise ValueError("no such kind of request")
+    if changed:
+        await audit.record(
+            connection,
+            system_of(state),
+            *(_done(f"person.{_DEEDS[request.kind]}", person, request) for person in found),
+            *(_erased(organisation_id, request) for organisation_id in general if request.kind == RequestKind.ERASURE),
+        )
+    return Done(found=len(found) + len(general), changed=changed)
+
+
+async def keep_answer(connection: Connection, answer: PrivacyAnswer, *, now: datetime) -> None:
+    """Keep an answer to a request of this instance's; with the last one the request is completed and withdrawn.
+
+    Idempotent. Another instance's request is none of its business.
+    """
+    request = await requests.lock(connection, answer.request_id)
+    if request is None or request.completed_at is not None:
+        return
+    access = request.kind == RequestKind.ACCESS
+    await requests.keep_answer(connection, answer, with_records=access)
+    answers = await requests.answers(connection, request.id)
+    if missing({(each.service, each.state) for each in answers}):
+        return
+    until = now + timedelta(days=REPORT_DAYS) if access else None
+    await requests.complete(connection, request.id, at=now, records_until=until)
+    await outbox.append(connection, _withdrawn(request, now=now))
+    done = {f"{each.service}.{each.state.value}": [each.found, each.changed] for each in answers}
+    said = {"kind": request.kind, "found_and_changed": done}
+    await audit.record(
+        connection, system_of(request.state), audit.Entry("privacy.complete", ITEM, str(request.id), after=said)
+    )
+
+
+def _withdrawn(request: Request, *, now: datetime) -> Event:
+    return PRIVACY_REQUEST.event("erased", None, state=request.state, key=request.id, sequence=WITHDRAWN, time=now)
+
+
+_DEEDS = {
+    RequestKind.ERASURE.value: "erase",
+    RequestKind.RESTRICTION.value: "restrict",
+    RequestKind.LIFTING.value: "lift_restriction",
+    RequestKind.OBJECTION.value: "object",
+}
+
+
+def _done(action: str, person: Person, request: PrivacyRequest) -> audit.Entry:
+    said = {"person_id": str(person.person_id), "request_id": str(request.request_id)}
+    return audit.Entry(action, PERSON_ITEM, str(person.id), after=said)
+
+
+def _erased(organisation_id: UUID, request: PrivacyRequest) -> audit.Entry:
+    said = {"touched": [CONTACT], "request_id": str(request.request_id)}
+    return audit.Entry("organisation.erase_contact", ORGANISATION_ITEM, str(organisation_id), after=said)
+
+
+def _record(person: Person) -> dict[str, str]:
+    return as_record(
+        "contact_person",
+        person_id=person.person_id,
+        organisation_id=person.organisation_id,
+        name=person.name,
+        email=person.email,
+        phone=person.phone,
+        language=person.language,
+        roles=person.roles,
+        source=person.source,
+        purposes=person.purposes,
+        legal_basis=person.legal_basis,
+        consent_given_on=person.consent_given_on,
+        consent_wording=person.consent_wording,
+        retain_until=person.retain_until,
+        restricted_at=person.restricted_at,
+        objected_at=person.objected_at,
+        created_at=person.created_at,
+        changed_at=person.changed_at,
+    )
