@@ -1,8 +1,8 @@
 """What the registry listens to: organisations of all states, own ones too, registrations, requests of persons.
 
 The former two are copies of state, taken over in batches and by sequence; by them a one-state instance sees all
-companies, and learns what other instances answer to its offers of relocations. A request of a person, and each answer to
-one, has its effect once.
+companies, and learns what other instances answer to its offers of relocations. A request of a person, and each answer
+to one, has its effect once.
 """
 
 from __future__ import annotations

@@ -54,6 +54,10 @@ SITE = Site(
         notes.router,
         public.router,
         imports.router,
+        import_steps.router,
+        exports.router,
+        people.router,
+        requests.router,
     ),
     public_search=public.LIST,
 )
