@@ -3,7 +3,7 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, imports, notes, organisations, releases, sites
+from . import directory, duplicates, imports, mergers, notes, organisations, releases, sites
 
 ROUTERS = (
     directory.router,
@@ -11,5 +11,7 @@ ROUTERS = (
     sites.router,
     notes.router,
     releases.router,
+    duplicates.router,
+    mergers.router,
     imports.router,
 )

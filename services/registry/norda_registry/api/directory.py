@@ -42,7 +42,10 @@ async def lookup(
         identifier=identifier,
         items=[
             FoundOrganisation(
-                matched=hit.kind, current=hit.current, organisation=view(hit.entry.organisation, hit.entry.sequence)
+                matched=hit.kind,
+                current=hit.current,
+                organisation=view(hit.entry.organisation, hit.entry.sequence),
+                merged_from=hit.merged_from,
             )
             for hit in hits
         ],
@@ -61,7 +64,7 @@ async def list_organisations(
     kind: Kind | None = None,
     competence: Annotated[QueryText | None, Query(description="`BAT` finds `BAT-02` too")] = None,
     cluster: Annotated[QueryText | None, Query(description="Code of a cluster it is a member of now")] = None,
-    status: Annotated[QueryText | None, Query(description="`active` or `deactivated`")] = None,
+    status: Annotated[QueryText | None, Query(description="`active`, `deactivated`, `dissolved` or `merged`")] = None,
     released: Annotated[bool, Query(description="Only what is released for the public, and active")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,

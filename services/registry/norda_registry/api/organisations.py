@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Query, Response
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
@@ -17,7 +17,7 @@ from norda_common.states import State
 from norda_common.web import RuntimeDep, caller_with
 
 from ..rules.rights import CHANGE, READ, READ_FIGURES
-from ..store import organisations, participations, searches
+from ..store import mergers, organisations, participations, searches
 from ..usecases.commands import ChangeOrganisation, Deactivate, RegisterOrganisation, RelocateSeat
 from ..usecases.organisations import change_organisation, deactivate_organisation, register_organisation
 from ..usecases.relocation import relocate_seat
@@ -28,6 +28,7 @@ from .views import (
     ParticipationView,
     VersionPage,
     VersionView,
+    moved,
     outcome,
     view,
 )
@@ -83,12 +84,24 @@ async def register(
     caller: Annotated[Caller, caller_with(CHANGE)],
     runtime: RuntimeDep,
     response: Response,
+    ignore_duplicates: Annotated[
+        bool, Query(description="Enter it although it may be there already: the caller has looked at the suspects")
+    ] = False,
 ) -> OrganisationView:
-    """Enter an organisation under the caller's state. 409 when an active organisation holds one of its numbers."""
+    """Enter an organisation under the caller's state. 409 when an active organisation holds one of its numbers.
+
+    409 `suspected_duplicate`, with `suspects`, when it may be there already: so a request that is sent again finds what
+    the first one made, also without numbers.
+    """
     now = datetime.now(UTC)
     async with runtime.database.transaction(caller) as connection:
         result = await register_organisation(
-            connection, command, caller=caller, served=runtime.settings.states, now=now
+            connection,
+            command,
+            caller=caller,
+            served=runtime.settings.states,
+            now=now,
+            ignore_duplicates=ignore_duplicates,
         )
     response.headers["Location"] = f"/api/v1/organisations/{result.stored.organisation.organisation_id}"
     return outcome(result, response)
@@ -120,15 +133,22 @@ async def deactivate(command: Deactivate, target: TargetDep) -> OrganisationView
 
 @router.get("/{organisation_id}", summary="Read an organisation", response_model_exclude_none=True)
 async def read(organisation_id: UUID, caller: Reader, runtime: RuntimeDep, response: Response) -> OrganisationView:
-    """An organisation of any state; what this instance wrote is seen at once, others' as last published."""
+    """An organisation of any state; what this instance wrote is seen at once, others' as last published.
+
+    308 to the one that a merged organisation has become part of.
+    """
     async with runtime.database.read(caller) as connection:
         stored = await organisations.get(connection, organisation_id)
         if stored is None:
             entry = await searches.get(connection, organisation_id)
             if entry is None:
                 raise NotFound("Diese Organisation gibt es nicht.", "There is no such organisation.")
+            if entry.organisation.merged_into is not None:
+                raise moved(entry.organisation, await mergers.successor(connection, organisation_id))
             shown = view(entry.organisation, entry.sequence)
         else:
+            if stored.organisation.merged_into is not None:
+                raise moved(stored.organisation, await mergers.successor(connection, organisation_id))
             shown = view(stored.organisation, stored.version)
             if caller.may(READ_FIGURES, State(stored.organisation.responsible_state)):
                 shown = shown.model_copy(update={"internal": await _internal(connection, stored)})

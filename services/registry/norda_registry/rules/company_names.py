@@ -63,13 +63,15 @@ _SAME = {
     "solutions": "loesungen", "group": "gruppe", "trading": "handel", "und": "", "and": "", "norddeutscher":
     "norddeutsche", "deutscher": "deutsche", "deutsches": "deutsche",
 }  # fmt: skip
-_NOTHING = frozenset(
-    "u f und fuer von vom zur zum firma fa gesellschaft ges the of haftungsbeschraenkt beispiel".split()
-)
+_NOTHING = frozenset({
+    "u", "f", "und", "fuer", "von", "vom", "zur", "zum", "firma", "fa", "gesellschaft", "ges", "the", "of",
+    "haftungsbeschraenkt", "beispiel",
+})  # fmt: skip
 """Words that distinguish nobody; `beispiel` begins the names of all example companies."""
-_LITTLE = frozenset(
-    "der die das des dem den co cie inh inhaber dr prof dipl zweigniederlassung niederlassung il".split()
-)
+_LITTLE = frozenset({
+    "der", "die", "das", "des", "dem", "den", "co", "cie", "inh", "inhaber", "dr", "prof", "dipl",
+    "zweigniederlassung", "niederlassung", "il",
+})  # fmt: skip
 """Words that are often left out, but must not be left out unseen: Murkel & Co. may be another company than Murkel."""
 _NUMBERS = {
     word: str(number)
@@ -84,9 +86,10 @@ _NUMBERS = {
     )
     for word in words.split()
 }  # fmt: skip
-_DIRECTIONS = frozenset(
-    "nord sued ost west mitte nordost nordwest suedost suedwest links rechts alt neu alte neue ober unter".split()
-)
+_DIRECTIONS = frozenset({
+    "nord", "sued", "ost", "west", "mitte", "nordost", "nordwest", "suedost", "suedwest", "links", "rechts",
+    "alt", "neu", "alte", "neue", "ober", "unter",
+})  # fmt: skip
 _ROLES = {
     word: role
     for role, words in {
@@ -226,16 +229,24 @@ def likeness(one: str, other: str) -> float:
     shorter, longer = sorted((one, other), key=len)
     if any("0" <= sign <= "9" for sign in one + other) or len(shorter) < 4:
         return 0.0
-    distance = edits(one, other, most=3)
-    if distance <= 1 and len(longer) >= 5:
+    return max(_spelled(one, other), _longer(shorter, longer))
+
+
+def _spelled(one: str, other: str) -> float:
+    """As far as one is a misspelling of the other: by its letters, or because it sounds the same."""
+    distance, longest = edits(one, other, most=3), max(len(one), len(other))
+    if distance <= 1 and longest >= 5:
         return 0.94
-    if distance <= 2 and len(longer) >= 9:
+    if distance <= 2 and longest >= 9:
         return 0.9
-    if distance <= 3 and len(shorter) >= 5 and sound(one) == sound(other):
-        return 0.9
+    return 0.9 if distance <= 3 and longest >= 5 and sound(one) == sound(other) else 0.0
+
+
+def _longer(shorter: str, longer: str) -> float:
+    """As far as one has a part or an ending that the other leaves out."""
     if len(shorter) >= 5 and (longer.startswith(shorter) or longer.endswith(shorter)):
         return 0.85
-    begins = _begin(one, other)
+    begins = _begin(shorter, longer)
     return 0.8 if begins >= 7 and begins / len(shorter) >= 0.8 else 0.0
 
 

@@ -12,17 +12,21 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from norda_common.contracts.registry import Organisation
 from norda_common.errors import Text
 
+from .classifications import legal_form
 from .company_names import CompanyName, company_name, edits, likeness, weight
+from .findings import Refused
+from .identifiers import lei, vat_id, widnr
 from .names import fold
 from .phonetics import sound
 from .profile import entry_key
+from .register_entries import entry_of_euid
 
 BROAD, GENERAL = 0.72, 0.55
 """From these scores on a pair is of that class."""
@@ -85,6 +89,28 @@ def candidate_of(organisation: Organisation) -> Candidate:
     )
 
 
+def candidate_of_texts(texts: Mapping[str, str | None]) -> Candidate:
+    """A candidate of what somebody typed; what is no number of its kind says nothing."""
+
+    def read(name: str, rule: Callable[[str], str]) -> str | None:
+        text = texts.get(name)
+        try:
+            return rule(text) if text else None
+        except Refused:
+            return None
+
+    return Candidate(
+        name=texts.get("legal_name") or "",
+        legal_form=read("legal_form", legal_form),
+        place=texts.get("place"),
+        postal_code=texts.get("postal_code"),
+        entry=read("euid", lambda text: "|".join(entry_key(entry_of_euid(text)))),
+        vat_id=read("vat_id", vat_id),
+        widnr=read("widnr", widnr),
+        lei=read("lei", lei),
+    )
+
+
 def judge(one: Candidate, other: Candidate) -> Judgement:
     """Whether these two mean the same; symmetric. Pure."""
     same, different, hints = _numbers(one, other)
@@ -124,8 +150,8 @@ def _numbers(one: Candidate, other: Candidate) -> tuple[list[Text], list[Text], 
             different.append(Text("Die W-IdNr. ist verschieden.", "The W-IdNr is another one."))
         else:
             hints.append(_branch())
-    for number, widnr in ((one.vat_id, other.widnr), (other.vat_id, one.widnr)):
-        if number and widnr and widnr.startswith(number) and not (one.widnr and other.widnr):
+    for number, suffixed in ((one.vat_id, other.widnr), (other.vat_id, one.widnr)):
+        if number and suffixed and suffixed.startswith(number) and not (one.widnr and other.widnr):
             same.append(Text("W-IdNr. und USt-IdNr. gehören zusammen.", "W-IdNr and VAT number belong together."))
     return same, different, hints
 
@@ -308,7 +334,7 @@ def _hash(text: str) -> int:
 def blocking_keys(candidate: Candidate) -> list[int]:
     """Under which keys an entry is looked for: who shares none with another is not compared with it.
 
-    Keys are hashes of 32 bits; two that collide cost a comparison. A name may differ in spelling (its sound as a whole),
+    Keys are hashes of 32 bits; two that collide cost a comparison. A name may differ in spelling (how it sounds),
     in a word's end or beginning (the first and the last letters of all words), in words left out (pairs of words, and
     single ones together with the postal code).
     """
@@ -329,13 +355,15 @@ def _keys_of(name: CompanyName, postal_code: str | None, place: str) -> Iterator
     telling = [word for word in words if weight(word) >= 1 and len(word) > 3] or sorted(words, key=len)[-1:]
     sounds = {word: sound(word) for word in words}
     for place_of, word in enumerate(telling):
-        for other in sounds:
+        for other, heard in sounds.items():
             if len(other) > 3 and (other not in telling or other in telling[place_of + 1 :]):
-                yield "p" + " ".join(sorted((sounds[word], sounds[other])))
+                yield "p" + " ".join(sorted((sounds[word], heard)))
+    town = place.partition(" ")[0]
+    for word in telling:
         if postal_code:
             yield f"z{postal_code}{sounds[word]}"
             yield f"z{postal_code}{word[:5]}"
-        if place:
-            yield f"o{place.split()[0]} {sounds[word]}"
-    if len(telling) == 1 and place:
-        yield f"o{place.split()[0]} {telling[0][:5]}"
+        if town:
+            yield f"o{town} {sounds[word]}"
+    if len(telling) == 1 and town:
+        yield f"o{town} {telling[0][:5]}"

@@ -31,16 +31,21 @@ def sound(word: str) -> str:
 
 def _digits(letter: str, before: str, after: str) -> str:
     """What one letter sounds like between its neighbours; `before` is empty at the beginning."""
-    if letter == "h":
-        return ""
-    if letter == "p":
-        return "3" if after == "h" else "1"
-    if letter in "dt":
-        return "8" if after and after in "csz" else "2"
-    if letter == "x":
-        return "8" if before and before in "ckq" else "48"
-    if letter == "c":
-        if not before:
-            return "4" if after in _HARD_C_FIRST else "8"
-        return "8" if before in "sz" or after not in _HARD_C else "4"
+    match letter:
+        case "h":
+            return ""
+        case "p":
+            return "3" if after == "h" else "1"
+        case "d" | "t":
+            return "8" if after and after in "csz" else "2"
+        case "x":
+            return "8" if before and before in "ckq" else "48"
+        case "c":
+            return _of_c(before, after)
     return _PLAIN[letter]
+
+
+def _of_c(before: str, after: str) -> str:
+    if not before:
+        return "4" if after in _HARD_C_FIRST else "8"
+    return "8" if before in "sz" or after not in _HARD_C else "4"

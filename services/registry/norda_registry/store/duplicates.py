@@ -17,6 +17,7 @@ from norda_common.states import State
 from ..rules.duplicates import Candidate, Judgement, RuleClass, blocking_keys, judge, name_hash, numbers_of
 from . import likenesses, matches
 from .likenesses import Known
+from .matches import Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +55,23 @@ async def suspects(
     least: RuleClass = RuleClass.BROAD,
     but: UUID | None = None,
     status: str | None = None,
+    holders: Sequence[Match] | None = None,
 ) -> list[Suspect]:
-    """Organisations of the directory that may be the candidate, the likeliest first; two round trips.
+    """Organisations of the directory that may be the candidate, the likeliest first; at most three round trips.
 
-    `but` is the organisation asked about, `least` the weakest class of rules that counts.
+    `but` is the organisation asked about, `least` the weakest class of rules that counts. `holders` are those of its
+    numbers, where the caller has looked them up already.
     """
     leave = [but] if but else []
     found = {
         item.organisation_id: item
         for item in await likenesses.sharing(connection, blocking_keys(candidate), but=leave, status=status)
     }
-    holders = {match.organisation_id for match in await matches.find(connection, numbers_of(candidate))}
-    missing = [key for key in holders if key not in found and key not in leave]
+    if holders is None:
+        holders = await matches.find(connection, numbers_of(candidate))
+    wanted_numbers = set(numbers_of(candidate))
+    having = {match.organisation_id for match in holders if (match.kind, match.value) in wanted_numbers}
+    missing = [key for key in having if key not in found and key not in leave]
     found |= {item.organisation_id: item for item in await likenesses.these(connection, missing, status=status)}
     wanted = tuple(RuleClass)[: tuple(RuleClass).index(least) + 1]
     judged = [Suspect(item, judge(candidate, item.candidate)) for item in found.values()]

@@ -1,4 +1,4 @@
-"""What of each organisation says who is meant: written by the directory's consumer, read to find who may be the same."""
+"""What of each organisation says who is meant: written by the directory's consumer, read to find suspects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ select organisation_id, responsible_state, status, facts
  where keys && $1::integer[] and organisation_id <> all($2::uuid[]) and ($3::text is null or status = $3)
  order by (select count(*) from unnest(keys) as key where key = any($1)) desc, organisation_id
  limit {MOST_COMPARED}
-"""
+"""  # noqa: S608 - a constant
 _THESE = """
 select organisation_id, responsible_state, status, facts from likeness_shown
  where organisation_id = any($1) and ($2::text is null or status = $2)

@@ -12,7 +12,7 @@ from ..rules.code_lists import courts
 from ..rules.findings import Refused
 from ..rules.identifiers import lei, vat_id, widnr
 from ..rules.register_entries import entry_of_euid, entry_of_text, number_of_text, register_key
-from ..store import matches, organisations, searches
+from ..store import matches, mergers, organisations, searches
 from ..store.searches import Entry
 
 MOST = 50
@@ -20,17 +20,22 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An organisation that has or had the number; `current` is False when it no longer holds it."""
+    """An organisation that has or had the number; `current` is False when it no longer holds it.
+
+    `merged_from` is the one that had it, where that has become part of this one.
+    """
 
     kind: str
     current: bool
     entry: Entry
+    merged_from: UUID | None = None
 
 
 async def find_by_identifier(connection: Connection, text: str) -> list[Hit]:
     """Organisations of any state with that EUID, register number, USt-IdNr, W-IdNr, LEI or own id; holders first.
 
-    A register number without its court may find several. At most fifty.
+    What was merged is found as what it became part of. A register number without its court may find several. At most
+    fifty.
     """
     found: dict[UUID, matches.Match] = {}
     for match in await matches.find(connection, candidates(text)):
@@ -39,12 +44,18 @@ async def find_by_identifier(connection: Connection, text: str) -> list[Hit]:
         if known is None or match.current > known.current:
             found[match.organisation_id] = match
     ordered = sorted(found.values(), key=lambda match: (not match.current, match.organisation_id))[:MOST]
-    hits = []
+    hits: dict[UUID, Hit] = {}
     for match in ordered:
-        entry = await _entry(connection, match)
-        if entry is not None:
-            hits.append(Hit(match.kind, _current(match, entry), entry))
-    return hits
+        entry = await _entry(connection, match.organisation_id)
+        if entry is None:
+            continue
+        hit = Hit(match.kind, _current(match, entry), entry)
+        if entry.organisation.merged_into is not None:
+            kept = await _entry(connection, await mergers.successor(connection, match.organisation_id))
+            hit = Hit(match.kind, False, kept or entry, match.organisation_id)
+        # Who holds a number comes first, and is not said once more for having taken in who had it.
+        hits.setdefault(hit.entry.organisation.organisation_id, hit)
+    return list(hits.values())
 
 
 async def sole_holder(connection: Connection, text: str) -> UUID | None:
@@ -55,6 +66,8 @@ async def sole_holder(connection: Connection, text: str) -> UUID | None:
     found = await matches.find(connection, candidates(text))
     for wanted in ([match for match in found if match.current], found):
         holders = {match.organisation_id for match in wanted}
+        if len(holders) > 1:
+            holders = {await mergers.successor(connection, key) for key in holders}
         if holders:
             return holders.pop() if len(holders) == 1 else None
     return None
@@ -94,11 +107,12 @@ def _or_none(rule: Callable[[str], str], text: str) -> str | None:
         return None
 
 
-async def _entry(connection: Connection, match: matches.Match) -> Entry | None:
-    if match.own:
-        stored = await organisations.get(connection, match.organisation_id)
-        return Entry(stored.organisation, stored.version) if stored else None
-    return await searches.get(connection, match.organisation_id)
+async def _entry(connection: Connection, organisation_id: UUID) -> Entry | None:
+    """The own row, which is never behind, else the directory's."""
+    stored = await organisations.get(connection, organisation_id)
+    if stored is not None:
+        return Entry(stored.organisation, stored.version)
+    return await searches.get(connection, organisation_id)
 
 
 def _current(match: matches.Match, entry: Entry) -> bool:

@@ -19,6 +19,7 @@ from norda_common.database import Connection
 from norda_common.errors import Conflict, FieldError, NotFound, StaleVersion, Text
 from norda_common.states import State
 
+from ..rules.merging import MERGED
 from ..rules.profile import ACTIVE, identifiers
 from ..rules.rights import CHANGE
 from ..rules.size_class import Figures
@@ -59,7 +60,7 @@ async def lock_own(
 ) -> Stored:
     """The organisation, locked, when the caller may change it here.
 
-    Raises NotFound, Forbidden (another state's), Conflict (`state_not_served`) or StaleVersion.
+    Raises NotFound, Forbidden (another state's), Conflict (`state_not_served`, `merged`) or StaleVersion.
     """
     stored = await organisations.lock(connection, organisation_id)
     state = stored.organisation.responsible_state if stored else await searches.state_of(connection, organisation_id)
@@ -71,6 +72,8 @@ async def lock_own(
     stored = stored or await organisations.lock(connection, organisation_id)
     if stored is None:
         raise kept_elsewhere()
+    if stored.organisation.status == MERGED:
+        raise already_merged(stored.organisation)
     if expected_version is not None and expected_version != stored.version:
         raise StaleVersion(
             f"Inzwischen gilt Version {stored.version}, Sie haben {expected_version} geändert.",
@@ -83,6 +86,16 @@ async def lock_own(
 def no_such_organisation() -> NotFound:
     """The refusal for an id that no instance has published."""
     return NotFound("Diese Organisation gibt es nicht.", "There is no such organisation.")
+
+
+def already_merged(organisation: Organisation) -> Conflict:
+    """The refusal for an organisation that has become part of another."""
+    return Conflict(
+        f"„{organisation.legal_name[:120]}“ ist in einer anderen Organisation aufgegangen.",
+        f"“{organisation.legal_name[:120]}” has become part of another organisation.",
+        code="merged",
+        merged_into=str(organisation.merged_into),
+    )
 
 
 def kept_elsewhere() -> Conflict:
