@@ -1,7 +1,7 @@
 """When two names mean one company: measured on a labelled set, and what must hold whatever the names are.
 
-The set is `data/name_pairs.csv`: `same` is 1 for one company and 0 for two, whatever the rules make of it; `=` stands for
-the value of the first entry. All names are invented.
+The set is `data/name_pairs.csv`: `same` is 1 for one company and 0 for two, whatever the rules make of it; `=` stands
+for the value of the first entry. All names are invented.
 """
 
 from __future__ import annotations
@@ -174,11 +174,11 @@ words = st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=14)
 
 
 @given(words)
-def test_a_sound_has_digits_without_repetition(word: str) -> None:
+def test_a_sound_has_digits_and_takes_double_letters_for_one(word: str) -> None:
     digits = sound(word)
     assert set(digits) <= set("012345678")
     assert "0" not in digits[1:]
-    assert all(one != other or one == "0" for one, other in zip(digits, digits[1:], strict=False)) or "0" in word
+    assert sound(word.replace("n", "nn")) == digits
     assert sound(word.replace("ph", "f")) == digits
 
 
@@ -237,8 +237,8 @@ def test_legal_forms_are_read_from_names(name: str, form: str) -> None:
 
 def test_the_long_name_of_the_starter_data_is_compared() -> None:
     long = (
-        "Beispiel Gesellschaft für die Entwicklung, Erprobung, Herstellung und den weltweiten Vertrieb von hochvoltfesten "
-        "Kabelbaum-, Steckverbinder- und Sicherungskomponenten für batterieelektrische sowie wasserstoffbetriebene "
+        "Beispiel Gesellschaft für die Entwicklung, Erprobung, Herstellung und den weltweiten Vertrieb von "
+        "hochvoltfesten Kabelbaum-, Steckverbinder- und Sicherungskomponenten für batterieelektrische sowie wasserstoffbetriebene "
         "Nutzfahrzeuge, Sonderfahrzeuge und Anhänger in Nord- und Mitteleuropa mit beschränkter Haftung"
     )
     one = Candidate(name=long, place="Hannover")

@@ -35,8 +35,8 @@ async def refuse_suspects(
     found = await duplicates.suspects(connection, candidate_of(organisation), holders=holders)
     if found:
         raise Conflict(
-            f"Vielleicht gibt es das schon: {_named(found)}. Trotzdem anlegen geht mit ignore_duplicates=true.",
-            f"This may be there already: {_named(found)}. To enter it all the same send ignore_duplicates=true.",
+            f"Vielleicht gibt es das schon: {_named(found)}.",
+            f"This may be there already: {_named(found)}.",
             code=SUSPECTED,
             suspects=[document(suspect) for suspect in found[:MOST_SHOWN]],
         )
