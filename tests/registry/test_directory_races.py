@@ -10,9 +10,8 @@ import pytest
 from asyncpg import Connection, Record
 from norda_common.contracts.registry import EXAMPLE, Organisation
 from norda_common.identifiers import new_id
-from norda_registry.consumers import Followed, follow_organisations
-from norda_registry.store import directory, likenesses
-from norda_registry.store.directory import Erased
+from norda_registry.consumers import follow_organisations
+from norda_registry.store.directory import Erased, Row, row_of
 from support.installation import Installation
 from support.waiting import eventually
 
@@ -36,16 +35,12 @@ def organisation(key: UUID, fields: dict[str, str]) -> Organisation:
     return EXAMPLE.model_copy(update={"organisation_id": key} | fields)
 
 
-def row_of(sequence: int, what: Organisation) -> Followed:
-    return Followed(directory.row_of(sequence, what), likenesses.row_of(what))
-
-
-async def taken_over(connection: Connection[Record], *entries: Followed | Erased) -> None:
+async def taken_over(connection: Connection[Record], *entries: Row | Erased) -> None:
     async with connection.transaction():
         await follow_organisations(connection, entries, EXAMPLE.changed_at)
 
 
-async def at_once(two: Two, earlier: Followed | Erased, later: Followed | Erased) -> None:
+async def at_once(two: Two, earlier: Row | Erased, later: Row | Erased) -> None:
     """The second replica writes while the first has written and not committed."""
     first, second = two
     async with first.transaction():

@@ -238,8 +238,9 @@ def test_legal_forms_are_read_from_names(name: str, form: str) -> None:
 def test_the_long_name_of_the_starter_data_is_compared() -> None:
     long = (
         "Beispiel Gesellschaft für die Entwicklung, Erprobung, Herstellung und den weltweiten Vertrieb von "
-        "hochvoltfesten Kabelbaum-, Steckverbinder- und Sicherungskomponenten für batterieelektrische sowie wasserstoffbetriebene "
-        "Nutzfahrzeuge, Sonderfahrzeuge und Anhänger in Nord- und Mitteleuropa mit beschränkter Haftung"
+        "hochvoltfesten Kabelbaum-, Steckverbinder- und Sicherungskomponenten für batterieelektrische sowie "
+        "wasserstoffbetriebene Nutzfahrzeuge, Sonderfahrzeuge und Anhänger in Nord- und Mitteleuropa mit "
+        "beschränkter Haftung"
     )
     one = Candidate(name=long, place="Hannover")
     assert judge(one, Candidate(name=long.upper(), place="Hannover")).rule is RuleClass.NARROW

@@ -190,8 +190,8 @@ async def test_an_import_asks_for_many_at_once(registry: Running, module_install
         plain = await registered(client, legal_name="Beispiel Kuddelmuddel Maschinenbau GmbH & Co. KG",
                                  legal_form="230", register_entry=..., vat_id=...)  # fmt: skip
         numbered = await registered(client, legal_name="Beispiel Ausnahmsweise GmbH", vat_id=number)
-        await in_directory(client, plain["organisation_id"])
-        await in_directory(client, numbered["organisation_id"])
+        await compared(client, plain["organisation_id"], plain["legal_name"])
+        await compared(client, numbered["organisation_id"], numbered["legal_name"])
     here = {"place": "Bremen", "postal_code": "28197"}
     candidates = [
         Candidate(name="Kuddelmuddel Masch.-Bau GmbH + Co KG", legal_form="230", **here),
@@ -238,15 +238,14 @@ async def test_what_a_former_release_left_is_taken_apart(installation: Installat
         registry.stop()
         admin = await installation.connect()
         await admin.execute("delete from registry.likeness")
-        await admin.execute(
-            "insert into registry.likeness_backlog (after) values ('00000000-0000-0000-0000-000000000000')"
-        )
+        # As the migration does it.
+        await admin.execute("insert into registry.likeness_mark select organisation_id, now() from registry.directory")
         again = installation.start("registry")
         async with again.client() as other:
             await compared(other, made["organisation_id"], made["legal_name"])
 
             async def done() -> None:
-                assert await admin.fetchval("select count(*) from registry.likeness_backlog") == 0
+                assert await admin.fetchval("select count(*) from registry.likeness_mark") == 0
 
             await eventually(done)
         await admin.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from norda_common.consumer import Consumer
@@ -35,44 +35,22 @@ def _latest(items: Sequence[T], place: Callable[[T], tuple[UUID, int, bool]]) ->
     return [newest[key][2] for key in sorted(newest, key=attrgetter("int"))]
 
 
-class Followed(NamedTuple):
-    """What is kept of a record: the directory's row, and what of the organisation is compared with others."""
-
-    row: directory.Row
-    likeness: likenesses.Row
-
-    @property
-    def organisation_id(self) -> UUID:
-        """Whose it is."""
-        return self.row.organisation_id
-
-    @property
-    def sequence(self) -> int:
-        """Which version."""
-        return self.row.sequence
-
-
-def directory_entry(record: Received) -> Followed | directory.Erased:
+def directory_entry(record: Received) -> directory.Row | directory.Erased:
     """What the directory keeps of a record. Pure."""
     if isinstance(record.data, Organisation) and record.value is not None:
-        return Followed(
-            directory.row_of(record.sequence, record.data, data=record.value.decode()),
-            likenesses.row_of(record.data),
-        )
+        return directory.row_of(record.sequence, record.data, data=record.value.decode())
     return directory.Erased(record.key, record.sequence)
 
 
 async def follow_organisations(
-    connection: Connection, entries: Sequence[Followed | directory.Erased], now: datetime
+    connection: Connection, entries: Sequence[directory.Row | directory.Erased], now: datetime
 ) -> None:
-    """Bring the directory up to date; idempotent."""
+    """Bring the directory up to date, and note of whom a worker is to look for suspects; idempotent."""
     latest = _latest(entries, lambda item: (item.organisation_id, item.sequence, isinstance(item, directory.Erased)))
     if erased := [item for item in latest if isinstance(item, directory.Erased)]:
         await directory.erase(connection, erased)
-        await likenesses.remove(connection, [item.organisation_id for item in erased])
-    followed = [item for item in latest if isinstance(item, Followed)]
-    written = await directory.upsert(connection, [item.row for item in followed])
-    await likenesses.upsert(connection, [item.likeness for item in followed if item.organisation_id in written], now)
+    written = await directory.upsert(connection, [item for item in latest if isinstance(item, directory.Row)])
+    await likenesses.mark(connection, sorted({*written, *(item.organisation_id for item in erased)}), now)
 
 
 async def follow_registrations(connection: Connection, records: Sequence[Received], now: datetime) -> None:  # noqa: ARG001

@@ -1,8 +1,7 @@
 -- Who may be the same company as whom, what people decided about it, and mergers with all that takes them back.
 
--- What of each organisation says who is meant, as rules/duplicates.py takes it apart: the consumer of the directory keeps
--- it. A table of its own: most changes of an organisation touch none of it, and an update of the directory's row would
--- enter some ten keys anew each time.
+-- What of each organisation says who is meant, as rules/duplicates.py takes it apart. A table of its own: most changes of
+-- an organisation touch none of it, and an update of the directory's row would enter some ten keys anew each time.
 create table likeness (
     organisation_id   uuid        primary key,
     responsible_state text        not null,
@@ -19,14 +18,15 @@ create index likeness_name on likeness (name_hash);
 create index likeness_keys on likeness using gin (keys) with (gin_pending_list_limit = 256);
 create index likeness_due on likeness (due_at) where due_at is not null;
 
--- What was in the directory before is taken apart by the worker, from this id on; the row goes when all is done.
-create table likeness_backlog (
-    only_row boolean primary key default true check (only_row),
-    after    uuid    not null
+-- Taking names apart costs as much as all else about an organisation together: the consumer of the directory notes whom it
+-- wrote, and a worker does the rest a moment later.
+create table likeness_mark (
+    organisation_id uuid        primary key,
+    marked_at       timestamptz not null
 );
-comment on table likeness_backlog is 'How far the directory of the release before has been taken apart.';
-insert into likeness_backlog (after)
-select '00000000-0000-0000-0000-000000000000' where exists (select from directory);
+comment on table likeness_mark is 'Organisations whose row in the directory has been written since they were taken apart.';
+create index likeness_mark_order on likeness_mark (marked_at, organisation_id);
+insert into likeness_mark (organisation_id, marked_at) select organisation_id, now() from directory;
 
 create table suspect (
     first_id     uuid        not null,
@@ -84,8 +84,8 @@ create index merger_kept on merger (kept_id, merged_at desc);
 alter table likeness enable row level security;
 create policy read on likeness for select using ((select is_somebody()));
 create policy follow on likeness using ((select is_system()));
-alter table likeness_backlog enable row level security;
-create policy follow on likeness_backlog using ((select is_system()));
+alter table likeness_mark enable row level security;
+create policy follow on likeness_mark using ((select is_system()));
 
 -- Each office sees the pairs that have one of its own.
 alter table suspect enable row level security;

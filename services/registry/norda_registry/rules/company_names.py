@@ -19,24 +19,24 @@ _LIMITED = r"(?:g?gmbh|ges\.? ?mbh|mbh|mit beschraenkter haftung)"
 _KGAA, _KG, _OHG = r"(?:kgaa|kommanditgesellschaft auf aktien)", r"(?:kg|kommanditgesellschaft)", r"ohg"
 _ENTREPRENEUR = r"(?:ug|unternehmergesellschaft)(?: ?haftungsbeschraenkt)?"
 _FORMS = tuple(
-    (form, re.compile(rf"(?<![a-z0-9]){pattern}(?![a-z0-9])"))
-    for form, pattern in (
-        ("kgaa", rf"(?:ag|se|{_LIMITED}){_COMPANY}{_KGAA}"),
-        ("co_kg", rf"(?:ag|se|stiftung|{_LIMITED}|{_ENTREPRENEUR}){_COMPANY}(?:{_KG}|{_OHG})"),
-        ("co_kg", rf"{_COMPANY}{_KG}"),
-        ("kgaa", _KGAA),
-        ("gmbh", rf"(?:gemeinnuetzige )?{_LIMITED}"),
-        ("ug", _ENTREPRENEUR),
-        ("kg", _KG),
-        ("ohg", rf"(?:{_OHG}|offene handelsgesellschaft)"),
-        ("ag", r"(?:ag|aktiengesellschaft)"),
-        ("ev", r"(?:ev|eingetragener verein)"),
-        ("eg", r"(?:eg|eingetragene genossenschaft)"),
-        ("ek", r"(?:ek|e\.? ?kfr|e\.? ?kfm|eingetragene[rs]? (?:kaufmann|kauffrau|kaufleute))"),
-        ("partg", r"(?:(?:partg|partnerschaftsgesellschaft|partnerschaft)(?: ?mbb)?)"),
-        ("gbr", r"(?:e?gbr|(?:eingetragene )?gesellschaft buergerlichen rechts)"),
-        ("se", r"(?:se|societas europaea)"),
-        ("other", r"(?:aoer|ltd|limited|inc|bv|sarl|srl)"),
+    (form, tuple(hints.split()), re.compile(rf"(?<![a-z0-9]){pattern}(?![a-z0-9])"))
+    for form, hints, pattern in (
+        ("kgaa", "co", rf"(?:ag|se|{_LIMITED}){_COMPANY}{_KGAA}"),
+        ("co_kg", "co", rf"(?:ag|se|stiftung|{_LIMITED}|{_ENTREPRENEUR}){_COMPANY}(?:{_KG}|{_OHG})"),
+        ("co_kg", "co", rf"{_COMPANY}{_KG}"),
+        ("kgaa", "aktien kgaa", _KGAA),
+        ("gmbh", "mbh haftung", rf"(?:gemeinnuetzige )?{_LIMITED}"),
+        ("ug", "ug unternehmer", _ENTREPRENEUR),
+        ("kg", "kg kommandit", _KG),
+        ("ohg", "ohg offene", rf"(?:{_OHG}|offene handelsgesellschaft)"),
+        ("ag", "ag aktien", r"(?:ag|aktiengesellschaft)"),
+        ("ev", "ev verein", r"(?:ev|eingetragener verein)"),
+        ("eg", "eg genossen", r"(?:eg|eingetragene genossenschaft)"),
+        ("ek", "e kauf", r"(?:ek|e\.? ?kfr|e\.? ?kfm|eingetragene[rs]? (?:kaufmann|kauffrau|kaufleute))"),
+        ("partg", "part", r"(?:(?:partg|partnerschaftsgesellschaft|partnerschaft)(?: ?mbb)?)"),
+        ("gbr", "gbr buerger", r"(?:e?gbr|(?:eingetragene )?gesellschaft buergerlichen rechts)"),
+        ("se", "se europaea", r"(?:se|societas europaea)"),
+        ("other", "aoer l inc bv srl sarl", r"(?:aoer|ltd|limited|inc|bv|sarl|srl)"),
     )
 )
 _OF_CODE = {
@@ -48,6 +48,7 @@ _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 _INITIALS = re.compile(
     r"(?<![a-z0-9])(?:[a-z]\.[ -]?){2,}(?![a-z0-9])|(?<![a-z0-9])[a-z]\.(?:[a-z]\.)*[a-z](?![a-z0-9.])"
 )
+_NO_LETTER, _NO_SIGN = re.compile("[^a-z]"), re.compile(r"[^a-z0-9.&+]+")
 _TOKEN = re.compile(r"[a-z0-9]+\.?")
 _TITLE = re.compile(r"(?<![a-z])(?:dr|dipl)\.?[ -]*ing(?![a-z])\.?")
 _SHORT = {
@@ -149,7 +150,7 @@ def company_name(text: str, form_code: str | None = None) -> CompanyName:
             word = _NUMBERS[word]
         if place == 0 and word in _NUMBERS and len(word) > 4:
             word = _NUMBERS[word]
-        if any("0" <= sign <= "9" for sign in word):
+        if not word.isalpha():
             numbers.add(word)
         elif len(word) == 1:
             letters.add(word)
@@ -174,14 +175,19 @@ def _plain(text: str) -> str:
     if not lowered.isascii():
         lowered = unicodedata.normalize("NFKD", lowered)
         lowered = "".join(sign for sign in lowered if not unicodedata.combining(sign))
-    lowered = _TITLE.sub("dr ", lowered)
-    joined = _INITIALS.sub(lambda found: f"{re.sub('[^a-z]', '', found[0])} ", lowered)
-    return f" {re.sub(r'[^a-z0-9.&+]+', ' ', joined)} "
+    if "ing" in lowered:
+        lowered = _TITLE.sub("dr ", lowered)
+    if "." in lowered:
+        lowered = _INITIALS.sub(lambda found: f"{_NO_LETTER.sub('', found[0])} ", lowered)
+    return f" {_NO_SIGN.sub(' ', lowered)} "
 
 
 def _form(plain: str) -> tuple[str, str]:
     """The legal form a name shows, empty for none, and the name without it."""
-    for form, pattern in _FORMS:
+    for form, hints, pattern in _FORMS:
+        # Most forms are not even mentioned, and looking for a word costs little.
+        if not any(hint in plain for hint in hints):
+            continue
         found = list(pattern.finditer(plain))
         if found:
             last = found[-1]
@@ -227,7 +233,7 @@ def likeness(one: str, other: str) -> float:
     if bare(one) == bare(other):
         return 0.97
     shorter, longer = sorted((one, other), key=len)
-    if any("0" <= sign <= "9" for sign in one + other) or len(shorter) < 4:
+    if not (one.isalpha() and other.isalpha()) or len(shorter) < 4:
         return 0.0
     return max(_spelled(one, other), _longer(shorter, longer))
 

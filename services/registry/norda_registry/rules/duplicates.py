@@ -24,7 +24,7 @@ from .company_names import CompanyName, company_name, edits, likeness, weight
 from .findings import Refused
 from .identifiers import lei, vat_id, widnr
 from .names import fold
-from .phonetics import sound
+from .phonetics import sound, sound_of_all
 from .profile import entry_key
 from .register_entries import entry_of_euid
 
@@ -336,7 +336,7 @@ def blocking_keys(candidate: Candidate) -> list[int]:
 
     Keys are hashes of 32 bits; two that collide cost a comparison. A name may differ in spelling (how it sounds),
     in a word's end or beginning (the first and the last letters of all words), in words left out (pairs of words, and
-    single ones together with the postal code).
+    single ones together with the postal code). The first key is the present name's own, `name_hash`.
     """
     keys: dict[str, None] = {}
     for name in names_of(candidate):
@@ -348,7 +348,7 @@ def blocking_keys(candidate: Candidate) -> list[int]:
 def _keys_of(name: CompanyName, postal_code: str | None, place: str) -> Iterator[str]:
     words = name.words[:6]
     yield f"n{name.key}"
-    yield f"s{sound(name.key)}"
+    yield f"s{sound_of_all(name.words)}"
     yield "b" + " ".join(sorted(word[:4] for word in words))
     yield "e" + " ".join(sorted(word[-4:] for word in words))
     # A name of trades alone, `Kuhlenkabelwerk`, is told by its longest word.

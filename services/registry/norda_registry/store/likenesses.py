@@ -1,4 +1,4 @@
-"""What of each organisation says who is meant: written by the directory's consumer, read to find suspects."""
+"""What of each organisation says who is meant: kept by a worker of what the directory says, read to find suspects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 
-from ..rules.duplicates import Candidate, blocking_keys, candidate_of, name_hash
+from ..rules.duplicates import Candidate, blocking_keys, candidate_of
 
 _FIELDS = tuple(each.name for each in fields(Candidate))
 # An array of arrays would have to be a rectangle: keys travel as text.
@@ -79,41 +79,70 @@ class Known:
 
 def row_of(organisation: Organisation) -> Row:
     """The row of an organisation. Pure."""
-    candidate = candidate_of(organisation)
-    said = {name: value for name in _FIELDS if (value := getattr(candidate, name))}
-    return Row(
+    return row_of_candidate(
         organisation.organisation_id,
-        organisation.responsible_state,
-        organisation.status,
-        name_hash(candidate),
-        " ".join(map(str, blocking_keys(candidate))),
+        candidate_of(organisation),
+        responsible_state=organisation.responsible_state,
+        status=organisation.status,
+    )
+
+
+def row_of_candidate(organisation_id: UUID, candidate: Candidate, *, responsible_state: str, status: str) -> Row:
+    """The row of what is compared of an organisation. Pure."""
+    said = {name: value for name in _FIELDS if (value := getattr(candidate, name))}
+    keys = blocking_keys(candidate)
+    return Row(
+        organisation_id,
+        responsible_state,
+        status,
+        keys[0],
+        " ".join(map(str, keys)),
         json.dumps(said, ensure_ascii=False, separators=(",", ":")),
     )
 
 
-async def upsert(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
-    """Keep them; whose facts are others than before is to be looked for anew. Idempotent.
+async def mark(connection: Connection, ids: Collection[UUID], now: datetime) -> None:
+    """Note that these were written in the directory, or withdrawn. Idempotent."""
+    if ids:
+        await connection.execute(
+            """insert into likeness_mark (organisation_id, marked_at) select *, $2 from unnest($1::uuid[])
+               on conflict do nothing""",
+            list(ids),
+            now,
+        )
 
-    For rows that the directory has just taken over, whose keys are locked there: sequences are not compared again.
+
+async def take_marked(connection: Connection, *, limit: int) -> dict[UUID, Organisation | None]:
+    """The organisations noted first, as the directory has them, None where it no longer does; the notes are gone.
+
+    Whoever writes about one of them meanwhile waits until this transaction ends, and notes it anew.
     """
+    rows = await connection.fetch(
+        """with taken as materialized (
+               delete from likeness_mark where organisation_id in (
+                   select organisation_id from likeness_mark order by marked_at, organisation_id limit $1
+                      for update skip locked)
+               returning organisation_id)
+           select organisation_id, data from taken left join directory using (organisation_id)""",
+        limit,
+    )
+    return {
+        row["organisation_id"]: Organisation.model_validate_json(row["data"]) if row["data"] else None for row in rows
+    }
+
+
+async def upsert(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
+    """Keep them; whose facts are others than before is to be looked for anew. Idempotent."""
     if rows:
         columns = list(zip(*rows, strict=True))
         await connection.execute(_UPSERT, *columns, now)
 
 
 async def remove(connection: Connection, ids: Collection[UUID]) -> None:
-    """Forget those that the directory no longer has, and the suspicions about them. Idempotent."""
-    gone = [
-        row["organisation_id"]
-        for row in await connection.fetch(
-            """delete from likeness where organisation_id = any($1)
-                  and not exists (select from directory where directory.organisation_id = likeness.organisation_id)
-               returning organisation_id""",
-            list(ids),
-        )
-    ]
-    if gone:
-        await connection.execute("delete from suspect where first_id = any($1) or second_id = any($1)", gone)
+    """Forget these, and the suspicions about them. Idempotent."""
+    if ids:
+        await connection.execute("delete from likeness where organisation_id = any($1)", list(ids))
+        await connection.execute("delete from suspect where first_id = any($1) or second_id = any($1)", list(ids))
 
 
 async def sharing(
@@ -166,32 +195,6 @@ async def due(connection: Connection, *, limit: int) -> list[Known]:
 async def done(connection: Connection, ids: Sequence[UUID]) -> None:
     """Their suspects have been looked for."""
     await connection.execute("update likeness set due_at = null where organisation_id = any($1)", list(ids))
-
-
-async def backlog(connection: Connection, *, limit: int) -> list[Organisation] | None:
-    """The next organisations of a directory that a former release filled; None when there are none left.
-
-    Locked until the transaction ends, which `upsert`s them: another replica then finds the next ones.
-    """
-    after = await connection.fetchval("select after from likeness_backlog for update skip locked")
-    if after is None:
-        return None
-    rows = await connection.fetch(
-        "select organisation_id, data from directory where organisation_id > $1 order by organisation_id limit $2",
-        after,
-        limit,
-    )
-    if not rows:
-        await connection.execute("delete from likeness_backlog")
-        return None
-    await connection.execute("update likeness_backlog set after = $1", rows[-1]["organisation_id"])
-    return [Organisation.model_validate_json(row["data"]) for row in rows]
-
-
-async def keep_new(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
-    """Keep those of which nothing is kept yet: the consumer may have been quicker, and knows better."""
-    columns = list(zip(*rows, strict=True))
-    await connection.execute(_UPSERT.partition("on conflict")[0] + "on conflict do nothing", *columns, now)
 
 
 def _known(row: Record) -> Known:

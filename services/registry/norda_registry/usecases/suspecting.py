@@ -1,4 +1,4 @@
-"""Looking for organisations that may be the same, for the list of suspects. Nobody asks for it: the worker does."""
+"""Taking organisations apart for comparing, and looking for suspects. Nobody asks for it: the worker does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ..store.duplicates import replace_suspects, suspects
 
 AT_ONCE = 20
 """So many organisations are looked at in one transaction, while other replicas wait for their turn."""
-TAKEN_APART_AT_ONCE = 500
+TAKEN_APART_AT_ONCE = 100
+"""Some ten milliseconds, then whoever else waits for the processor has a turn."""
 MOST_PAIRS = 20
 """Of an organisation so many pairs are kept, the likeliest ones: a name shared by hundreds suspects nobody."""
 
@@ -36,9 +37,10 @@ async def look_for_due(connection: Connection, *, now: datetime) -> int:
     return len(due)
 
 
-async def take_apart_backlog(connection: Connection, *, now: datetime) -> bool:
-    """Take apart the next organisations of a directory filled by a former release; whether there may be more."""
-    found = await likenesses.backlog(connection, limit=TAKEN_APART_AT_ONCE)
-    if found:
-        await likenesses.keep_new(connection, [likenesses.row_of(organisation) for organisation in found], now)
-    return found is not None
+async def take_apart_marked(connection: Connection, *, now: datetime) -> int:
+    """Take apart what the directory's consumer has written; how many were taken. Idempotent."""
+    taken = await likenesses.take_marked(connection, limit=TAKEN_APART_AT_ONCE)
+    await likenesses.remove(connection, [key for key, organisation in taken.items() if organisation is None])
+    rows = [likenesses.row_of(organisation) for organisation in taken.values() if organisation is not None]
+    await likenesses.upsert(connection, sorted(rows), now)
+    return len(taken)

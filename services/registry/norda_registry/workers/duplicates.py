@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from norda_common.database import SYSTEM
 from norda_common.runtime import Runtime
 
-from ..usecases.suspecting import look_for_due, take_apart_backlog
+from ..usecases.suspecting import look_for_due, take_apart_marked
 
 POLL_SECONDS = 1.0
 """The floor: a commit of this process wakes the worker at once."""
@@ -22,19 +22,19 @@ BREATH_SECONDS = 0.01
 
 
 async def find_suspects(runtime: Runtime) -> None:
-    """Look for suspects of what has changed, for ever; first of what a former release left."""
+    """Take apart what has changed, then look for its suspects, for ever.
+
+    Taking apart goes first: who enters a company is to be warned of what was entered a moment ago.
+    """
     committed = runtime.database.commit_signal()
-    while True:
-        async with runtime.database.transaction(SYSTEM, news=False) as connection:
-            more = await take_apart_backlog(connection, now=datetime.now(UTC))
-        if not more:
-            break
-        await asyncio.sleep(BREATH_SECONDS)
     while True:
         committed.clear()
         async with runtime.database.transaction(SYSTEM, news=False) as connection:
-            looked = await look_for_due(connection, now=datetime.now(UTC))
-        if looked:
+            done = await take_apart_marked(connection, now=datetime.now(UTC))
+        if not done:
+            async with runtime.database.transaction(SYSTEM, news=False) as connection:
+                done = await look_for_due(connection, now=datetime.now(UTC))
+        if done:
             await asyncio.sleep(BREATH_SECONDS)
             continue
         with suppress(TimeoutError):
