@@ -78,10 +78,15 @@ async def test_numbers_and_directions_do_not_keep_a_sister_out(registry: Running
     async with registry.client() as client:
         made = await registered(client, legal_name="Beispiel Halunder Service Nord GmbH", **PLAIN)
         await compared(client, made["organisation_id"], made["legal_name"])
-        await registered(client, legal_name="Beispiel Halunder Service Süd GmbH", **PLAIN)
-        # Another VAT number is another company, whatever its name is.
-        await registered(client, legal_name="Beispiel Zwillingsbau GmbH", vat_id=vat(), register_entry=...)
-        await registered(client, legal_name="Beispiel Zwillingsbau GmbH", vat_id=vat(), register_entry=...)
+        twin = await registered(client, legal_name="Beispiel Zwillingsbau GmbH", vat_id=vat(), register_entry=...)
+        await compared(client, twin["organisation_id"], twin["legal_name"])
+        for fields in (
+            {"legal_name": "Beispiel Halunder Service Süd GmbH", **PLAIN},
+            # Another VAT number is another company, whatever its name is.
+            {"legal_name": twin["legal_name"], "vat_id": vat(), "register_entry": ...},
+        ):
+            entered = await client.post("/api/v1/organisations", json=company(**fields))
+            assert entered.status_code == 201, entered.text
 
 
 async def test_the_list_shows_pairs_to_both_offices_and_remembers_what_they_say(

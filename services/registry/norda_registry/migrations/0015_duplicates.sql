@@ -107,11 +107,12 @@ create policy reopen on distinct_pair for delete using (is_mine(first_id) or is_
 
 alter table merger enable row level security;
 create policy read on merger for select using ((select is_somebody()));
-create policy propose on merger for insert with check (kept_state = (select office_state()));
+create policy propose on merger for insert with check (kept_state = (select office_state()) and is_mine(kept_id));
+-- Either office: those that proposed and were asked, and those that are responsible since a seat moved.
 create policy settle on merger for update
-    using ((select office_state()) in (kept_state, merged_state));
+    using ((select office_state()) in (kept_state, merged_state) or is_mine(kept_id) or is_mine(merged_id));
 create policy withdraw on merger for delete
-    using (merged_at is null and (select office_state()) in (kept_state, merged_state));
+    using (merged_at is null and ((select office_state()) in (kept_state, merged_state) or is_mine(merged_id)));
 
 -- As for directory_shown: behind a policy no index would be asked for keys that overlap.
 create view likeness_shown as

@@ -203,7 +203,7 @@ def _known(row: Record) -> Known:
 
 def known(organisation_id: UUID, responsible_state: str, status: str, facts: str) -> Known:
     """An organisation with its facts, read from JSON."""
-    said = json.loads(facts)
+    said = {name: value for name, value in json.loads(facts).items() if name in _FIELDS}
     for name in ("former_names", "former_entries"):
         if name in said:
             said[name] = tuple(said[name])

@@ -145,6 +145,12 @@ async def accept_merger(
     again = await _standing(connection, merged_id)
     if again.id != merger.id or again.merged_at is not None:
         raise changed_meanwhile()
+    if both.kept_state is not merger.kept_state:
+        raise Conflict(
+            "Die bleibende Organisation ist seit dem Vorschlag verlegt worden; ihre Stelle muss neu vorschlagen.",
+            "The organisation that stays has moved since the proposal; its office has to propose anew.",
+            code="proposal_outdated",
+        )
     _require_mergeable(both)
     _require_version(both.merged, expected_version)
     kept, findings = _absorbed(both, merger)
@@ -163,7 +169,8 @@ async def withdraw_merger(
     merger = await mergers.latest(connection, merged_id)
     if merger is None or merger.undone_at is not None:
         return
-    if own not in {merger.merged_state, merger.kept_state}:
+    both = await read_both(connection, merged_id, merger.kept_id)
+    if own not in {merger.merged_state, merger.kept_state, both.merged_state}:
         caller.require(MERGE, merger.kept_state)
     if not await mergers.withdraw(connection, merger.id):
         raise Conflict(
