@@ -42,7 +42,7 @@ create table suspect (
 );
 comment on table suspect is 'Pairs of active organisations that may be one; the worker writes it anew when one of them changes.';
 create index suspect_second on suspect (second_id);
-create index suspect_score on suspect (score desc, first_id, second_id);
+create index suspect_score on suspect ((-score), first_id, second_id);
 
 -- Not a foreign key: what somebody decided outlives a change that makes the pair unsuspicious for a while.
 create table distinct_pair (

@@ -93,7 +93,8 @@ async def replace_suspects(connection: Connection, known: Known, found: Sequence
     )
     await connection.execute(
         """insert into suspect (first_id, second_id, first_state, second_state, score, rule, reasons, found_at)
-           select *, $8 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::jsonb[])
+           select *, $8::timestamptz
+             from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::jsonb[])
            on conflict (first_id, second_id) do update
               set first_state = excluded.first_state, second_state = excluded.second_state, score = excluded.score,
                   rule = excluded.rule, reasons = excluded.reasons""",

@@ -19,7 +19,7 @@ _FIELDS = tuple(each.name for each in fields(Candidate))
 # An array of arrays would have to be a rectangle: keys travel as text.
 _UPSERT = """
 insert into likeness (organisation_id, responsible_state, status, name_hash, keys, facts, due_at)
-select organisation_id, responsible_state, status, name_hash, string_to_array(keys, ' ')::integer[], facts, $7
+select organisation_id, responsible_state, status, name_hash, string_to_array(keys, ' ')::integer[], facts, $7::timestamptz
   from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[])
        as row(organisation_id, responsible_state, status, name_hash, keys, facts)
 on conflict (organisation_id) do update
@@ -105,7 +105,7 @@ async def mark(connection: Connection, ids: Collection[UUID], now: datetime) -> 
     """Note that these were written in the directory, or withdrawn. Idempotent."""
     if ids:
         await connection.execute(
-            """insert into likeness_mark (organisation_id, marked_at) select *, $2 from unnest($1::uuid[])
+            """insert into likeness_mark (organisation_id, marked_at) select *, $2::timestamptz from unnest($1::uuid[])
                on conflict do nothing""",
             list(ids),
             now,
