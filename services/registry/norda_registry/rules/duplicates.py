@@ -121,7 +121,8 @@ def judge(one: Candidate, other: Candidate) -> Judgement:
     if same:
         return Judgement(0.75, RuleClass.BROAD, (*same, *different))
     best = max(
-        (_by_name(mine, theirs, one, other) for mine, theirs in _name_pairs(one, other)), key=lambda found: found.score
+        (_by_name(mine, theirs, one, other) for mine, theirs in _name_pairs(one, other)),
+        key=lambda found: (found.score, found.rule is RuleClass.NARROW),
     )
     return replace(best, reasons=(*best.reasons, *hints))
 

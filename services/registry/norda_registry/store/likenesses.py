@@ -19,7 +19,8 @@ _FIELDS = tuple(each.name for each in fields(Candidate))
 # An array of arrays would have to be a rectangle: keys travel as text.
 _UPSERT = """
 insert into likeness (organisation_id, responsible_state, status, name_hash, keys, facts, due_at)
-select organisation_id, responsible_state, status, name_hash, string_to_array(keys, ' ')::integer[], facts, $7::timestamptz
+select organisation_id, responsible_state, status, name_hash, string_to_array(keys, ' ')::integer[], facts,
+       $7::timestamptz
   from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[])
        as row(organisation_id, responsible_state, status, name_hash, keys, facts)
 on conflict (organisation_id) do update
