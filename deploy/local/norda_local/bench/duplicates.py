@@ -10,7 +10,6 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import asyncpg
@@ -70,7 +69,7 @@ async def fill(connection: asyncpg.Connection[asyncpg.Record], *, rows: int) -> 
         await connection.copy_records_to_table(
             "likeness",
             schema_name="registry",
-            records=await asyncio.to_thread(lambda first=first: list(_rows(first, min(rows, first + CHUNK)))),
+            records=await asyncio.to_thread(_rows, first, min(rows, first + CHUNK)),
             columns=["organisation_id", "responsible_state", "status", "name_hash", "keys", "facts"],
         )
     await connection.execute("set maintenance_work_mem = '256MB'")
@@ -78,12 +77,14 @@ async def fill(connection: asyncpg.Connection[asyncpg.Record], *, rows: int) -> 
     await connection.execute("vacuum analyze registry.likeness")
 
 
-def _rows(first: int, last: int) -> Iterator[tuple[object, ...]]:
+def _rows(first: int, last: int) -> list[tuple[object, ...]]:
+    made = list[tuple[object, ...]]()
     for number in range(first, last):
         row = likenesses.row_of_candidate(
             key_of(number + 1), candidate(number), responsible_state="hb", status="active"
         )
-        yield (*row[:4], [int(key) for key in row.keys.split()], row.facts)
+        made.append((*row[:4], [int(key) for key in row.keys.split()], row.facts))
+    return made
 
 
 def misspelled(number: int) -> Candidate:
