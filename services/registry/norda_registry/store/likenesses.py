@@ -119,7 +119,7 @@ async def take_marked(connection: Connection, *, limit: int) -> dict[UUID, Organ
     Whoever writes about one of them meanwhile waits until this transaction ends, and notes it anew.
     """
     rows = await connection.fetch(
-        """with taken as materialized (
+        """with taken as (
                delete from likeness_mark where organisation_id in (
                    select organisation_id from likeness_mark order by marked_at, organisation_id limit $1
                       for update skip locked)
