@@ -15,7 +15,7 @@ from norda_common.runtime import Runtime
 from ..usecases.suspecting import AT_ONCE, TAKEN_APART_AT_ONCE, look_for_due, take_apart_marked
 
 POLL_SECONDS = 0.3
-"""Not woken by commits: under load each would cost what it writes once more, and a moment later all are done at once."""
+"""Not woken by commits: under load each would cost its price once more; a moment later all are done at once."""
 BREATH_SECONDS = 0.01
 """Between two rounds of a long queue whoever else waits for the processor has a turn."""
 
