@@ -64,8 +64,8 @@ async def relocated(
 
 
 async def registered(client: httpx2.AsyncClient, **changes: Any) -> dict[str, Any]:
-    """Register a company and give what was answered."""
-    answer = await client.post("/api/v1/organisations", json=company(**changes))
+    """Register a company, whatever there is like it, and give what was answered."""
+    answer = await client.post("/api/v1/organisations", params={"ignore_duplicates": True}, json=company(**changes))
     assert answer.status_code == 201, answer.text
     document: dict[str, Any] = answer.json()
     return document

@@ -103,6 +103,26 @@ class InvalidInput(NordaError):  # noqa: N818 - business outcomes are named as s
         )
 
 
+class Moved(NordaError):  # noqa: N818
+    """The record has become part of another one, where it is found from now on (308).
+
+    No cache may keep it: what was merged by mistake is undone.
+    """
+
+    status = 308
+    code = "moved"
+    title = Text("Aufgegangen in einem anderen Datensatz", "Part of another record")
+
+    def __init__(self, de: str, en: str, *, location: str, **extra: Any) -> None:
+        super().__init__(de, en, **extra)
+        self._location = location
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Where it is now."""
+        return {"Location": self._location, "Cache-Control": "no-cache"}
+
+
 class Malformed(NordaError):  # noqa: N818
     """The request cannot be read at all (400)."""
 

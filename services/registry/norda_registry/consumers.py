@@ -22,7 +22,7 @@ from norda_common.database import Connection
 from norda_common.privacy import deal_with
 from norda_common.settings import served_states
 
-from .store import directory, participations
+from .store import directory, likenesses, participations
 from .usecases.handovers import follow_answers
 from .usecases.privacy import do_own_part, keep_answer
 
@@ -62,15 +62,14 @@ def directory_entry(record: Received) -> directory.Row | directory.Erased:
 
 
 async def follow_organisations(
-    connection: Connection,
-    entries: Sequence[directory.Row | directory.Erased],
-    now: datetime,  # noqa: ARG001
+    connection: Connection, entries: Sequence[directory.Row | directory.Erased], now: datetime
 ) -> None:
-    """Bring the directory up to date; idempotent."""
+    """Bring the directory up to date, and note of whom a worker is to look for suspects; idempotent."""
     latest = _latest(entries, lambda item: (item.organisation_id, item.sequence, isinstance(item, directory.Erased)))
     if erased := [item for item in latest if isinstance(item, directory.Erased)]:
         await directory.erase(connection, erased)
-    await directory.upsert(connection, [item for item in latest if isinstance(item, directory.Row)])
+    written = await directory.upsert(connection, [item for item in latest if isinstance(item, directory.Row)])
+    await likenesses.mark(connection, sorted({*written, *(item.organisation_id for item in erased)}), now)
 
 
 async def follow_published(connection: Connection, items: Sequence[Read], now: datetime) -> None:

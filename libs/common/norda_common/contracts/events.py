@@ -130,6 +130,7 @@ _REGISTRATION_CHANGES = {
     "withdrawn": "The participant withdrew.",
     "event_rescheduled": "The event has a new time.",
     "event_cancelled": "The event was cancelled.",
+    "organisation_changed": "The organisation became part of another one, under which it takes part now; or back.",
     "erased": "The record was withdrawn; a tombstone.",
 }
 REGISTRATION = Topic(

@@ -49,13 +49,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One row of a comparison: a person's own text, the stored one, and what both started from where it is known."""
+    """One row of a comparison: a person's own text, the stored one, and what both started from where it is known.
+
+    `chosen`, `mine` or `theirs`, is proposed whatever that says: of two records neither is newer than the other.
+    """
 
     name: str
     label: str
     mine: str
     theirs: str
     base: str | None = None
+    chosen: str | None = None
 
     @property
     def differs(self) -> bool:
@@ -70,6 +74,8 @@ class Compared:
     @property
     def proposed(self) -> str:
         """`mine` where this person alone changed it, else `theirs`: nobody's work is overwritten unless so chosen."""
+        if self.chosen is not None:
+            return self.chosen
         return "mine" if self.differs and self.base == self.theirs else "theirs"
 
 

@@ -81,11 +81,14 @@ def published_event(event: Event) -> published.PublishedEvent:
         time_zone=event.time_zone,
         venue=event.venue,
         online=event.online,
+        # Two hosting organisations can have become one.
         hosts=tuple(
-            published.Host(kind="state", state=host.state.value)
-            if host.state is not None
-            else published.Host(kind="organisation", organisation_id=host.organisation_id)
-            for host in event.hosts
+            dict.fromkeys(
+                published.Host(kind="state", state=host.state.value)
+                if host.state is not None
+                else published.Host(kind="organisation", organisation_id=host.organisation_id)
+                for host in event.hosts
+            )
         ),
         capacity=event.capacity,
         quotas=tuple(

@@ -22,7 +22,9 @@ _COLUMNS = """e.id, e.responsible_state, e.own_id, e.status, e.version, e.sequen
        e.clusters, e.cancellation_reason, e.created_at, e.changed_at, e.released_at"""
 _DETAILS = """
 select e.id,
-       (select json_agg(json_build_array(h.state, h.organisation_id, h.agreed_at) order by h.position)
+       (select json_agg(json_build_array(
+                   h.state, case when h.organisation_id is not null then successor_of(h.organisation_id) end,
+                   h.agreed_at) order by h.position)
         from host as h where h.event_id = e.id) as hosts,
        (select json_agg(json_build_array(q.state, q.seats, q.released_at) order by q.state)
         from quota as q where q.event_id = e.id) as quotas

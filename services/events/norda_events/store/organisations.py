@@ -14,15 +14,20 @@ from ..rules.search import beginnings, name_words
 ERASED = "erased"
 
 _UPSERT = """
-insert into organisation as o (id, state, name, words, status, kind, competences, sequence)
-select id, state, name, words, status, kind, string_to_array(competences, ' '), sequence
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
-     as row(id, state, name, words, status, kind, competences, sequence)
+with written as (
+insert into organisation as o (id, state, name, words, status, kind, competences, sequence, merged_into)
+select id, state, name, words, status, kind, string_to_array(competences, ' '), sequence, merged_into
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+            $9::uuid[])
+     as row(id, state, name, words, status, kind, competences, sequence, merged_into)
 order by id
 on conflict (id) do update
 set state = excluded.state, name = excluded.name, words = excluded.words, status = excluded.status,
-    kind = excluded.kind, competences = excluded.competences, sequence = excluded.sequence
+    kind = excluded.kind, competences = excluded.competences, sequence = excluded.sequence,
+    merged_into = excluded.merged_into
 where o.sequence < excluded.sequence
+returning new.id, old.merged_into as before, new.merged_into as after)
+select id from written where before is distinct from after
 """
 
 
@@ -36,14 +41,15 @@ class KnownOrganisation(NamedTuple):
     kind: str
     competences: tuple[str, ...]
     sequence: int
+    merged_into: UUID | None = None
 
 
-async def upsert(connection: Connection, organisations: Sequence[KnownOrganisation]) -> None:
-    """Store what is newer than what is known; one statement, each id once.
+async def upsert(connection: Connection, organisations: Sequence[KnownOrganisation]) -> list[UUID]:
+    """Store what is newer than what is known; one statement, each id once. Those that have been merged, or are no more.
 
     It locks in id order, so that two seldom deadlock: transactions of several calls still can, and one is tried again.
     """
-    await connection.execute(
+    rows = await connection.fetch(
         _UPSERT,
         [item.id for item in organisations],
         [item.state for item in organisations],
@@ -53,7 +59,24 @@ async def upsert(connection: Connection, organisations: Sequence[KnownOrganisati
         [item.kind for item in organisations],
         [" ".join(item.competences) for item in organisations],
         [item.sequence for item in organisations],
+        [item.merged_into for item in organisations],
     )
+    return [row["id"] for row in rows]
+
+
+async def hold(connection: Connection, organisation_id: UUID) -> UUID:
+    """Whom the organisation has become part of, itself if nobody; it stays so until the transaction ends.
+
+    To be called before an event is locked: the consumer takes organisations first, too.
+    """
+    found: UUID = await connection.fetchval("select hold_organisation($1)", organisation_id)
+    return found
+
+
+async def successors(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Of each of these whom it has become part of, itself if nobody."""
+    rows = await connection.fetch("select id, successor_of(id) as successor from unnest($1::uuid[]) as id", list(ids))
+    return {row["id"]: row["successor"] for row in rows}
 
 
 async def get(connection: Connection, organisation_id: UUID) -> KnownOrganisation | None:
@@ -107,4 +130,5 @@ def _organisation(row: asyncpg.Record) -> KnownOrganisation:
         kind=row["kind"],
         competences=tuple(row["competences"]),
         sequence=row["sequence"],
+        merged_into=row["merged_into"],
     )

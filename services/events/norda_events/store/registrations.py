@@ -31,6 +31,23 @@ with changed as (
     returning {_COLUMNS})
 select r.*, {_PERSON} from changed as r join participant as p on p.registration_id = r.id order by r.position
 """  # noqa: S608 - constants
+# Made for an organisation that has become part of another, or no longer has: an erased person's is not said anew.
+_FOLLOW = f"""
+with wanted as materialized (
+    select id, origin, successor_of(origin) as organisation_id
+    from (select id, coalesce(merged_from, organisation_id) as origin from registration
+          where event_id = $1 and (merged_from is null and organisation_id = any($2) or merged_from = any($2))) as made
+), changed as (
+    update registration as r
+    set organisation_id = wanted.organisation_id,
+        merged_from = nullif(wanted.origin, wanted.organisation_id),
+        version = r.version + case when r.erased_at is null then 1 else 0 end,
+        changed_at = case when r.erased_at is null then $3 else r.changed_at end
+    from wanted
+    where r.id = wanted.id and r.organisation_id <> wanted.organisation_id
+    returning {_COLUMNS})
+select r.*, {_PERSON} from changed as r join participant as p on p.registration_id = r.id order by r.position
+"""  # noqa: S608 - constants
 _WAITING = """
 select w.id, s.participant_state, w.position
 from (select distinct participant_state from registration where event_id = $1 and status = 'waitlisted') as s
@@ -117,8 +134,8 @@ async def renew(
 ) -> None:
     """Store a withdrawn registration that was made again; its id stays."""
     await connection.execute(
-        """update registration set organisation_id = $2, participant_state = $3, status = $4, position = $5,
-                  version = $6, idempotency_key = $7, registered_at = $8, changed_at = $9
+        """update registration set organisation_id = $2, merged_from = null, participant_state = $3, status = $4,
+                  position = $5, version = $6, idempotency_key = $7, registered_at = $8, changed_at = $9
            where id = $1""",
         registration.id,
         registration.organisation_id,
@@ -156,6 +173,34 @@ async def advance(
     rows = await connection.fetch(
         _ADVANCE, event_id, [status.value for status in of], to.value if to else None, now, only
     )
+    return await _with_persons(rows)
+
+
+async def made_for(connection: Connection, organisation_ids: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
+    """The events with registrations made for these organisations or what has become part of them, and all of those."""
+    row = await connection.fetchrow(
+        """with part as materialized (select array(select predecessors_of($1)) as ids)
+           select part.ids as organisations,
+                  array(select distinct event_id from registration
+                        where organisation_id = any(part.ids) and merged_from is null or merged_from = any(part.ids)
+                        order by event_id) as events
+           from part""",
+        list(organisation_ids),
+    )
+    return (list(row["events"]), list(row["organisations"])) if row else ([], [])
+
+
+async def follow(
+    connection: Connection, event_id: UUID, organisation_ids: Sequence[UUID], *, now: datetime
+) -> list[tuple[Registration, Participant]]:
+    """Give a locked event's registrations, made for one of these organisations, to whom that has become part of.
+
+    Returns those that changed, in order of position, but for those whose person was erased.
+    """
+    return await _with_persons(await connection.fetch(_FOLLOW, event_id, list(organisation_ids), now))
+
+
+async def _with_persons(rows: Sequence[asyncpg.Record]) -> list[tuple[Registration, Participant]]:
     found: list[tuple[Registration, Participant]] = []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         found += [(_registration(r), _participant(r)) for r in rows[start : start + _ROWS_AT_ONCE] if r["name"]]

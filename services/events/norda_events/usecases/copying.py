@@ -12,6 +12,7 @@ from norda_common.database import Connection
 
 from ..store import organisations
 from ..store.organisations import ERASED, KnownOrganisation
+from .following import follow_mergers
 
 
 class OrganisationFacts(EventData):
@@ -22,6 +23,7 @@ class OrganisationFacts(EventData):
     status: str
     legal_name: str
     competences: tuple[str, ...] = ()
+    merged_into: UUID | None = None
 
 
 def known(record: Received) -> KnownOrganisation:
@@ -46,13 +48,15 @@ def known(record: Received) -> KnownOrganisation:
         kind=data.kind,
         competences=data.competences,
         sequence=record.sequence,
+        merged_into=data.merged_into,
     )
 
 
-async def copy_organisations(connection: Connection, versions: Sequence[KnownOrganisation], now: datetime) -> None:  # noqa: ARG001 - a consumer's signature
+async def copy_organisations(connection: Connection, versions: Sequence[KnownOrganisation], now: datetime) -> None:
     """Bring the read model up to these versions: only newer ones count, one statement for all. Idempotent.
 
-    After a relocation both states' topics carry the same sequence and the same content, so either may come first.
+    Registrations follow an organisation into what it has become part of, and back where that is undone. After a
+    relocation both states' topics carry the same sequence and the same content, so either may come first.
     """
     newest: dict[UUID, KnownOrganisation] = {}
     for version in versions:
@@ -60,4 +64,6 @@ async def copy_organisations(connection: Connection, versions: Sequence[KnownOrg
         if latest is None or version.sequence > latest.sequence:
             newest[version.id] = version
     if newest:
-        await organisations.upsert(connection, list(newest.values()))
+        merged = await organisations.upsert(connection, list(newest.values()))
+        if merged:
+            await follow_mergers(connection, merged, now=now)

@@ -37,10 +37,11 @@ async def read_hosts(
 ) -> tuple[Host, ...]:
     """The hosts, with the agreements already given; the lead agrees by naming itself. Raises InvalidInput.
 
-    A hosting organisation must be known here and active.
+    A hosting organisation must be known here and active; for one that was merged stands the one that took it in.
     """
     if not hosts:
         return (Host(state=lead, agreed_at=now),)
+    hosts = await _succeeded(connection, hosts)
     await _require_active(connection, hosts)
     agreed = {host.same_as: host.agreed_at for host in known}
     return tuple(
@@ -57,6 +58,16 @@ def read_quotas(quotas: Mapping[State, int], *, known: Sequence[Quota] = ()) -> 
     """The quotas in the states' order; those released before stay released."""
     released = {quota.state: quota.released_at for quota in known}
     return tuple(Quota(state=state, seats=quotas[state], released_at=released.get(state)) for state in sorted(quotas))
+
+
+async def _succeeded(connection: Connection, hosts: Sequence[HostInput]) -> Sequence[HostInput]:
+    """The hosts, where one has been merged the organisation that took it in."""
+    ids = [host.organisation_id for host in hosts if host.organisation_id is not None]
+    successors = await organisations.successors(connection, ids) if ids else {}
+    return [
+        host.model_copy(update={"organisation_id": successors[host.organisation_id]}) if host.organisation_id else host
+        for host in hosts
+    ]
 
 
 async def _require_active(connection: Connection, hosts: Sequence[HostInput]) -> None:

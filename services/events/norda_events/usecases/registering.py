@@ -49,12 +49,15 @@ async def register_participant(
 ) -> Registered:
     """Give a seat (`confirmed`) or a place on the waiting list (`waitlisted`).
 
-    One registration per person and event: the same person, or the same idempotency key, gets the existing one. Somebody
+    For an organisation that has been merged it is made for the one that took it in. One registration per person and
+    event: the same person, or the same idempotency key, gets the existing one. Somebody
     who withdrew is registered anew, at the end of the order. Raises InvalidInput, Forbidden, Conflict.
     """
+    # Before the event: whoever follows a merger takes them in this order, too.
+    held = await organisations.hold(connection, command.organisation_id) if command.organisation_id else None
     event = await locked_event(connection, event_id, office=office, allowed=office.require_host)
     require_open(event, now=now)
-    organisation = await _organisation(connection, command)
+    organisation = await _organisation(connection, held)
     state = _participant_state(command, organisation)
     _require_desk(event, state, organisation, office=office)
     key, hashed = address_key(command.email), _hashed(idempotency_key, office=office)
@@ -67,7 +70,7 @@ async def register_participant(
     registration = Registration(
         id=existing.id if existing else new_id(),
         event_id=event.id,
-        organisation_id=command.organisation_id,
+        organisation_id=held,
         participant_state=state,
         status=RegistrationStatus.CONFIRMED if free else RegistrationStatus.WAITLISTED,
         position=await events.next_position(connection, event.id),
@@ -202,10 +205,10 @@ async def _earlier(connection: Connection, event: Event, *, key: str, hashed: by
     return _Earlier(await registration_of(connection, event, by_person), by_key=by_key is not None)
 
 
-async def _organisation(connection: Connection, command: RegisterParticipant) -> KnownOrganisation | None:
-    if command.organisation_id is None:
+async def _organisation(connection: Connection, organisation_id: UUID | None) -> KnownOrganisation | None:
+    if organisation_id is None:
         return None
-    organisation = await organisations.get(connection, command.organisation_id)
+    organisation = await organisations.get(connection, organisation_id)
     fault = organisation_fault(organisation)
     if fault is not None:
         code, text = fault

@@ -5,10 +5,12 @@ Edges parse, check who asks and open the transaction.
 
 from . import (
     directory,
+    duplicates,
     exports,
     identity,
     imports,
     imports_at_once,
+    mergers,
     notes,
     organisations,
     people,
@@ -26,6 +28,8 @@ ROUTERS = (
     sites.router,
     notes.router,
     releases.router,
+    duplicates.router,
+    mergers.router,
     # `/imports/organisations` comes before `/imports/{id}`.
     imports_at_once.router,
     imports.router,

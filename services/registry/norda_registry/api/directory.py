@@ -73,7 +73,10 @@ async def lookup(
         identifier=identifier,
         items=[
             FoundOrganisation(
-                matched=hit.kind, current=hit.current, organisation=view(hit.entry.organisation, hit.entry.sequence)
+                matched=hit.kind,
+                current=hit.current,
+                organisation=view(hit.entry.organisation, hit.entry.sequence),
+                merged_from=hit.merged_from,
             )
             for hit in hits
         ],

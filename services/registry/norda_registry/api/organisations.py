@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Query, Response
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
@@ -18,14 +18,9 @@ from norda_common.web import RuntimeDep, caller_with
 
 from ..rules.as_of import as_of as organisation_as_of
 from ..rules.rights import CHANGE, READ, READ_FIGURES
-from ..store import organisations, participations, searches
+from ..store import mergers, organisations, participations, searches
 from ..usecases.commands import ChangeOrganisation, Deactivate, RegisterOrganisation
-from ..usecases.organisations import (
-    change_organisation,
-    deactivate_organisation,
-    local_day,
-    register_organisation,
-)
+from ..usecases.organisations import change_organisation, deactivate_organisation, local_day, register_organisation
 from .directory import AsOfDay
 from .views import (
     Internal,
@@ -35,6 +30,7 @@ from .views import (
     ParticipationView,
     VersionPage,
     VersionView,
+    moved,
     outcome,
     view,
     view_as_of,
@@ -80,12 +76,24 @@ async def register(
     caller: Annotated[Caller, caller_with(CHANGE)],
     runtime: RuntimeDep,
     response: Response,
+    ignore_duplicates: Annotated[
+        bool, Query(description="Enter it although it may be there already: the caller has looked at the suspects")
+    ] = False,
 ) -> OrganisationView:
-    """Enter an organisation under the caller's state. 409 when an active organisation holds one of its numbers."""
+    """Enter an organisation under the caller's state. 409 when an active organisation holds one of its numbers.
+
+    409 `suspected_duplicate`, with `suspects`, when it may be there already: so a request that is sent again finds what
+    the first one made, also without numbers.
+    """
     now = datetime.now(UTC)
     async with runtime.database.transaction(caller) as connection:
         result = await register_organisation(
-            connection, command, caller=caller, served=runtime.settings.states, now=now
+            connection,
+            command,
+            caller=caller,
+            served=runtime.settings.states,
+            now=now,
+            ignore_duplicates=ignore_duplicates,
         )
     response.headers["Location"] = f"/api/v1/organisations/{result.stored.organisation.organisation_id}"
     return outcome(result, response)
@@ -113,7 +121,8 @@ async def read(
 ) -> OrganisationView | OrganisationAsOf:
     """An organisation of any state; what this instance wrote is seen at once, others' as last published.
 
-    With `as_of` what is known of it on that day: by the days its facts are dated with, not by when they were entered.
+    308 to the one that a merged organisation has become part of. With `as_of` what is known of it on that day, by the
+    days its facts are dated with, not by when they were entered; of a merged one too.
     """
     async with runtime.database.read(caller) as connection:
         stored = await organisations.get(connection, organisation_id)
@@ -121,8 +130,12 @@ async def read(
             entry = await searches.get(connection, organisation_id)
             if entry is None:
                 raise NotFound("Diese Organisation gibt es nicht.", "There is no such organisation.")
+            if entry.organisation.merged_into is not None and as_of is None:
+                raise moved(entry.organisation, await mergers.successor(connection, organisation_id))
             shown = view(entry.organisation, entry.sequence)
         else:
+            if stored.organisation.merged_into is not None and as_of is None:
+                raise moved(stored.organisation, await mergers.successor(connection, organisation_id))
             shown = view(stored.organisation, stored.version)
             if caller.may(READ_FIGURES, State(stored.organisation.responsible_state)):
                 shown = shown.model_copy(update={"internal": await _internal(connection, stored)})

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import Response
 from norda_common.contracts.registry import Address, Handover, Membership, Organisation, RegisterEntry
-from norda_common.errors import FieldError
+from norda_common.errors import FieldError, Moved
 from norda_common.requests import etag
 from pydantic import BaseModel, Field
 
@@ -81,6 +81,7 @@ class OrganisationSummary(BaseModel):
     size_class: str | None = None
     competences: tuple[str, ...] = ()
     clusters: tuple[str, ...] = Field(default=(), description="Codes of the clusters it is a member of now")
+    merged_into: UUID | None = None
 
 
 class OrganisationPage(BaseModel):
@@ -96,6 +97,7 @@ class FoundOrganisation(BaseModel):
     matched: str = Field(description="euid, register, number, vat, widnr, lei or own", examples=["euid"])
     current: bool = Field(description="False for a number it no longer holds, e.g. the EUID before a relocation")
     organisation: OrganisationView
+    merged_from: UUID | None = Field(default=None, description="Who had the number and has become part of this one")
 
 
 class FoundAsOf(BaseModel):
@@ -213,6 +215,17 @@ def offered(organisation: Organisation, version: int) -> OfferedRelocation:
     )
 
 
+def moved(organisation: Organisation, successor: UUID) -> Moved:
+    """The answer for a merged organisation: where it is found from now on."""
+    return Moved(
+        f"„{organisation.legal_name[:120]}“ ist in einer anderen Organisation aufgegangen.",
+        f"“{organisation.legal_name[:120]}” has become part of another organisation.",
+        location=f"/api/v1/organisations/{successor}",
+        organisation_id=str(organisation.organisation_id),
+        merged_into=str(successor),
+    )
+
+
 def outcome(result: Outcome, response: Response) -> OrganisationView:
     """What a command answers, with the ETag for the next one."""
     response.headers["ETag"] = etag(result.stored.version)
@@ -242,4 +255,5 @@ def summary(organisation: Organisation, version: int) -> OrganisationSummary:
         size_class=organisation.size_class,
         competences=organisation.competences,
         clusters=tuple(current_clusters(organisation.memberships)),
+        merged_into=organisation.merged_into,
     )

@@ -6,9 +6,10 @@ from norda_common.errors import Text
 from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
-from ..rules.rights import IMPORT, PERSON_INVITE, PERSON_KEEP, PRIVACY, READ, TAKE_OVER
+from ..rules.rights import DUPLICATES, IMPORT, PERSON_INVITE, PERSON_KEEP, PRIVACY, READ, TAKE_OVER
 from . import (
     districts,
+    duplicates,
     editing,
     exports,
     handovers,
@@ -16,6 +17,7 @@ from . import (
     identity,
     import_steps,
     imports,
+    merging,
     moving,
     notes,
     organisations,
@@ -31,6 +33,7 @@ PLACES = (
     Place(label=Text("Karte", "Map"), path="/registry/map", right=READ),
     Place(label=public.TITLE, path=public.LIST, right=READ),
     Place(label=Text("Verlegungen", "Relocations"), path=handovers.LIST, right=TAKE_OVER),
+    Place(label=duplicates.TITLE, path=duplicates.LIST, right=DUPLICATES),
     Place(label=Text("Import", "Import"), path="/registry/import", right=IMPORT),
     Place(label=people_words.PEOPLE, path=people.SEARCH, right=PERSON_KEEP),
     Place(label=people.TO_INVITE, path=people.INVITATIONS, right=PERSON_INVITE),
@@ -51,6 +54,8 @@ SITE = Site(
         moving.router,
         identity.router,
         handovers.router,
+        merging.router,
+        duplicates.router,
         notes.router,
         public.router,
         imports.router,

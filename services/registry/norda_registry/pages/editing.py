@@ -60,6 +60,8 @@ _PARTS = {
 """The order in which a group's fields are read."""
 _LISTS = frozenset({"activities", "competences"})
 ACTIVITY_ROWS = 3
+IGNORE = "ignore_duplicates"
+"""The button of whoever has looked at the suspects."""
 
 
 @router.get("/new")
@@ -74,11 +76,18 @@ async def new(page: Annotated[Page, page_for(CHANGE)]) -> Response:
 async def register(page: Annotated[Page, page_for(CHANGE)]) -> Response:
     """Register it, or show what is wrong with everything that was typed."""
     form = await page.form()
+    seen = form.value(IGNORE) == "yes"
+    form = Form({name: several for name, several in form.values.items() if name != IGNORE}, form.language)
     try:
         command = _prepared(form).command(RegisterOrganisation, lists=("competences", "clusters"))
         async with page.transaction() as connection:
             outcome = await register_organisation(
-                connection, command, caller=page.caller, served=page.runtime.settings.states, now=page.now
+                connection,
+                command,
+                caller=page.caller,
+                served=page.runtime.settings.states,
+                now=page.now,
+                ignore_duplicates=seen,
             )
     except NordaError as error:
         return await _new_form(page, form.refuse(error), error)
@@ -99,6 +108,7 @@ async def _new_form(page: Page, form: Form, error: NordaError | None = None) -> 
         action=f"{LIST}/new",
         cancel=LIST,
         taken=error.extra.get("organisation_id") if error else None,
+        suspects=error.extra.get("suspects", []) if error else [],
         clusters=clusters,
         version=None,
         base=None,
@@ -150,6 +160,7 @@ def _edit_form(page: Page, shown: Shown, form: Form, error: NordaError | None = 
         action=f"{path}/edit",
         cancel=path,
         taken=error.extra.get("organisation_id") if error else None,
+        suspects=[],
         clusters=[],
         version=form.value("version") or shown.version,
         base=base,

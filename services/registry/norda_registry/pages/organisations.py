@@ -26,8 +26,8 @@ from ..rules.handovers import offered_to
 from ..rules.names import fold, query_words
 from ..rules.notes import Visibility
 from ..rules.profile import ACTIVE
-from ..rules.rights import CHANGE, NOTE_READ, NOTE_WRITE, PERSON_KEEP, READ, READ_FIGURES, RELEASE, TAKE_OVER
-from ..store import organisations, participations, releases, searches
+from ..rules.rights import CHANGE, MERGE, NOTE_READ, NOTE_WRITE, PERSON_KEEP, READ, READ_FIGURES, RELEASE, TAKE_OVER
+from ..store import mergers, organisations, participations, releases, searches
 from ..store.notes import Note
 from ..store.organisations import Stored
 from ..store.searches import NO_DISTRICT, Filters, Order
@@ -47,6 +47,7 @@ VERSIONS = 10
 PARTICIPATIONS = 20
 NOTES = 20
 PEOPLE = 50
+MOST_ABSORBED = 20
 ALL = "all"
 
 
@@ -237,7 +238,7 @@ def _may_take_over(page: Page, organisation: Organisation) -> bool:
 def _noted(page: Page, note: Note, who: Mapping[str, str]) -> dict[str, Any]:
     """A note as the template shows it."""
     return {
-        "id": note.id,
+        "path": f"{LIST}/{note.organisation_id}/notes/{note.id}",
         "text": note.text,
         "kind": named(texts.NOTE_KINDS, note.kind, page.language),
         "visibility": named(texts.VISIBILITIES, note.visibility, page.language),
@@ -264,6 +265,9 @@ async def show(
     async with page.read() as connection:
         shown = await find(connection, organisation_id)
         organisation = shown.organisation
+        if organisation.merged_into is not None:
+            return moved(f"{LIST}/{await mergers.successor(connection, organisation_id)}")
+        proposed = await mergers.latest(connection, organisation_id)
         figures = shown.stored and page.caller.may(READ_FIGURES, State(organisation.responsible_state))
         email = (await organisations.contacts(connection, [organisation_id])) if figures else {}
         attended = await participations.of_organisation(
@@ -284,6 +288,7 @@ async def show(
             if page.caller.state and page.caller.may(PERSON_KEEP)
             else None
         )
+        absorbed = [(await find(connection, key)).organisation for key in organisation.absorbed[-MOST_ABSORBED:]]
     title = Text(organisation.legal_name, organisation.legal_name)
     return page.show(
         "organisation.html.jinja",
@@ -300,7 +305,10 @@ async def show(
         ],
         more_participations=len(attended) > PARTICIPATIONS,
         events=page.runtime.settings.address_of("events"),
-        history=_history(page, versions, who),
+        history=history_of(page, versions, who),
+        absorbed=absorbed,
+        proposed=proposed is not None and proposed.merged_at is None,
+        may_merge=page.caller.may(MERGE),
         older=write_cursor(versions[VERSIONS - 1]["version"]) if len(versions) > VERSIONS else None,
         kept_here=shown.stored is not None,
         released=released,
@@ -322,7 +330,20 @@ async def show(
     )
 
 
-def _history(page: Page, versions: Sequence[Record], who: Mapping[str, str]) -> list[dict[str, Any]]:
+def moved(path: str) -> RedirectResponse:
+    """Lead from a merged organisation to what it has become part of, for ever; uncached, since that can be undone."""
+    return RedirectResponse(path, 308, headers={"Cache-Control": "no-cache"})
+
+
+def as_id(text: str) -> UUID | None:
+    """An id somebody typed; None for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def history_of(page: Page, versions: Sequence[Record], who: Mapping[str, str]) -> list[dict[str, Any]]:
     """Entries for the history, newest first; the last row read is there to compare with only."""
     documents = [Organisation.model_validate_json(row["data"]) for row in versions]
     word = page.t("Fassung", "version")

@@ -16,11 +16,12 @@ from norda_common.web.pages import Page, page_for
 
 from ..rules.names import query_words
 from ..rules.rights import RELEASE
-from ..store import searches
+from ..store import mergers, searches
 from ..store.searches import Filters
 from ..usecases.releasing import end_release, release_organisation
 from . import texts
 from .entering import path_of
+from .organisations import moved
 
 router = APIRouter(prefix="/registry")
 TITLE = Text("Öffentliches Verzeichnis", "Public directory")
@@ -70,6 +71,9 @@ async def profile(page: Annotated[Page, page_for(PUBLIC)], organisation_id: UUID
     """One released organisation. What is not released is not there, whoever asks."""
     async with page.read() as connection:
         entry = await searches.get_released(connection, organisation_id)
+        kept = await mergers.released_successor(connection, organisation_id) if entry is None else None
+    if kept is not None:
+        return moved(f"{LIST}/{kept}")
     if entry is None:
         raise NotFound(
             "Dieses Profil gibt es nicht, oder es ist nicht mehr freigegeben.",

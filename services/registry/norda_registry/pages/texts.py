@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from norda_common.contracts.competences import competences
+from norda_common.contracts.model import EventData
 from norda_common.contracts.registry import Address, Membership, Organisation, RegisterEntry
 from norda_common.errors import Text
 from norda_common.states import ALL_STATES
@@ -24,6 +25,7 @@ STATUSES: Mapping[str, Text] = {
     "active": Text("aktiv", "active"),
     "deactivated": Text("deaktiviert", "deactivated"),
     "dissolved": Text("aufgelöst", "dissolved"),
+    "merged": Text("aufgegangen", "merged"),
 }
 SIZES: Mapping[str, Text] = {
     "micro": Text("Kleinstunternehmen", "Micro"),
@@ -43,6 +45,9 @@ CHANGES: Mapping[str, Text] = {
     "dissolved": Text("Aufgelöst", "Dissolved"),
     "reopened": Text("Wieder geöffnet", "Reopened"),
     "deactivated": Text("Deaktiviert", "Deactivated"),
+    "merged": Text("In einer anderen aufgegangen", "Merged into another"),
+    "absorbed": Text("Eine andere aufgenommen", "Took in another"),
+    "merge_undone": Text("Zusammenführung rückgängig gemacht", "Merger undone"),
 }
 PARTICIPATIONS: Mapping[str, Text] = {
     "confirmed": Text("zugesagt", "confirmed"),
@@ -134,6 +139,18 @@ FIELDS: Mapping[str, Text] = {
     "text": Text("Vermerk", "Note"),
     "visibility": Text("Sichtbar für", "Visible to"),
     "file": Text("Tabelle (CSV)", "Table (CSV)"),
+    "into": Text("Geht auf in", "Becomes part of"),
+    "take": Text("Übernommenes", "What is taken over"),
+    "roles": Text("Rollen", "Roles"),
+    "value_chain": Text("Wertschöpfungsstufe", "Value-chain stage"),
+    "links": Text("Verbundene Unternehmen", "Linked enterprises"),
+    "certificates": Text("Zertifikate", "Certificates"),
+    "indicators": Text("Kennzahlen", "Indicators"),
+    "website": Text("Website", "Website"),
+    "name_en": Text("Englischer Name", "English name"),
+    "profile": Text("Profil", "Profile"),
+    "profile_en": Text("Englisches Profil", "English profile"),
+    "absorbed": Text("Aufgenommen", "Took in"),
 }
 _SEVERAL = frozenset(
     {"sites", "register_entries", "activities", "competences", "memberships", "former_names", "former_legal_forms",
@@ -210,6 +227,22 @@ def differences(before: Organisation, after: Organisation, language: str) -> lis
         elif old[name] != values:
             found.append((label, next(iter(old[name]), None), next(iter(values), None)))
     return found
+
+
+def in_words(organisation: Organisation, language: str) -> dict[str, list[str]]:
+    """Each field's values as a person reads them, also of fields without words of their own; an empty one has none."""
+    words = _in_words(organisation, language)
+    for name, value in organisation:
+        if name not in words and value:
+            several = value if isinstance(value, tuple) else (value,)
+            words[name] = [_plainly(item) for item in several]
+    return words
+
+
+def _plainly(value: object) -> str:
+    if isinstance(value, EventData):
+        return " ".join(str(part) for _, part in value if part is not None)
+    return str(value)
 
 
 def _in_words(organisation: Organisation, language: str) -> dict[str, list[str]]:

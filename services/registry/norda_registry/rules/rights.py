@@ -22,6 +22,10 @@ READ_FIGURES = Right("organisation.read_figures", STAFF, own_state=True)
 """What stays with the office: figures and the contact address."""
 RELEASE = Right("organisation.release", STAFF, own_state=True)
 """Show an organisation to everybody, also without signing in, and no longer."""
+DUPLICATES = Right("duplicate.decide", OFFICES, own_state=True)
+"""The list of suspects that have an organisation of the own state, and what is said of them."""
+MERGE = Right("organisation.merge", OFFICES, own_state=True)
+"""Merge into an organisation of the own state, agree to it for one's own, and take it back."""
 NOTE_READ = Right("note.read", STAFF, own_state=True)
 """Notes of offices; which of them, `reads_note` says."""
 NOTE_WRITE = Right("note.write", OFFICES, own_state=True)

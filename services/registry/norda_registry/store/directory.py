@@ -116,23 +116,29 @@ def row_of(sequence: int, organisation: Organisation, *, data: str | None = None
     )
 
 
-async def upsert(connection: Connection, rows: Sequence[Row]) -> None:
-    """Take over what is newer; each organisation may occur once. At most five statements. Idempotent."""
+async def upsert(connection: Connection, rows: Sequence[Row]) -> set[UUID]:
+    """Take over what is newer; each organisation may occur once. At most five statements. Idempotent.
+
+    Returns whose rows these now are: all that were newer, and have not been withdrawn.
+    """
     if not rows:
-        return
+        return set()
     await plan_every_statement(connection)
     columns = list(zip(*rows, strict=True))[:-1]
     written = [key for (key,) in await connection.fetch(_UPSERT, *columns)]
     if not written:
-        return
+        return set()
+    gone = set[UUID]()
     wanted = {row.organisation_id: row.numbers for row in rows}
     known: dict[UUID, set[tuple[str, str, bool]]] = {key: set() for key in written}
     for key, forbidden, kind, value, held in await connection.fetch(_SETTLE, written):
         if forbidden:
             wanted[key] = set()
+            gone.add(key)
         if kind is not None:
             known[key].add((kind, value, held))
     await _replace_numbers(connection, known, wanted)
+    return {*written} - gone
 
 
 async def _replace_numbers(

@@ -13,6 +13,8 @@ from uuid import UUID
 
 from norda_common.database import Connection
 
+from ..rules.merging import MERGED
+
 CLUSTER = "cluster"
 """The kind of number a cluster's code is; held while the cluster is active."""
 
@@ -33,18 +35,19 @@ class Match:
 # Each `offset 0` keeps the planner from joining whole tables: a plan is kept for a connection's life, and one made
 # while the tables were small would read them from end to end when they no longer are.
 _FIND = """
-select wanted.kind, wanted.value, found.id, found.responsible_state, found.legal_name, found.held, found.own
+select wanted.kind, wanted.value, found.id, found.responsible_state, found.legal_name, found.held, found.own,
+       found.status
   from ({wanted}) as wanted(kind, value)
  cross join lateral (
-    select holder.id, holder.responsible_state, holder.legal_name, identifier.held, true as own
+    select holder.id, holder.responsible_state, holder.legal_name, identifier.held, true as own, holder.status
       from identifier
-     cross join lateral (select id, responsible_state, legal_name from organisation
+     cross join lateral (select id, responsible_state, legal_name, status from organisation
                           where id = identifier.organisation_id offset 0) as holder
      where identifier.kind = wanted.kind and identifier.value = wanted.value
     union all
-    select holder.organisation_id, holder.responsible_state, holder.legal_name, number.held, false
+    select holder.organisation_id, holder.responsible_state, holder.legal_name, number.held, false, holder.status
       from directory_number as number
-     cross join lateral (select organisation_id, responsible_state, legal_name from directory
+     cross join lateral (select organisation_id, responsible_state, legal_name, status from directory
                           where organisation_id = number.organisation_id offset 0) as holder
      where number.kind = wanted.kind and number.value = wanted.value
        and not exists (select from organisation where id = number.organisation_id offset 0)
@@ -62,7 +65,10 @@ def _find_few(count: int) -> str:
 
 
 async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> list[Match]:
-    """All organisations that have or had one of these (kind, value) numbers."""
+    """All organisations that have or had one of these (kind, value) numbers.
+
+    One that has been merged is left out where another has the number: what it had is now that one's.
+    """
     wanted = list(dict.fromkeys(numbers))
     if not wanted:
         return []
@@ -70,7 +76,12 @@ async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> li
         rows = await connection.fetch(_find_few(len(wanted)), *chain.from_iterable(wanted))
     else:
         rows = await connection.fetch(_FIND_MANY, [kind for kind, _ in wanted], [value for _, value in wanted])
-    return [Match(*row.values()) for row in rows]
+    alive = {(row["kind"], row["value"]) for row in rows if row["status"] != MERGED}
+    return [
+        Match(*tuple(row.values())[:-1])
+        for row in rows
+        if row["status"] != MERGED or (row["kind"], row["value"]) not in alive
+    ]
 
 
 @dataclass(frozen=True, slots=True)

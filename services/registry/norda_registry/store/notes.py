@@ -34,13 +34,21 @@ _COLUMNS = "id, organisation_id, state, kind, visibility, text, author, created_
 _ONE = f"select {_COLUMNS} from note where id = $1 and organisation_id = $2"  # noqa: S608 - constants
 _NEWEST = f"""
 select {_COLUMNS} from note
- where organisation_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3
+ where organisation_id = any(array[$1::uuid] || $4::uuid[]) and ($2::uuid is null or id < $2) order by id desc limit $3
 """  # noqa: S608
 
 
-async def newest(connection: Connection, organisation_id: UUID, *, before: object = None, limit: int) -> Sequence[Note]:
-    """Notes on the organisation, newest first; `before` is a note's id, or None for all."""
-    return [_note(row) for row in await connection.fetch(_NEWEST, organisation_id, before, limit)]
+async def newest(
+    connection: Connection,
+    organisation_id: UUID,
+    *,
+    absorbed: Sequence[UUID] = (),
+    before: object = None,
+    limit: int,
+) -> Sequence[Note]:
+    """Notes on the organisation and on those that became part of it, newest first; `before` is a note's id, or None."""
+    rows = await connection.fetch(_NEWEST, organisation_id, before, limit, list(absorbed))
+    return [_note(row) for row in rows]
 
 
 async def get(connection: Connection, organisation_id: UUID, note_id: UUID) -> Note | None:

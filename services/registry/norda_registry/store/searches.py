@@ -214,3 +214,16 @@ async def state_of(connection: Connection, organisation_id: UUID) -> State | Non
         organisation_id,
     )
     return State(state) if state is not None else None
+
+
+async def absorbed_by(connection: Connection, organisation_id: UUID) -> list[UUID] | None:
+    """Which organisations became part of an organisation; None for one that nobody has published."""
+    row = await connection.fetchrow(
+        """select array(select jsonb_array_elements_text(data -> 'absorbed')::uuid) as absorbed
+             from (select data from organisation where id = $1
+                   union all
+                   select data from directory where organisation_id = $1
+                      and not exists (select from organisation where id = $1)) as known""",
+        organisation_id,
+    )
+    return list(row["absorbed"]) if row else None

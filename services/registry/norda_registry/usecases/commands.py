@@ -18,8 +18,10 @@ from norda_common.states import State
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from ..rules.duplicates import Candidate, RuleClass, candidate_of_texts
 from ..rules.fields import EnteredRegisterEntry, address
 from ..rules.identity import Told
+from ..rules.merging import MergerKind
 from ..rules.notes import MOST_LETTERS, NoteKind, Visibility
 from ..rules.size_class import SizeClass
 
@@ -61,6 +63,7 @@ Addition = Annotated[str, Field(max_length=200), AfterValidator(clean_line)]
 Source = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(required_line)]
 Reason = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(required_line)]
 NoteText = Annotated[str, Field(min_length=1, max_length=MOST_LETTERS), AfterValidator(note_text)]
+Grounds = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(required_line)]
 ClusterCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{1,15}$")]
 Money = Annotated[Decimal, Field(ge=0, lt=Decimal(10) ** 13, decimal_places=2)]
 Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -242,6 +245,43 @@ class JoinCluster(Command):
     cluster_code: Short | None = None
     cluster_id: UUID | None = None
     valid_from: date | None = None
+
+
+class TellApart(Command):
+    """Two organisations are two companies, and why."""
+
+    reason: Grounds
+
+
+class CheckDuplicates(Command):
+    """What is known of a company, to look for it; numbers in any notation, those that are none are passed over."""
+
+    legal_name: Name
+    legal_form: Title | None = None
+    place: Title | None = None
+    postal_code: Short | None = None
+    euid: Short | None = None
+    vat_id: Short | None = None
+    widnr: Short | None = None
+    lei: Short | None = None
+    rule: RuleClass = RuleClass.GENERAL
+
+    def candidate(self) -> Candidate:
+        """As the rules take it."""
+        return candidate_of_texts(self.model_dump(exclude={"rule"}))
+
+
+class MergeInto(Command):
+    """The organisation becomes part of another one, which takes over the fields in `take`; by default what it lacks.
+
+    `kind`: `merger` of two companies, or `duplicate` for one company that was entered twice.
+    """
+
+    into: UUID
+    kind: MergerKind
+    date: Day | None = None
+    take: Annotated[tuple[Short, ...], Field(max_length=40)] | None = None
+    into_version: Annotated[int, Field(ge=1)] | None = None
 
 
 class AddNote(Command):

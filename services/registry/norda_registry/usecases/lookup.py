@@ -15,7 +15,7 @@ from ..rules.findings import Refused
 from ..rules.identifiers import lei, vat_id, widnr
 from ..rules.profile import ACTIVE
 from ..rules.register_entries import entry_of_euid, entry_of_text, number_of_text, register_key
-from ..store import matches, organisations, searches
+from ..store import matches, mergers, organisations, searches
 from ..store.searches import Entry
 
 MOST = 50
@@ -23,11 +23,15 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An organisation that has or had the number; `current` is False when it no longer holds it."""
+    """An organisation that has or had the number; `current` is False when it no longer holds it.
+
+    `merged_from` is the one that had it, where that has become part of this one.
+    """
 
     kind: str
     current: bool
     entry: Entry
+    merged_from: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,18 @@ class HitAsOf:
 async def find_by_identifier(connection: Connection, text: str) -> list[Hit]:
     """Organisations of any state with that EUID, register number, USt-IdNr, W-IdNr, LEI or own id; holders first.
 
-    A register number without its court may find several. At most fifty.
+    What was merged is found as what it became part of. A register number without its court may find several. At most
+    fifty.
     """
-    hits = [Hit(match.kind, _current(match, entry), entry) for match, entry in await _found(connection, text)]
-    return sorted(hits, key=lambda hit: not hit.current)
+    hits: dict[UUID, Hit] = {}
+    for match, entry in await _found(connection, text):
+        hit = Hit(match.kind, _current(match, entry), entry)
+        if entry.organisation.merged_into is not None:
+            kept = await _entry(connection, await mergers.successor(connection, match.organisation_id))
+            hit = Hit(match.kind, False, kept or entry, match.organisation_id)
+        # Who holds a number comes first, and is not said once more for having taken in who had it.
+        hits.setdefault(hit.entry.organisation.organisation_id, hit)
+    return sorted(hits.values(), key=lambda hit: not hit.current)
 
 
 async def find_as_of(connection: Connection, text: str, day: date, *, today: date) -> list[HitAsOf]:
@@ -78,7 +90,7 @@ async def _found(connection: Connection, text: str) -> list[tuple[matches.Match,
     ):
         found.setdefault(match.organisation_id, match)
     ordered = sorted(found.values(), key=lambda match: (not match.current, match.organisation_id))[:MOST]
-    entries = [(match, await _entry(connection, match)) for match in ordered]
+    entries = [(match, await _entry(connection, match.organisation_id)) for match in ordered]
     return [(match, entry) for match, entry in entries if entry is not None]
 
 
@@ -90,6 +102,8 @@ async def sole_holder(connection: Connection, text: str) -> UUID | None:
     found = await matches.find(connection, candidates(text))
     for wanted in ([match for match in found if match.current], found):
         holders = {match.organisation_id for match in wanted}
+        if len(holders) > 1:
+            holders = {await mergers.successor(connection, key) for key in holders}
         if holders:
             return holders.pop() if len(holders) == 1 else None
     return None
@@ -137,11 +151,12 @@ def _or_none(rule: Callable[[str], str], text: str) -> str | None:
         return None
 
 
-async def _entry(connection: Connection, match: matches.Match) -> Entry | None:
-    if match.own:
-        stored = await organisations.get(connection, match.organisation_id)
-        return Entry(stored.organisation, stored.version) if stored else None
-    return await searches.get(connection, match.organisation_id)
+async def _entry(connection: Connection, organisation_id: UUID) -> Entry | None:
+    """The own row, which is never behind, else the directory's."""
+    stored = await organisations.get(connection, organisation_id)
+    if stored is not None:
+        return Entry(stored.organisation, stored.version)
+    return await searches.get(connection, organisation_id)
 
 
 def _current(match: matches.Match, entry: Entry) -> bool:

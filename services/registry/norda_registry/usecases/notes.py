@@ -36,12 +36,15 @@ async def list_notes(
 ) -> Sequence[Note]:
     """The notes on an organisation that the caller may know of, newest first; `before` is a note's id, or None.
 
+    Notes on those that became part of it are among them, and stay theirs: an undone merger leaves nothing behind.
+
     Raises Forbidden, and NotFound for an organisation that nobody has published.
     """
     caller.require_own_state(NOTE_READ)
-    if await searches.state_of(connection, organisation_id) is None:
+    absorbed = await searches.absorbed_by(connection, organisation_id)
+    if absorbed is None:
         raise no_such_organisation()
-    found = await notes.newest(connection, organisation_id, before=before, limit=limit)
+    found = await notes.newest(connection, organisation_id, absorbed=absorbed, before=before, limit=limit)
     return [note for note in found if _shown(caller, note)]
 
 

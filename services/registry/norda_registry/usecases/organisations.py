@@ -26,7 +26,8 @@ from ..rules.size_class import Figures, SizeClass, size_class
 from ..store import matches, organisations
 from ..store.matches import CLUSTER
 from .commands import ChangeOrganisation, Deactivate, RegisterOrganisation
-from .recording import CONTACT, Outcome, entry_of, held_numbers, lock_own, record
+from .duplicates import refuse_suspects
+from .recording import CONTACT, Outcome, entry_of, held_numbers, lock_own, record, refuse_taken
 
 BERLIN = ZoneInfo("Europe/Berlin")
 _CHANGE = CHANGE.name
@@ -46,10 +47,12 @@ async def register_organisation(
     now: datetime,
     split_from: UUID | None = None,
     sites: tuple[Site, ...] = (),
+    ignore_duplicates: bool = False,
 ) -> Outcome:
     """Enter an organisation under the caller's state and publish it; `split_from` is whose part it was, with `sites`.
 
-    Raises Forbidden, Conflict (a number is taken, state not served) and InvalidInput with every faulty field.
+    Raises Forbidden, Conflict (a number is taken, state not served; it may be there already, unless that is to be
+    ignored) and InvalidInput with every faulty field.
     """
     state = command.responsible_state or caller.require_own_state(CHANGE)
     caller.require(CHANGE, state)
@@ -71,6 +74,9 @@ async def register_organisation(
     organisation = organisation.model_copy(update={"memberships": memberships})
     check_whole(organisation, findings)
     findings.raise_errors()
+    refuse_taken(organisation, found)
+    if not ignore_duplicates:
+        await refuse_suspects(connection, organisation, holders=found)
     stored = await record(
         connection,
         organisation,

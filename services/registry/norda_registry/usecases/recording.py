@@ -20,6 +20,7 @@ from norda_common.errors import Conflict, FieldError, NotFound, StaleVersion, Te
 from norda_common.states import State
 
 from ..rules.handovers import ANSWERED_LATER_BY, open_offer
+from ..rules.merging import MERGED
 from ..rules.profile import ACTIVE, identifiers
 from ..rules.rights import CHANGE
 from ..rules.size_class import Figures
@@ -61,8 +62,8 @@ async def lock_own(
 ) -> Stored:
     """The organisation, locked, when the caller may change it here.
 
-    Raises NotFound, Forbidden (another state's), StaleVersion or Conflict: `state_not_served`, or `relocation_offered`
-    unless what is done is about the offer (`while_offered`).
+    Raises NotFound, Forbidden (another state's), StaleVersion or Conflict: `state_not_served`, `merged`, or
+    `relocation_offered` unless what is done is about the offer (`while_offered`).
     """
     stored = await organisations.lock(connection, organisation_id)
     state = stored.organisation.responsible_state if stored else await searches.state_of(connection, organisation_id)
@@ -74,6 +75,8 @@ async def lock_own(
     stored = stored or await organisations.lock(connection, organisation_id)
     if stored is None:
         raise kept_elsewhere()
+    if stored.organisation.status == MERGED:
+        raise already_merged(stored.organisation)
     require_version(stored, expected_version)
     if not while_offered:
         refuse_offered(stored.organisation)
@@ -113,6 +116,16 @@ def state_label(code: str) -> str:
 def no_such_organisation() -> NotFound:
     """The refusal for an id that no instance has published."""
     return NotFound("Diese Organisation gibt es nicht.", "There is no such organisation.")
+
+
+def already_merged(organisation: Organisation) -> Conflict:
+    """The refusal for an organisation that has become part of another."""
+    return Conflict(
+        f"„{organisation.legal_name[:120]}“ ist in einer anderen Organisation aufgegangen.",
+        f"“{organisation.legal_name[:120]}” has become part of another organisation.",
+        code="merged",
+        merged_into=str(organisation.merged_into),
+    )
 
 
 def kept_elsewhere() -> Conflict:

@@ -1,6 +1,7 @@
 """What the registry does by itself, one module per noun. Several replicas may run."""
 
+from .duplicates import find_suspects
 from .imports import work_on_imports
 from .privacy import keep_retention, watch_requests
 
-WORKERS = (work_on_imports, keep_retention, watch_requests)
+WORKERS = (work_on_imports, keep_retention, watch_requests, find_suspects)
