@@ -273,11 +273,6 @@ select wanted.place, found.organisation_id, found.numbers
 """
 
 
-async def same_name_and_postal_code(connection: Connection, asked: Sequence[tuple[int, str, str]]) -> list[Record]:
-    """Active organisations of any state with that folded name and postal code, and the numbers they hold."""
-    return await connection.fetch(_SAME_NAME, *zip(*asked, strict=True))
-
-
 async def referred_to(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
     """Which of these own organisations somebody refers to, also in what the caller may not see."""
     rows = await connection.fetch("select id from unnest($1::uuid[]) as wanted(id) where is_referred_to(id)", list(ids))

@@ -8,10 +8,12 @@ from uuid import UUID
 from norda_common.database import Connection
 from norda_common.states import State
 
+from ...rules.duplicates import Candidate
 from ...rules.names import fold
+from ...rules.profile import entry_key
 from ...store import imports
+from ...store.duplicates import narrow
 from ...store.matches import Match
-from ..import_duplicates import Candidate, narrow
 from ..recording import FIELDS
 from .rows import Decision, Desk, Number, Outcome, Row
 
@@ -169,17 +171,23 @@ async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> No
         row.draft.findings.warn(
             "legal_name",
             "duplicate",
-            f"scheint {who} zu sein: gleicher Name, gleiche Postleitzahl",
-            f"seems to be {who}: the same name and postal code",
+            f"scheint {who} zu sein, nach Name und Ort",
+            f"seems to be {who}, by its name and place",
         )
 
 
 def _candidate(row: Row) -> Candidate:
-    seat = row.fields.get("seat")
+    seat, fields = row.fields.get("seat"), row.fields
+    entries = fields.get("register_entries") or ()
     return Candidate(
-        legal_name=str(row.draft.given["legal_name"]),
+        name=str(row.draft.given["legal_name"]),
         postal_code=_postal_code(row),
         place=row.draft.seat.get("place") or (seat.place if seat else None),
-        legal_form=row.fields.get("legal_form"),
-        numbers=dict(row.claimed),
+        legal_form=fields.get("legal_form"),
+        kind=fields.get("kind") or "company",
+        entry="|".join(entry_key(entries[0])) if entries else None,
+        vat_id=fields.get("vat_id"),
+        widnr=fields.get("widnr"),
+        lei=fields.get("lei"),
+        cluster_code=fields.get("cluster_code"),
     )
