@@ -106,7 +106,7 @@ async def change_organisation(
     for name in ("legal_name", "seat", "register_entry", "euid"):
         if name in given and given[name] is None:
             findings.refuse(name, "required", "darf nicht leer sein", "must not be empty")
-    alone = normalised(given, findings)
+    alone = normalised(given, findings, held=before.organisation.competences)
     findings.raise_errors()
     fields = onto(before.organisation, alone, today=local_day(now))
     declared = command.size_class if "size_class" in command.model_fields_set else before.organisation.size_class
