@@ -1,6 +1,7 @@
-"""What the registry listens to: organisations of all states, own ones too, and registrations for events.
+"""What the registry listens to: organisations of all states, own ones too, what is released of them, memberships that
+are proposed, and registrations for events.
 
-Both are copies of state, taken over in batches and by sequence; by them a one-state instance sees all companies.
+All are copies of state, taken over in batches and by sequence; by them a one-state instance sees all companies.
 """
 
 from __future__ import annotations
@@ -14,10 +15,18 @@ from uuid import UUID
 from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import REGISTRATION, Registration
-from norda_common.contracts.registry import ORGANISATION, Organisation
+from norda_common.contracts.registry import (
+    MEMBERSHIP_PROPOSAL,
+    ORGANISATION,
+    RELEASE,
+    MembershipProposal,
+    Organisation,
+    Release,
+)
 from norda_common.database import Connection
 
-from .store import directory, participations
+from .store import directory, participations, proposals, releases
+from .usecases.member_lists import proposal_of
 
 T = TypeVar("T")
 
@@ -69,7 +78,40 @@ async def follow_registrations(connection: Connection, records: Sequence[Receive
         await participations.upsert(connection, published)
 
 
+async def follow_releases(connection: Connection, records: Sequence[Received], now: datetime) -> None:
+    """Bring up to date what is shown to everybody; idempotent."""
+    latest = _latest(records, lambda item: (item.key, item.sequence, item.data is None))
+    await releases.follow(connection, [_release(record, now) for record in latest])
+
+
+def _release(record: Received, now: datetime) -> releases.Release:
+    """What is kept of a record; a tombstone ends the release."""
+    data = record.data if isinstance(record.data, Release) else None
+    return releases.Release(
+        organisation_id=record.key,
+        state=record.state,
+        fields=data.fields if data else (),
+        released_at=data.released_at if data else now,
+        released_by=None,
+        sequence=record.sequence,
+        ended_at=data.ended_at if data else now,
+    )
+
+
+async def follow_proposals(connection: Connection, records: Sequence[Received], now: datetime) -> None:  # noqa: ARG001
+    """Bring up to date which memberships other offices propose; idempotent."""
+    latest = _latest(records, lambda item: (item.key, item.sequence, item.data is None))
+    if gone := [record.key for record in latest if record.data is None]:
+        await proposals.remove(connection, gone)
+    known = [
+        proposal_of(record.sequence, record.data) for record in latest if isinstance(record.data, MembershipProposal)
+    ]
+    await proposals.put(connection, known)
+
+
 CONSUMERS = (
     Consumer(name="directory", topics=(ORGANISATION,), prepare=directory_entry, batch=follow_organisations),
     Consumer(name="participations", topics=(REGISTRATION,), batch=follow_registrations),
+    Consumer(name="releases", topics=(RELEASE,), batch=follow_releases),
+    Consumer(name="proposals", topics=(MEMBERSHIP_PROPOSAL,), batch=follow_proposals),
 )

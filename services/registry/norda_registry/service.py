@@ -10,6 +10,8 @@ from norda_common.service import Service
 from .api import ROUTERS
 from .consumers import CONSUMERS
 from .pages import SITE
+from .settings import RegistrySettings
+from .workers import end_expired_links
 
 SERVICE = Service(
     name="registry",
@@ -21,5 +23,7 @@ SERVICE = Service(
     routers=ROUTERS,
     site=SITE,
     consumers=CONSUMERS,
+    workers=(end_expired_links,),
+    settings=RegistrySettings,
     extensions=("pg_trgm",),
 )

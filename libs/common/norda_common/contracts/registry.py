@@ -261,6 +261,7 @@ class Release(EventData):
         examples=[["competences", "website"]],
     )
     released_at: UtcInstant
+    ended_at: UtcInstant | None = Field(default=None, description="Since when it is shown no longer")
 
 
 RELEASE = Topic(
@@ -279,7 +280,8 @@ RELEASE = Topic(
     ),
     changes={
         "released": "The organisation is shown to everybody, or other fields of it are.",
-        "erased": "It is shown no longer; a tombstone.",
+        "withdrawn": "It is shown no longer. No tombstone: after a relocation an older record may stay on another topic.",
+        "erased": "The record was withdrawn; a tombstone.",
     },
 )
 
@@ -335,6 +337,8 @@ class MembershipProposal(EventData):
     on: date
     source: str
     proposed_at: UtcInstant
+    decision: str | None = Field(default=None, description="taken or refused, by the organisation's office; open")
+    decided_at: UtcInstant | None = None
 
 
 MEMBERSHIP_PROPOSAL = Topic(
@@ -357,7 +361,11 @@ MEMBERSHIP_PROPOSAL = Topic(
             "proposed_at": "2026-12-01T08:00:00Z",
         }
     ),
-    changes={"proposed": "An office proposes it.", "erased": "It was decided; a tombstone."},
+    changes={
+        "proposed": "An office proposes it, on its own state's topic.",
+        "decided": "The organisation's office decided, on the topic of its state, with a higher sequence.",
+        "erased": "The record was withdrawn; a tombstone.",
+    },
     partitions=1,
 )
 

@@ -3,12 +3,15 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, imports, notes, organisations, releases, sites
+from . import confirmations, directory, imports, members, notes, organisations, profiles, releases, sites
 
 ROUTERS = (
     directory.router,
     organisations.router,
     sites.router,
+    profiles.router,
+    confirmations.router,
+    members.router,
     notes.router,
     releases.router,
     imports.router,

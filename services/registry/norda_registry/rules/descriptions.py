@@ -56,7 +56,7 @@ def value_chain_stage(text: str) -> str:
 
 
 def website(text: str) -> str:
-    """The address of a website, `https://www.ex-001.example/`; without a scheme it is taken as https. Raises Refused."""
+    """The address of a website, `https://www.ex-001.example/`; without a scheme it is https. Raises Refused."""
     value = text.strip()
     if not re.match(r"[a-z][a-z0-9+.-]*://", value, re.IGNORECASE):
         value = f"https://{value}"

@@ -104,7 +104,7 @@ def lei(text: str) -> str:
 
 
 def check_widnr(number: str, vat: str | None, findings: Findings) -> None:
-    """Where there is a USt-IdNr the W-IdNr is that with a suffix (BZSt); where there is none, what is unlikely is said."""
+    """The W-IdNr of whom has a USt-IdNr is that and a suffix; without one, unlikely digits are a warning."""
     if vat is not None and number[:11] != vat:
         findings.refuse(
             "widnr",

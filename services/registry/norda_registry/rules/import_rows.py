@@ -92,7 +92,8 @@ def plan(
     else:
         fields = onto(before, _without_relocation_turned_back(before, alone, draft), today=today)
     figures = _figures(draft.figures, current.figures if current else Figures())
-    fields["size_class"] = _size(figures, fields.get("size_class"), before, draft)
+    same = current is not None and figures == current.figures
+    fields["size_class"] = _size(figures, fields.get("size_class"), before, draft, same=same)
     if before is None:
         organisation = _new(fields, draft, new_id=new_id, state=state, memberships=memberships, now=now)
     else:
@@ -164,8 +165,13 @@ def _figures(given: Figures, current: Figures) -> Figures:
     )
 
 
-def _size(figures: Figures, declared: str | None, before: Organisation | None, draft: Draft) -> str | None:
+def _size(
+    figures: Figures, declared: str | None, before: Organisation | None, draft: Draft, *, same: bool
+) -> str | None:
+    """The class the figures make; where they are the `same` as before, the class stays: it also counts others in."""
     computed = size_class(figures)
+    if same and computed is not None and before is not None and before.size_class is not None:
+        computed = SizeClass(before.size_class)
     if computed is None:
         return declared or (before.size_class if before else None)
     if declared is not None and declared != computed:

@@ -40,7 +40,7 @@ def state_code(text: str) -> str | None:
 
 
 def states_of_postal_code(postal_code: str) -> frozenset[str]:
-    """The states in which places with that postal code may lie, by its first three or two digits; empty if not known."""
+    """The states in which places with that postal code may lie, by its first digits; empty if not known."""
     areas = postal_areas()
     return areas.get(postal_code[:3]) or areas.get(postal_code[:2]) or frozenset()
 
