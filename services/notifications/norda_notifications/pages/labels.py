@@ -25,6 +25,7 @@ NOTICES: Mapping[str, Text] = {
     "participation_event_rescheduled": Text("Verlegt (an Angemeldete)", "Rescheduled (to participants)"),
     "participation_event_cancelled": Text("Abgesagt (an Angemeldete)", "Cancelled (to participants)"),
     "organisation_relocated": Text("Sitz verlegt", "Seat relocated"),
+    "organisation_confirmation": Text("Bitte um Bestätigung", "Request to confirm"),
 }
 STATUSES: Mapping[str, tuple[Text, str]] = {
     "due": (Text("wartet", "waiting"), "info"),

@@ -142,9 +142,7 @@ async def change_profile(command: ChangeProfile, target: TargetDep) -> Organisat
     return await target.apply(changing.change_profile, command)
 
 
-@router.put(
-    f"{ONE}/links/{{other_id}}", summary="Enter a partner or linked enterprise", response_model_exclude_none=True
-)
+@router.put(f"{ONE}/links/{{other_id}}", summary="Enter a linked enterprise", response_model_exclude_none=True)
 async def set_link(other_id: UUID, command: SetLink, target: TargetDep) -> OrganisationView:
     """Another organisation that counts for the size class, of any state."""
     return await target.apply(changing.set_link, other_id, command)

@@ -6,14 +6,32 @@ from norda_common.errors import Text
 from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
-from ..rules.rights import IMPORT, READ
-from . import districts, editing, home, imports, moving, notes, organisations, public
+from ..rules.rights import CHANGE, IMPORT, READ
+from . import (
+    codes,
+    confirm,
+    confirming,
+    districts,
+    editing,
+    figures,
+    home,
+    imports,
+    members,
+    moving,
+    notes,
+    organisations,
+    profile,
+    profiles,
+    public,
+    sites,
+)
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/registry/"),
     Place(label=Text("Organisationen", "Organisations"), path="/registry/organisations", right=READ),
     Place(label=Text("Karte", "Map"), path="/registry/map", right=READ),
     Place(label=public.TITLE, path=public.LIST, right=READ),
+    Place(label=profiles.TITLE, path=profiles.LIST, right=CHANGE),
     Place(label=Text("Import", "Import"), path="/registry/import", right=IMPORT),
     Place(label=Text("Betrieb", "Operations"), path="/registry/operations", right=OPERATE),
     Place(label=Text("Protokoll", "Audit log"), path="/registry/audit", right=READ_AUDIT),
@@ -29,6 +47,14 @@ SITE = Site(
         editing.router,
         organisations.router,
         moving.router,
+        sites.router,
+        profile.router,
+        figures.router,
+        codes.router,
+        confirming.router,
+        confirm.router,
+        members.router,
+        profiles.router,
         notes.router,
         public.router,
         imports.router,

@@ -17,6 +17,7 @@ from ..rules.profile import ACTIVE
 from ..rules.rights import CHANGE, IMPORT
 from ..store import searches
 from ..store.searches import Count, Filters, Order
+from .profiles import home_context
 from .texts import KINDS, named
 
 router = APIRouter(prefix="/registry")
@@ -32,6 +33,7 @@ async def home(page: Annotated[Page, page_for(SIGNED_IN)]) -> Response:
         rows = await searches.listed(
             connection, Filters(state=shown or None), after=None, limit=LATEST, order=Order.CHANGED, descending=True
         )
+        to_do = await home_context(page, connection)
     own = page.caller.state.value if page.caller.state else ""
     here = [item for item in counted if shown in {"", item.state}]
     return page.show(
@@ -50,6 +52,7 @@ async def home(page: Annotated[Page, page_for(SIGNED_IN)]) -> Response:
         own_state=own,
         may_change=page.caller.may(CHANGE),
         may_import=page.caller.may(IMPORT),
+        **to_do,
     )
 
 

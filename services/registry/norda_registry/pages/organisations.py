@@ -33,6 +33,7 @@ from ..store.searches import NO_DISTRICT, Filters, Order
 from ..usecases.lookup import sole_holder
 from ..usecases.notes import list_notes
 from . import texts
+from .profile_view import profile_context, who_label
 from .texts import CHANGES, KINDS, SIZES, STATUSES, named
 
 router = APIRouter(prefix="/registry/organisations")
@@ -252,6 +253,7 @@ async def show(
             if page.caller.may(NOTE_READ)
             else []
         )
+        profile = await profile_context(page, connection, shown)
         people = [row["changed_by"] for row in versions] + [note.author for note in noted]
         who = await sessions.names(connection, people) if people else {}
     title = Text(organisation.legal_name, organisation.legal_name)
@@ -283,6 +285,7 @@ async def show(
         active=organisation.status == ACTIVE,
         district=districts().get((organisation.seat.ags or "")[:5]),
         state_name=texts.STATES,
+        **profile,
         **_labels(page.language),
     )
 
@@ -296,7 +299,7 @@ def _history(page: Page, versions: Sequence[Record], who: Mapping[str, str]) -> 
         earlier = documents[place + 1] if place + 1 < len(documents) else None
         entries.append(
             {
-                "who": who.get(row["changed_by"], row["changed_by"]),
+                "who": who_label(row["changed_by"], who),
                 "when": row["changed_at"],
                 "what": f"{named(CHANGES, row['change'], page.language)} ({word} {row['version']})",
                 "changes": texts.differences(earlier, documents[place], page.language) if earlier else [],

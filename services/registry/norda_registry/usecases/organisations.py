@@ -23,12 +23,13 @@ from ..rules.rights import CHANGE
 from ..rules.size_class import Figures, size_class
 from ..store import matches, organisations
 from ..store.matches import CLUSTER
+from . import days
 from .commands import ChangeOrganisation, Deactivate, RegisterOrganisation
-from .days import local_day
 from .recording import CONTACT, Outcome, entry_of, held_numbers, lock_own, record
 from .sizing import class_after, resize_others, told
 
 _CHANGE = CHANGE.name
+local_day = days.local_day
 
 
 async def register_organisation(
