@@ -75,7 +75,7 @@ async def test_every_command_on_an_organisation_is_entered(
     assert (renaming["after"]["version"], renaming["after"]["touched"]) == (2, ["employees"])
     assert "seat" not in renaming["after"]
     assert contact["after"] == {"touched": ["contact_email"]}
-    assert found[7]["after"] == {"released": True}
+    assert found[7]["after"] == {"released": True, "fields": ["competences"]}
     relocating = found[9]
     assert (relocating["before"]["responsible_state"], relocating["after"]["responsible_state"]) == ("hb", "ni")
     text = json.dumps([[entry["before"], entry["after"]] for entry in found])

@@ -280,7 +280,7 @@ RELEASE = Topic(
     ),
     changes={
         "released": "The organisation is shown to everybody, or other fields of it are.",
-        "withdrawn": "It is shown no longer. No tombstone: after a relocation an older record may stay on another topic.",
+        "withdrawn": "It is shown no longer; no tombstone, since an older record may stay on a former state's topic.",
         "erased": "The record was withdrawn; a tombstone.",
     },
 )

@@ -47,9 +47,7 @@ def _event(
     return values, facts
 
 
-def _confirmation(
-    said: Mapping[str, Any], *, words: Mapping[str, Any], language: str
-) -> tuple[dict[str, Any], Facts]:
+def _confirmation(said: Mapping[str, Any], *, words: Mapping[str, Any], language: str) -> tuple[dict[str, Any], Facts]:
     until = day(datetime.fromisoformat(said["expires_at"]), zone="Europe/Berlin", language=language)
     office = _state_label(said["state"])
     return {"title": said["legal_name"], "day": until, "office": office}, [(words["office_of"], office)]

@@ -7,7 +7,7 @@ while. GET changes nothing, since mail programs and scanners open links.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 from norda_common.database import SYSTEM
@@ -107,17 +107,19 @@ def _correction(form: Form) -> Correction:
     """Every field of the form as the organisation would have it; what is empty is none."""
     typed = prepared(form)
     values = {**typed.values, "competences": form.values.get("competences", ()), "remark": (form.value("remark"),)}
-    given = {name: [text for text in values.get(name, ()) if text] for name in ("roles", "competences")}
-    empty = {
+    given: dict[str, object] = {
+        name: [text for text in values.get(name, ()) if text] for name in ("roles", "competences")
+    }
+    empty: dict[str, object] = {
         name: None
         for name in ("value_chain", "website", "name_en", "profile", "profile_en", "remark")
         if not (values.get(name) or ("",))[-1].strip()
     }
-    certificates: dict[str, Any] = (
+    certificates: dict[str, object] = (
         {} if any(name.startswith("certificates.") for name in values) else {"certificates": []}
     )
     kept = {name: several for name, several in values.items() if name not in given and name not in empty}
-    return Form(kept, form.language).command(Correction, **given, **empty, **certificates)
+    return Form(kept, form.language).command(Correction, lists=(), **given, **empty, **certificates)
 
 
 def _show(page: Page, token: str, opened: Opened, form: Form, error: NordaError | None = None) -> Response:

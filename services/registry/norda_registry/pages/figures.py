@@ -41,8 +41,9 @@ async def enter(page: Annotated[Page, page_for(CHANGE)], organisation_id: UUID) 
     form = await page.form()
     try:
         value = plain_number(form.value("value"), page.language)
+        emptied: dict[str, object] = {} if value.strip() else {"value": None}
         typed = {name: form.values.get(name, ()) for name in ("kind", "on", "source")} | {"value": (value,)}
-        command = Form(typed, page.language).command(AddFigure, **({} if value.strip() else {"value": None}))
+        command = Form(typed, page.language).command(AddFigure, lists=(), **emptied)
         outcome = await apply(page, organisation_id, add_figure, command, version=version_of(form))
     except NordaError as error:
         return await _show(page, organisation_id, form.refuse(error), error)

@@ -121,7 +121,8 @@ def _told(applied: Applied) -> Text:
     return Text(
         f"{applied.joined} Beitritte und {applied.left} Austritte sind eingetragen, {applied.proposed} sind anderen "
         "Ländern vorgeschlagen.",
-        f"{applied.joined} joins and {applied.left} leaves are entered, {applied.proposed} are proposed to other states.",
+        f"{applied.joined} joins and {applied.left} leaves are entered, {applied.proposed} are proposed to other "
+        "states.",
     )
 
 

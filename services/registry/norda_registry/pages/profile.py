@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -119,7 +119,7 @@ def group_text(group: str, form: Form, language: str) -> str:
     )
 
 
-def choices(language: str) -> dict[str, list[tuple[str, str]]]:
+def choices(language: str) -> dict[str, Any]:
     """What a form for a description offers."""
     return {
         "all_roles": [(code, text.in_language(language)) for code, text in texts.ROLES.items()],

@@ -51,7 +51,7 @@ async def show_list(page: Changer, below: QueryText = "", cursor: Cursor = None)
         crumbs=[(Text("Übersicht", "Overview"), "/registry/"), (TITLE, None)],
         items=[_item(page, item) for item in found],
         work=work,
-        most=MOST_COUNTED,
+        most_work=MOST_COUNTED,
         below=str(limit),
         steps=[(str(step), page.t(f"unter {step} %", f"below {step} %")) for step in STEPS],
         listing={

@@ -150,7 +150,7 @@ def json_ld(organisation: Organisation, address: str) -> dict[str, Any]:
 
 @router.post("/organisations/{organisation_id}/release")
 async def release(page: Annotated[Page, page_for(RELEASE)], organisation_id: UUID) -> Response:
-    """Show the organisation to everybody, with the chosen groups of fields; a form without them leaves them as usual."""
+    """Show the organisation to everybody, with the chosen groups of fields; without a choice with the usual ones."""
     form = await page.form()
     chooses = bool(form.value("choose"))
     async with page.transaction() as connection:

@@ -167,8 +167,8 @@ async def correct_membership(page: Changer, organisation_id: UUID, cluster_id: U
     await read_own(page, organisation_id)
     try:
         fields = ("kind", "valid_from", "valid_to", "begins")
-        emptied = {name: None for name in fields if not form.value(name).strip()}
-        command = form.command(CorrectMembership, **emptied)
+        emptied: dict[str, object] = {name: None for name in fields if not form.value(name).strip()}
+        command = form.command(CorrectMembership, lists=(), **emptied)
         version = version_of(form)
         outcome = await apply(
             page, organisation_id, memberships.correct_membership, cluster_id, command, version=version
