@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Organisation
-from norda_common.input import Command
+from norda_common.input import Command, clean_line
 from norda_common.requests import Cursor, Limit, read_cursor, write_cursor
 from norda_common.web import RuntimeDep, caller_with
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from ..rules.reconciling import ListRow, Matched, Reconciled
 from ..rules.rights import CHANGE
@@ -32,7 +32,7 @@ LARGEST_LIST_BYTES = 4 * 1024 * 1024
 class RowInput(Command):
     """A row of a list of members: a name with a place, or any number, or both."""
 
-    name: Annotated[Addition, Field(max_length=500)] = ""
+    name: Annotated[str, Field(max_length=500), AfterValidator(clean_line)] = ""
     place: Addition = ""
     number: Addition = ""
     kind: MembershipKind | None = None

@@ -48,14 +48,15 @@ async def compare(page: Changer, cluster_id: UUID) -> Response:
     data = await page.form_data()
     form = Form.typed(data, language=page.language)
     file = data.get("file")
+    compared: dict[str, Any] | None = None
     try:
         if isinstance(file, UploadFile) and file.filename:
             form = Form({**form.values, "list": (await _text_of(file),)}, page.language)
         rows = await asyncio.to_thread(rows_of, form.value("list"))
+        async with page.read() as connection:
+            compared = _compared(page, (await compare_list(connection, cluster_id, rows, caller=page.caller)).found)
         if form.value("step") != "store":
-            async with page.read() as connection:
-                compared = await compare_list(connection, cluster_id, rows, caller=page.caller)
-            return await _show(page, cluster_id, form, compared=_compared(page, compared.found))
+            return await _show(page, cluster_id, form, compared=compared)
         command = _command(form)
         async with page.transaction() as connection:
             applied = await apply_list(
@@ -68,7 +69,7 @@ async def compare(page: Changer, cluster_id: UUID) -> Response:
                 now=page.now,
             )
     except NordaError as error:
-        return await _show(page, cluster_id, form.refuse(error), error=error)
+        return await _show(page, cluster_id, form.refuse(error), compared=compared, error=error)
     if applied.refused:
         return await _show(page, cluster_id, form, applied=applied)
     return await page.go(path_of(cluster_id), _told(applied))
