@@ -200,7 +200,7 @@ async def test_links_nobody_signed_used_expired_and_replaced_get_the_same_answer
     async with contact(registry) as browser:
         answers = [await browser.get(f"/registry/confirm/{text}") for text in (expired, unknown, forged, "A" * 64)]
         assert [answer.status_code for answer in answers] == [404] * 4
-        assert len({text_of(answer).partition("Trace")[0] for answer in answers}) == 1
+        assert len({text_of(answer).partition("Vorgangsnummer")[0] for answer in answers}) == 1
         foreign = await browser.post(token_of(said), data={"step": "confirm"}, headers={"sec-fetch-site": "cross-site"})
         assert foreign.status_code == 403
     async with registry.client() as office:

@@ -23,7 +23,13 @@ from norda_registry.rules.figures import Figure, FigureKind, by_year, newest
 from norda_registry.rules.findings import Findings, Refused
 from norda_registry.rules.identifiers import bare, check_widnr, lei, vat_id, widnr
 from norda_registry.rules.limits import Limit
-from norda_registry.rules.places import check_address, federal_state, states_of_postal_code
+from norda_registry.rules.places import (
+    check_address,
+    federal_state,
+    plain_key,
+    plain_postal_code,
+    states_of_postal_code,
+)
 from norda_registry.rules.profile import check_whole
 from norda_registry.rules.reconciling import (
     ListRow,
@@ -161,6 +167,18 @@ def test_every_postal_area_names_states_that_exist_and_the_three_states_are_whol
     for number in range(1_000, 99_999, 7):
         check_address(Address(place="X", state="DE-NI", postal_code=f"{number:05}"), "seat", findings)
     assert findings.errors == []
+
+
+@given(st.from_regex(r"[0-9]{5}", fullmatch=True), st.sampled_from(["", "D-", "DE-", "d ", "D"]), st.integers(0, 5))
+def test_a_postal_code_is_known_in_any_notation(code: str, country: str, gap: int) -> None:
+    assert plain_postal_code(f" {country}{code[:gap]} {code[gap:]} ") == code
+    assert plain_postal_code(code) == code
+
+
+@pytest.mark.parametrize("text", ["03 2 51", "03.251", "03251", "03-251"])
+def test_a_municipality_key_is_known_in_any_notation(text: str) -> None:
+    assert plain_key(text) == "03251"
+    assert plain_key("de 922") == plain_key("DE922") == "DE922"
 
 
 @pytest.mark.parametrize(("text", "code"), [("hb", "DE-HB"), ("DE HB", "DE-HB"), ("bremen", "DE-HB"),

@@ -228,7 +228,7 @@ async def test_codes_are_proposed_and_a_person_confirms(registry: Running) -> No
         assert "In der WZ 2025 bedeutet 38.31.0 etwas anderes" in text_of(page)
         assert "Schiffs- und Fahrzeugwracks" in text_of(await person.get("/registry/codes"))
         form = form_of(page, f"{path(other)}/codes")
-        told = await follow(person, await person.post(f"{path(other)}/codes", form | {"chosen": [], "further": ""}))
+        told = await follow(person, await person.post(f"{path(other)}/codes", form | {"chosen-0": []}))
         assert "Die Zuordnung ist gespeichert." in told
         assert "zu bestätigen ist hier nichts" in text_of(await person.get(f"{path(other)}/codes")).lower()
 

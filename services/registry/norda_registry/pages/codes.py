@@ -37,8 +37,9 @@ async def show(page: Changer, organisation_id: UUID) -> Response:
 async def decide(page: Changer, organisation_id: UUID) -> Response:
     """Enter what was chosen for one code; nothing chosen is a decision, too."""
     form = await page.form()
-    further = tuple(form.value("further").replace(",", " ").split())
-    chosen = (*(text for text in form.values.get("chosen", ()) if text), *further)
+    place = form.value("place")
+    further = form.value(f"further-{place}").replace(",", " ").split()
+    chosen = (*(text for text in form.values.get(f"chosen-{place}", ()) if text), *further)
     try:
         command = Form({"code": form.values.get("code", ()), "chosen": chosen}, page.language).command(
             DecideCode, lists=("chosen",)

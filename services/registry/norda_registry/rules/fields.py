@@ -17,7 +17,7 @@ from .activities import activity
 from .classifications import competence, legal_form
 from .findings import Findings
 from .identifiers import lei, vat_id, widnr
-from .places import state_code
+from .places import plain_key, plain_postal_code, state_code
 from .profile import renamed, replace_entry
 from .register_entries import check_euid, entry_of_euid, register_entry
 
@@ -102,9 +102,9 @@ def address(text: Mapping[str, str | None]) -> Address:
     entered = (text.get("state") or "").strip()
     return Address(
         place=(text.get("place") or "").strip() or None,
-        postal_code=(text.get("postal_code") or "").strip() or None,
+        postal_code=plain_postal_code(text.get("postal_code") or "") or None,
         street=(text.get("street") or "").strip() or None,
         state=state_code(entered) or entered.upper(),
-        ags=(text.get("ags") or "").replace(" ", "") or None,
-        nuts=(text.get("nuts") or "").strip().upper() or None,
+        ags=plain_key(text.get("ags") or "") or None,
+        nuts=plain_key(text.get("nuts") or "") or None,
     )

@@ -39,6 +39,16 @@ def state_code(text: str) -> str | None:
     return code if code in FEDERAL_STATES else _by_name().get(fold(text))
 
 
+def plain_postal_code(text: str) -> str:
+    """A postal code as it is written: without blanks and the country before it, `28195` for `D-28 195`."""
+    return re.sub(r"^DE?-?(?=\d)", "", "".join(text.split()).upper(), flags=re.ASCII)
+
+
+def plain_key(text: str) -> str:
+    """An AGS or NUTS code as it is written: in capitals, without blanks, dots and dashes."""
+    return re.sub(r"[\s./–-]", "", text).upper()
+
+
 def states_of_postal_code(postal_code: str) -> frozenset[str]:
     """The states in which places with that postal code may lie, by its first digits; empty if not known."""
     areas = postal_areas()

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -172,10 +172,7 @@ async def decide_proposal(
             served=served,
             now=now,
         )
-    decided = Proposal(
-        **{name: getattr(proposal, name) for name in Proposal.__slots__}
-        | {"sequence": proposal.sequence + 1, "decided_at": now, "taken": command.take}
-    )
+    decided = replace(proposal, sequence=proposal.sequence + 1, decided_at=now, taken=command.take)
     await proposals.put(connection, [decided])
     await outbox.append(connection, event_of(decided, "decided", state=state, now=now))
     return outcome
