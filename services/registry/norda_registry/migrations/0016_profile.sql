@@ -59,7 +59,7 @@ create trigger redated after update on figures referencing new table as written
 
 -- The same as WEIGHTS in rules/completeness.py; a test holds them together. Parts of a hundred, rounded down.
 create function completeness_of(kind text, data jsonb) returns smallint immutable language sql as $$
-    select (sum(weight) filter (where there) * 100 / sum(weight))::smallint
+    select (coalesce(sum(weight) filter (where there), 0) * 100 / sum(weight))::smallint
       from (values
         ('legal_form', 5, 10, 10, 10, 0, data ? 'legal_form'),
         ('register_entry', 10, 0, 5, 5, 0,
@@ -89,7 +89,7 @@ comment on function completeness_of is 'How complete a published document is, in
 -- Generated, so that whoever writes an organisation need not know of it. Of own organisations alone: the directory, which
 -- copies those of all states, is not slowed.
 alter table organisation add column completeness smallint
-    generated always as (coalesce(completeness_of(kind, data), 0)) stored;
+    generated always as (completeness_of(kind, data)) stored;
 comment on column organisation.completeness is 'Per cent of what a profile of its kind could say.';
 create index organisation_completeness on organisation (responsible_state, completeness, id) where status = 'active';
 -- As text: an instant's notation does not depend on the session, and sorts as it is written.

@@ -65,9 +65,11 @@ async def answer(page: Anybody, token: Token) -> Response:
             else:
                 await propose(connection, key, command, version=version, state=state, now=page.now)
     except StaleVersion as error:
-        return _show(page, token, await _open(page, token), form, error)
+        opened = await _open(page, token)
+        return _show(page, token, opened, _stored(page, opened) if confirms else form, error)
     except NordaError as error:
-        return _show(page, token, opened, form.refuse(error), error)
+        typed = _stored(page, opened) if confirms else form
+        return _show(page, token, opened, typed.refuse(error), error)
     return page.show(
         "confirm_done.html.jinja",
         title=Text("Vielen Dank", "Thank you"),

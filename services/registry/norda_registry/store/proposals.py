@@ -49,6 +49,18 @@ async def put(connection: Connection, proposals: Sequence[Proposal]) -> None:
     await connection.executemany(_PUT, [_row(each) for each in proposals])
 
 
+async def decide(connection: Connection, proposal: Proposal, *, subject: str) -> None:
+    """Store the decision of the organisation's office."""
+    await connection.execute(
+        """update membership_proposal set sequence = $2, decided_at = $3, taken = $4, decided_by = $5 where id = $1""",
+        proposal.id,
+        proposal.sequence,
+        proposal.decided_at,
+        proposal.taken,
+        subject,
+    )
+
+
 async def remove(connection: Connection, ids: Sequence[UUID]) -> None:
     """Forget proposals that were withdrawn."""
     await connection.execute("delete from membership_proposal where id = any($1)", list(ids))

@@ -173,7 +173,7 @@ async def decide_proposal(
             now=now,
         )
     decided = replace(proposal, sequence=proposal.sequence + 1, decided_at=now, taken=command.take)
-    await proposals.put(connection, [decided])
+    await proposals.decide(connection, decided, subject=caller.subject)
     await outbox.append(connection, event_of(decided, "decided", state=state, now=now))
     return outcome
 
