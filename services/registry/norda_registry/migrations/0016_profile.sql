@@ -144,6 +144,7 @@ comment on table confirmation is 'Links sent to organisations to confirm their p
     ' of it. The link itself is kept nowhere: it is signed. ended_at: used, replaced or expired.';
 create unique index confirmation_open on confirmation (organisation_id) where ended_at is null;
 create index confirmation_state on confirmation (state, sent_at desc, id);
+create index confirmation_organisation on confirmation (organisation_id, sent_at desc);
 create index confirmation_proposed on confirmation (state, answered_at) where answer = 'proposed' and decided_at is null;
 create index confirmation_expiring on confirmation (expires_at) where ended_at is null;
 alter table confirmation enable row level security;
