@@ -25,6 +25,9 @@ EXAMPLE = PARTICIPATION.example.model_dump(mode="json")
 
 
 def content_for(kind: str, **event: Any) -> dict[str, Any]:
+    if kind == "organisation_confirmation":
+        said = registry.CONFIRMATION.example.model_dump(mode="json")
+        return {"confirmation": {name: said[name] for name in ("legal_name", "organisation_id", "state", "expires_at")}}
     if kind.startswith("organisation"):
         organisation = registry.EXAMPLE.model_dump(mode="json")
         if kind != "organisation_relocated":

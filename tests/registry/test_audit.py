@@ -76,7 +76,7 @@ async def test_every_command_on_an_organisation_is_entered(
     assert (renaming["after"]["version"], renaming["after"]["touched"]) == (2, ["employees"])
     assert "seat" not in renaming["after"]
     assert contact["after"] == {"touched": ["contact_email"]}
-    assert found[7]["after"] == {"released": True}
+    assert found[7]["after"] == {"released": True, "fields": ["competences"]}
     assert (who[9][0], who[10][0]) == ("office-hb", "office-ni")
     assert found[9]["after"]["handover"]["to_state"] == "ni"
     relocating = found[10]

@@ -1,27 +1,36 @@
-"""Released organisations are shown without signing in as long as they are active; nothing else is."""
+"""Released organisations are shown without signing in as long as they are active, and of them what was chosen."""
 
 from __future__ import annotations
 
+import json
+import re
+import time
+from typing import Any
 from uuid import UUID
 
+import httpx2
+import pytest
+from norda_common.contracts.registry import RELEASE, Release
+from norda_common.states import State
 from norda_registry.store import searches
 from norda_registry.store.searches import Filters
 from support.installation import Installation, Running
+from support.people import signed_in, text_of
 from support.waiting import eventually
 
-from .conftest import in_directory, registered, relocated
+from .conftest import cluster, in_directory, registered, relocated
+from .test_pages import follow, path
 from .test_rights import count, database
 
 
 async def shown(installation: Installation, key: str) -> tuple[bool, bool]:
     """Whether somebody who has not signed in sees the organisation by its id, and in the list."""
     async with database(installation) as connection:
-        one = await searches.get(connection, UUID(key))
+        one = await searches.get_released(connection, UUID(key))
         rows = await searches.listed(connection, Filters(released=True), after=None, limit=500)
         assert await searches.listed(connection, Filters(), after=None, limit=5) == []
-        for table in ("release", "organisation", "identifier", "figures", "contact", "directory_number"):
+        for table in ("release", "organisation", "identifier", "figures", "contact", "directory_number", "directory"):
             assert await count(connection, table) == 0
-        assert await count(connection, "directory") == len(rows)
         return one is not None, UUID(key) in {row["organisation_id"] for row in rows}
 
 
@@ -36,6 +45,7 @@ async def test_what_is_released_is_shown_to_everybody_until_the_release_ends(
         first = await pr.put(f"{path}/release")
         assert first.status_code == 200, first.text
         assert (first.json()["state"], first.json()["released_by"]) == ("hb", "pr-hb")
+        assert first.json()["fields"] == ["competences"]
         assert (await office.put(f"{path}/release")).json() == first.json()
         assert await shown(module_installation, key) == (True, True)
         listed = (await office.get("/api/v1/organisations", params={"released": True})).json()
@@ -96,3 +106,123 @@ async def test_after_a_move_the_new_office_decides(registry: Running, module_ins
         assert (await old.delete(f"{path}/release")).json()["code"] == "foreign_state"
         assert (await new.delete(f"{path}/release")).status_code == 204
         assert await shown(module_installation, key) == (False, False)
+
+
+async def described(registry: Running, code: str) -> dict[str, Any]:
+    """An organisation of Bremen of which everything is known, in the directory."""
+    async with registry.client() as office:
+        its = await cluster(office, code)
+        await in_directory(office, its["organisation_id"])
+        made = await registered(office, competences=["BAT-02"], employees=4, turnover_eur="1000")
+        key = f"/api/v1/organisations/{made['organisation_id']}"
+        await office.patch(
+            f"{key}/profile",
+            json={
+                "website": "www.ex-900.example", "roles": ["tier2"], "profile": "Deutscher Text",
+                "name_en": "English Ltd", "profile_en": "English text", "certificates": [{"name": "IATF 16949"}],
+            },
+        )  # fmt: skip
+        await office.post(f"{key}/memberships", json={"cluster_code": code})
+        site = {"name": "Werk Nord", "address": {"place": "Bremen", "state": "DE-HB"}}
+        await office.post(f"{key}/sites", json=site)
+        await in_directory(office, made["organisation_id"], lambda item: item["version"] == 4)
+    return made
+
+
+SAID = {
+    "website": "www.ex-900.example", "profile": "Deutscher Text", "competences": "Module und Packs",
+    "activities": "29.20.0", "sites": "Werk Nord", "certificates": "IATF 16949", "memberships": "RLF",
+    "size_class": "Kleinstunternehmen", "english": "English text",
+}  # fmt: skip
+"""By what each group is known on the page."""
+
+
+async def test_only_the_chosen_groups_are_shown_on_the_page_and_to_machines(
+    registry: Running, module_installation: Installation
+) -> None:
+    made = await described(registry, "RLF")
+    profile = f"/registry/public/{made['organisation_id']}"
+    release = f"/api/v1/organisations/{made['organisation_id']}/release"
+    async with (
+        registry.client(role="pr") as pr,
+        httpx2.AsyncClient(base_url=registry.url, headers={"accept": "text/html"}) as nobody,
+    ):
+        for group, said in SAID.items():
+            answer = await pr.put(release, json={"fields": [group]})
+            assert answer.json()["fields"] == [group]
+            page = await nobody.get(profile)
+            told = text_of(page)
+            assert made["legal_name"] in told
+            assert [text for text in SAID.values() if text in page.text] == [said], group
+        assert (await pr.put(release, json={"fields": []})).status_code == 200
+        page = await nobody.get(profile)
+        assert [text for text in SAID.values() if text in page.text] == []
+        (data,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page.text, re.DOTALL)
+        assert set(json.loads(data)) == {"@context", "@type", "@id", "url", "name", "address", "knowsAbout"}
+        await pr.put(release, json={"fields": ["website", "english", "certificates"]})
+        page = await nobody.get(profile)
+        (data,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page.text, re.DOTALL)
+        document = json.loads(data)
+        assert document["sameAs"] == "https://www.ex-900.example/"
+        assert document["alternateName"] == "English Ltd"
+        assert document["hasCertification"] == [{"@type": "Certification", "name": "IATF 16949"}]
+        assert "memberOf" not in document
+        wrong = await pr.put(release, json={"fields": ["figures"]})
+        assert wrong.json()["errors"][0]["code"] == "unknown_group"
+        assert (await pr.delete(release)).status_code == 204
+    records = await module_installation.read_topic(RELEASE, State.BREMEN, key=made["organisation_id"], minimum=12)
+    assert [record.change for record in records[-2:]] == ["released", "withdrawn"]
+    assert isinstance(records[-1].data, Release)
+    assert records[-1].data.ended_at is not None
+    sequences = [record.sequence for record in records]
+    assert sequences == sorted(set(sequences))
+
+
+async def test_the_office_chooses_on_the_organisations_page(registry: Running) -> None:
+    made = await described(registry, "RLP")
+    async with signed_in(registry, roles=("pr",)) as press:
+        form = {"choose": "yes", "fields": ["website", "english"]}
+        told = await follow(press, await press.post(f"{path(made)}/release", form))
+        assert "Das Profil ist jetzt öffentlich." in told
+        page = text_of(await press.get(f"/registry/public/{made['organisation_id']}"))
+        assert "www.ex-900.example" in page
+        assert "Deutscher Text" not in page
+
+
+WITHIN_SECONDS = 5.0
+
+
+@pytest.mark.parametrize("kind", ["replica", "instance"])
+async def test_a_withdrawal_is_seen_within_seconds_elsewhere(installation: Installation, kind: str) -> None:
+    bremen = installation.start("registry", states="hb" if kind == "instance" else "hb,hh,ni")
+    other = (
+        installation.start("registry", states="ni", database=await installation.new_database())
+        if kind == "instance"
+        else installation.start("registry")
+    )
+    async with bremen.client() as office:
+        made = await registered(office, competences=["BAT-02"])
+        await in_directory(office, made["organisation_id"])
+    profile = f"/registry/public/{made['organisation_id']}"
+    async with (
+        signed_in(bremen, roles=("pr",)) as press,
+        httpx2.AsyncClient(base_url=other.url, headers={"accept": "text/html"}) as nobody,
+    ):
+        await press.post(f"{path(made)}/release", {"choose": "yes", "fields": ["competences"]})
+
+        async def there() -> None:
+            page = await nobody.get(profile)
+            assert page.status_code == 200
+            assert "Module und Packs" in page.text
+
+        await eventually(there, within=20)
+        assert made["legal_name"] in (await nobody.get("/registry/public?state=all")).text
+        clicked = time.monotonic()
+        await press.post(f"{path(made)}/withdraw")
+
+        async def gone() -> None:
+            assert (await nobody.get(profile)).status_code == 404
+            assert made["legal_name"] not in (await nobody.get("/registry/public?state=all")).text
+
+        await eventually(gone, within=WITHIN_SECONDS)
+        print(f"{kind}: gone {time.monotonic() - clicked:.2f} s after the click")

@@ -45,6 +45,7 @@ SERVICES = tuple(
     name for name in ("registry", "events", "notifications") if importlib.util.find_spec(f"norda_{name}.service")
 )
 PASSWORD = "norda-test"
+LINK_KEY = "norda-test-key-of-the-links-of-the-registry"
 TEMPLATE = "norda_template"
 START_SECONDS = 60
 
@@ -192,6 +193,7 @@ class Installation:
             "NORDA_TOKEN_JWKS_FILE": str(self.folder / "jwks.json"),
             "NORDA_TOKEN_ISSUER": "norda-local",
             "NORDA_SMTP_URL": self.servers.smtp,
+            "NORDA_LINK_KEY": LINK_KEY,
             "NORDA_LOG_FORMAT": "json",
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.servers.otlp,
         }

@@ -198,6 +198,7 @@ def service_environment(
         "OTEL_EXPORTER_OTLP_ENDPOINT": servers.otlp,
         "NORDA_SMTP_URL": servers.smtp,
         "NORDA_MAIL_FROM": "Norda <norda@norda.example>",
+        **({"NORDA_LINK_KEY": password(home, "registry-links")} if name == "registry" else {}),
     }
 
 

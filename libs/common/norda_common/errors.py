@@ -184,6 +184,19 @@ class TooLarge(NordaError):  # noqa: N818
     title = Text("Zu groß", "Too large")
 
 
+class TooManyRequests(NordaError):  # noqa: N818
+    """Somebody asks too often (429); later it is answered again."""
+
+    status = 429
+    code = "too_many_requests"
+    title = Text("Zu viele Anfragen", "Too many requests")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to ask again, at the latest."""
+        return {"Retry-After": "600"}
+
+
 class Unavailable(NordaError):  # noqa: N818
     """A part this needs is away; trying again helps (503)."""
 

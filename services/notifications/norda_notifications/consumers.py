@@ -8,7 +8,7 @@ from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import EVENT, PARTICIPATION
 from norda_common.contracts.privacy import PRIVACY_REQUEST
-from norda_common.contracts.registry import ORGANISATION
+from norda_common.contracts.registry import CONFIRMATION, ORGANISATION
 from norda_common.database import Connection
 from norda_common.privacy import deal_with
 
@@ -40,4 +40,5 @@ CONSUMERS = (
     Consumer(name="events", topics=(EVENT,), each=on_change),
     Consumer(name="organisations", topics=(ORGANISATION,), each=on_change),
     Consumer(name="requests", topics=(PRIVACY_REQUEST,), each=follow_requests),
+    Consumer(name="confirmations", topics=(CONFIRMATION,), each=on_change),
 )

@@ -214,6 +214,7 @@ class Postman:
                 name=claimed["name"],
                 reasons=json.loads(claimed["reasons"]),
                 unsubscribe_url=f"{base}/api/v1/unsubscribe/{token}" if token else None,
+                link=claimed["link"],
             )
             message = build(
                 letter,

@@ -1,6 +1,7 @@
-"""What the registry listens to: organisations of all states, own ones too, registrations, requests of persons.
+"""What the registry listens to: organisations of all states, own ones too, what is released of them, memberships that
+are proposed, registrations for events, and requests of persons.
 
-The former two are copies of state, taken over in batches and by sequence; by them a one-state instance sees all
+All but the last are copies of state, taken over in batches and by sequence; by them a one-state instance sees all
 companies, and learns what other instances answer to its offers of relocations. A request of a person, and each answer
 to one, has its effect once.
 """
@@ -17,13 +18,21 @@ from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import REGISTRATION, Registration
 from norda_common.contracts.privacy import ANSWERS, PRIVACY_REQUEST, PrivacyAnswer
-from norda_common.contracts.registry import ORGANISATION, Organisation
+from norda_common.contracts.registry import (
+    MEMBERSHIP_PROPOSAL,
+    ORGANISATION,
+    RELEASE,
+    MembershipProposal,
+    Organisation,
+    Release,
+)
 from norda_common.database import Connection
 from norda_common.privacy import deal_with
 from norda_common.settings import served_states
 
-from .store import directory, likenesses, participations
+from .store import directory, likenesses, participations, proposals, releases
 from .usecases.handovers import follow_answers
+from .usecases.member_lists import proposal_of
 from .usecases.privacy import do_own_part, keep_answer
 
 T = TypeVar("T")
@@ -104,9 +113,42 @@ async def gather_answers(connection: Connection, record: Received, now: datetime
         await keep_answer(connection, record.data, now=now)
 
 
+async def follow_releases(connection: Connection, records: Sequence[Received], now: datetime) -> None:
+    """Bring up to date what is shown to everybody; idempotent."""
+    latest = _latest(records, lambda item: (item.key, item.sequence, item.data is None))
+    await releases.follow(connection, [_release(record, now) for record in latest])
+
+
+def _release(record: Received, now: datetime) -> releases.Release:
+    """What is kept of a record; a tombstone ends the release."""
+    data = record.data if isinstance(record.data, Release) else None
+    return releases.Release(
+        organisation_id=record.key,
+        state=record.state,
+        fields=data.fields if data else (),
+        released_at=data.released_at if data else now,
+        released_by=None,
+        sequence=record.sequence,
+        ended_at=data.ended_at if data else now,
+    )
+
+
+async def follow_proposals(connection: Connection, records: Sequence[Received], now: datetime) -> None:  # noqa: ARG001
+    """Bring up to date which memberships other offices propose; idempotent."""
+    latest = _latest(records, lambda item: (item.key, item.sequence, item.data is None))
+    if gone := [record.key for record in latest if record.data is None]:
+        await proposals.remove(connection, gone)
+    known = [
+        proposal_of(record.sequence, record.data) for record in latest if isinstance(record.data, MembershipProposal)
+    ]
+    await proposals.put(connection, known)
+
+
 CONSUMERS = (
     Consumer(name="directory", topics=(ORGANISATION,), prepare=read, batch=follow_published),
     Consumer(name="participations", topics=(REGISTRATION,), batch=follow_registrations),
     Consumer(name="requests", topics=(PRIVACY_REQUEST,), each=follow_requests),
     Consumer(name="answers", topics=tuple(ANSWERS.values()), each=gather_answers),
+    Consumer(name="releases", topics=(RELEASE,), batch=follow_releases),
+    Consumer(name="proposals", topics=(MEMBERSHIP_PROPOSAL,), batch=follow_proposals),
 )

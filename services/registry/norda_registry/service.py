@@ -10,6 +10,7 @@ from norda_common.service import Service
 from .api import ROUTERS
 from .consumers import CONSUMERS
 from .pages import SITE
+from .settings import RegistrySettings
 from .workers import WORKERS
 
 SERVICE = Service(
@@ -23,5 +24,6 @@ SERVICE = Service(
     site=SITE,
     consumers=CONSUMERS,
     workers=WORKERS,
+    settings=RegistrySettings,
     extensions=("pg_trgm",),
 )

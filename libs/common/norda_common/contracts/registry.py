@@ -61,6 +61,7 @@ class Membership(EventData):
 
     cluster_id: UUID
     cluster_code: str = Field(examples=["ITS"])
+    kind: str | None = Field(default=None, description="full, associated, sponsor or honorary; open")
     valid_from: date | None = None
     valid_to: date | None = None
 
@@ -117,6 +118,7 @@ class Link(EventData):
 
     organisation_id: UUID
     kind: str = Field(description="partner (25 to 50 %) or linked (more than 50 %, or control); open")
+    share_percent: int | None = Field(default=None, description="A partner's share in capital or votes, if it is known")
 
 
 class Indicator(EventData):
@@ -252,4 +254,124 @@ ORGANISATION = Topic(
     },
 )
 
-TOPICS = (ORGANISATION, PRIVACY_REQUEST, ANSWERS["registry"])
+
+class Release(EventData):
+    """What an office shows of an organisation to everybody; name and seat always are."""
+
+    organisation_id: UUID
+    responsible_state: StateCode
+    fields: tuple[str, ...] = Field(
+        description="website, profile, competences, activities, sites, certificates, memberships, size_class or "
+        "english; open, and what a reader does not know it does not show",
+        examples=[["competences", "website"]],
+    )
+    released_at: UtcInstant
+    ended_at: UtcInstant | None = Field(default=None, description="Since when it is shown no longer")
+
+
+RELEASE = Topic(
+    service="registry",
+    aggregate="release",
+    kind=TopicKind.STATE,
+    data=Release,
+    description="Which organisations are shown to everybody, and what of them; the key is the organisation's id.",
+    example=Release.model_validate(
+        {
+            "organisation_id": "0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e3f",
+            "responsible_state": "ni",
+            "fields": ["competences", "website"],
+            "released_at": "2026-12-01T08:00:00Z",
+        }
+    ),
+    changes={
+        "released": "The organisation is shown to everybody, or other fields of it are.",
+        "withdrawn": "It is shown no longer; no tombstone, since an older record may stay on a former state's topic.",
+        "erased": "The record was withdrawn; a tombstone.",
+    },
+)
+
+
+class Confirmation(EventData):
+    """An organisation's contact is asked to confirm its profile by a link; private, as the link opens the profile."""
+
+    confirmation_id: UUID
+    organisation_id: UUID
+    state: StateCode = Field(description="Whose office asks")
+    legal_name: str
+    email: str
+    link: str = Field(description="Signed, used once, until `expires_at`")
+    expires_at: UtcInstant
+
+
+CONFIRMATION = Topic(
+    service="registry",
+    aggregate="confirmation",
+    kind=TopicKind.PRIVATE,
+    data=Confirmation,
+    description="Links by which organisations confirm their profiles, for the platform's own services only.",
+    example=Confirmation.model_validate(
+        {
+            "confirmation_id": "0199d1a0-a000-7c4b-9a53-0d5a7c1b2e3f",
+            "organisation_id": "0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e3f",
+            "state": "ni",
+            "legal_name": "Beispiel Roland Batteriesysteme GmbH",
+            "email": "kontakt@ex-005.example",
+            "link": "https://registry.norda.example/registry/confirm/AZnRoKAAfEuaUw1afBsuPw",
+            "expires_at": "2027-01-30T08:00:00Z",
+        }
+    ),
+    changes={
+        "requested": "An office asks the organisation to confirm its profile.",
+        "erased": "The link was used, replaced or has expired; a tombstone.",
+    },
+    partitions=1,
+)
+
+
+class MembershipProposal(EventData):
+    """A membership that another state's office found in a cluster's list; the organisation's own office decides."""
+
+    proposal_id: UUID
+    organisation_id: UUID
+    state: StateCode = Field(description="Whose organisation it is, and who decides")
+    proposed_by: StateCode
+    cluster_id: UUID
+    cluster_code: str
+    change: str = Field(description="join or leave; open")
+    kind: str | None = None
+    on: date
+    source: str
+    proposed_at: UtcInstant
+    decision: str | None = Field(default=None, description="taken or refused, by the organisation's office; open")
+    decided_at: UtcInstant | None = None
+
+
+MEMBERSHIP_PROPOSAL = Topic(
+    service="registry",
+    aggregate="membershipproposal",
+    kind=TopicKind.STATE,
+    data=MembershipProposal,
+    description="Joins and leaves that a cluster's list of members shows, for the office that keeps the organisation.",
+    example=MembershipProposal.model_validate(
+        {
+            "proposal_id": "0199d1a0-b000-7c4b-9a53-0d5a7c1b2e3f",
+            "organisation_id": "0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e3f",
+            "state": "hb",
+            "proposed_by": "ni",
+            "cluster_id": "0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e40",
+            "cluster_code": "ANW",
+            "change": "join",
+            "on": "2026-12-01",
+            "source": "Mitgliederliste ANW",
+            "proposed_at": "2026-12-01T08:00:00Z",
+        }
+    ),
+    changes={
+        "proposed": "An office proposes it, on its own state's topic.",
+        "decided": "The organisation's office decided, on the topic of its state, with a higher sequence.",
+        "erased": "The record was withdrawn; a tombstone.",
+    },
+    partitions=1,
+)
+
+TOPICS = (ORGANISATION, RELEASE, CONFIRMATION, MEMBERSHIP_PROPOSAL, PRIVACY_REQUEST, ANSWERS["registry"])

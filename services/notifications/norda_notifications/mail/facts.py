@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from norda_common.contracts.events import PublishedEvent
@@ -16,6 +17,8 @@ Facts = list[tuple[str, str]]
 
 def facts_of(content: Mapping[str, Any], *, words: Mapping[str, Any], language: str) -> tuple[dict[str, Any], Facts]:
     """Values for the placeholders, and (label, value) pairs."""
+    if "confirmation" in content:
+        return _confirmation(content["confirmation"], words=words, language=language)
     if "organisation" in content:
         organisation = Organisation.model_validate(content["organisation"])
         if organisation.handover is not None and "moves_on" in words:
@@ -44,6 +47,12 @@ def _event(
     if hosts:
         facts.append((words["hosts"], ", ".join(hosts)))
     return values, facts
+
+
+def _confirmation(said: Mapping[str, Any], *, words: Mapping[str, Any], language: str) -> tuple[dict[str, Any], Facts]:
+    until = day(datetime.fromisoformat(said["expires_at"]), zone="Europe/Berlin", language=language)
+    office = _state_label(said["state"])
+    return {"title": said["legal_name"], "day": until, "office": office}, [(words["office_of"], office)]
 
 
 def _relocation(

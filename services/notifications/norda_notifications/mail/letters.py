@@ -47,6 +47,9 @@ class Letter:
     unsubscribe: str
     unsubscribe_url: str | None
     sender: str
+    action: str = ""
+    """What the link is for, in a few words."""
+    link: str | None = None
 
     @property
     def text(self) -> str:
@@ -67,6 +70,7 @@ def compose(
     name: str | None,
     reasons: Sequence[Mapping[str, str]] = (),
     unsubscribe_url: str | None = None,
+    link: str | None = None,
 ) -> Letter:
     """The letter of one notice. Raises KeyError for a notice without words."""
     language = language if language in LANGUAGES else "de"
@@ -89,6 +93,8 @@ def compose(
         unsubscribe=common["unsubscribe"],
         unsubscribe_url=unsubscribe_url,
         sender=common["sender"],
+        action=words.get("action", ""),
+        link=link,
     )
 
 
@@ -115,6 +121,8 @@ def shortened(text: str, length: int) -> str:
 def _why(content: Mapping[str, Any], reasons: Sequence[Mapping[str, str]]) -> str:
     if reasons:
         return "reason"
+    if "confirmation" in content:
+        return "contact"
     return "office" if "organisation" in content else "service"
 
 

@@ -27,6 +27,7 @@ NOTICES: Mapping[str, Text] = {
     "organisation_relocated": Text("Sitz verlegt", "Seat relocated"),
     "organisation_offered": Text("Verlegung angeboten", "Relocation offered"),
     "organisation_refused": Text("Verlegung abgelehnt", "Relocation refused"),
+    "organisation_confirmation": Text("Bitte um Bestätigung", "Request to confirm"),
 }
 STATUSES: Mapping[str, tuple[Text, str]] = {
     "due": (Text("wartet", "waiting"), "info"),

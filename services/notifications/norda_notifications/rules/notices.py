@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import EVENT, PARTICIPATION, Participation, PublishedEvent
-from norda_common.contracts.registry import ORGANISATION, Organisation
+from norda_common.contracts.registry import CONFIRMATION, ORGANISATION, Organisation
 
 
 class Audience(StrEnum):
@@ -19,6 +19,8 @@ class Audience(StrEnum):
 
     SUBSCRIBERS = "subscribers"
     PARTICIPANT = "participant"
+    CONTACT = "contact"
+    """The address an organisation can be reached at, which the change itself names."""
     OFFICE = "office"
     """The office of the state on whose topic the change is said."""
     RECEIVING_OFFICE = "receiving_office"
@@ -106,6 +108,7 @@ RULES: dict[tuple[str, str], NoticeRule] = {
     (PARTICIPATION.identity, "event_cancelled"): NoticeRule(
         "participation_event_cancelled", Audience.PARTICIPANT, _cancelled
     ),
+    (CONFIRMATION.identity, "requested"): NoticeRule("organisation_confirmation", Audience.CONTACT, _by_sequence),
     (ORGANISATION.identity, "seat_relocated"): NoticeRule("organisation_relocated", Audience.OFFICE, _by_sequence),
     (ORGANISATION.identity, "relocation_offered"): NoticeRule(
         "organisation_offered", Audience.RECEIVING_OFFICE, _by_sequence

@@ -49,8 +49,10 @@ select d.id, d.notice_id, d.state, d.attempts, d.created_at, d.lease_until, n.ki
        coalesce(d.address, r.address) as address, coalesce(d.name, r.name) as name,
        coalesce(d.language, r.language) as language,
        case when d.registration_id is null then d.reasons else '[]' end as reasons,
-       case when d.registration_id is null then d.unsubscribe_token end as unsubscribe_token
+       case when d.registration_id is null then d.unsubscribe_token end as unsubscribe_token,
+       l.link
 from claimed d join notice n on n.id = d.notice_id left join recipient r on r.id = d.recipient_id
+               left join delivery_link l on l.delivery_id = d.id
 order by d.due_at, d.id
 """
 # The notice is the one that was sent, also where another has taken its place meanwhile.

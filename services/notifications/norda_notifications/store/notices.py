@@ -69,6 +69,10 @@ values ($1, $2, $3, $4, $5, $6, $7, case $7 when 'delivered' then 1 else 0 end, 
 on conflict (recipient_id, channel, occasion) do nothing
 returning id
 """
+_KEEP_LINK = """
+insert into delivery_link (delivery_id, link)
+select id, $2 from delivery where notice_id = $1 and status = 'due' on conflict do nothing
+"""
 _LIST = in_both_orders(
     """
 select n.id, n.kind, n.state, n.subject_id, n.caused_by, n.occurred_at, n.created_at,
@@ -184,6 +188,11 @@ async def address_participant(
         language,
         now,
     )
+
+
+async def keep_link(connection: Connection, notice_id: UUID, link: str) -> None:
+    """Keep the link that a notice's mail hands over, until it is settled."""
+    await connection.execute(_KEEP_LINK, notice_id, link)
 
 
 async def address_office(

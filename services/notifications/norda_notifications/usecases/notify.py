@@ -14,7 +14,7 @@ from norda_common import outbox
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import PARTICIPATION, Participation, PublishedEvent
 from norda_common.contracts.notifications import DELIVERY, Delivery
-from norda_common.contracts.registry import Organisation
+from norda_common.contracts.registry import CONFIRMATION, Confirmation, Organisation
 from norda_common.database import Connection
 from norda_common.identifiers import new_id
 from norda_common.states import State
@@ -34,7 +34,7 @@ async def tell(
     `served` are the states this instance writes for: participants and offices of others are told by their own.
     `settle_seconds` hold back a subscriber's mail where a participant's notice of the same occasion may follow.
     """
-    if record.topic is PARTICIPATION and record.data is None:
+    if record.data is None and (record.topic is PARTICIPATION or record.topic is CONFIRMATION):
         await erase(connection, record.key, now=now)
         return
     rule = rule_for(record)
@@ -61,7 +61,9 @@ async def tell(
 
 
 async def erase(connection: Connection, registration_id: UUID, *, now: datetime) -> None:
-    """Forget who took part: unsent mails are dropped, the person goes unless something else refers to them."""
+    """Forget who took part, or was asked: unsent mails are dropped, the person goes unless something else refers to
+    them.
+    """
     freed = await notices.erase_registration(connection, registration_id, now=now)
     if freed:
         await recipients.forget(connection, freed)
@@ -91,6 +93,8 @@ async def _address(
         )
     elif rule.audience is Audience.PARTICIPANT and isinstance(data, Participation):
         await _address_participant(connection, notice_id, rule.occasion(record), record=record, data=data, now=now)
+    elif rule.audience is Audience.CONTACT and isinstance(data, Confirmation):
+        await _address_contact(connection, notice_id, rule.occasion(record), record=record, data=data, now=now)
     elif rule.audience in {Audience.OFFICE, Audience.RECEIVING_OFFICE}:
         await _address_office(connection, notice_id, rule, record=record, now=now)
     else:
@@ -120,6 +124,32 @@ async def _address_participant(
         precedence=Precedence.OWN,
         now=now,
     )
+
+
+async def _address_contact(
+    connection: Connection,
+    notice_id: UUID,
+    occasion: str,
+    *,
+    record: Received,
+    data: Confirmation,
+    now: datetime,
+) -> None:
+    """One mail to the address, with the link; it belongs to the request, with whose end it is dropped."""
+    await notices.address_participant(
+        connection,
+        notice_id,
+        recipient_id=await recipients.person(connection, data.email, now=now),
+        registration_id=record.key,
+        address=data.email[:320],
+        name="",
+        language="de",
+        state=record.state.value,
+        occasion=occasion,
+        precedence=Precedence.OWN,
+        now=now,
+    )
+    await notices.keep_link(connection, notice_id, data.link)
 
 
 async def _address_office(
@@ -166,6 +196,10 @@ def _content_of(record: Received, rule: NoticeRule) -> tuple[UUID, dict[str, Any
             "event": data.event.model_dump(mode="json"),
             "registration": data.registration.model_dump(mode="json"),
         }
+    if isinstance(data, Confirmation):
+        # Neither the address nor the link: offices and operators read what notices say.
+        said = data.model_dump(mode="json", include={"legal_name", "organisation_id", "state", "expires_at"})
+        return data.organisation_id, {"confirmation": said}
     if isinstance(data, Organisation):
         return data.organisation_id, {
             "organisation": data.model_dump(mode="json"),

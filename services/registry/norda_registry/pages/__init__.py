@@ -6,25 +6,33 @@ from norda_common.errors import Text
 from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
-from ..rules.rights import DUPLICATES, IMPORT, PERSON_INVITE, PERSON_KEEP, PRIVACY, READ, TAKE_OVER
+from ..rules.rights import CHANGE, DUPLICATES, IMPORT, PERSON_INVITE, PERSON_KEEP, PRIVACY, READ, TAKE_OVER
 from . import (
+    codes,
+    confirm,
+    confirming,
     districts,
     duplicates,
     editing,
     exports,
+    figures,
     handovers,
     home,
     identity,
     import_steps,
     imports,
+    members,
     merging,
     moving,
     notes,
     organisations,
     people,
     people_words,
+    profile,
+    profiles,
     public,
     requests,
+    sites,
 )
 
 PLACES = (
@@ -34,6 +42,7 @@ PLACES = (
     Place(label=public.TITLE, path=public.LIST, right=READ),
     Place(label=Text("Verlegungen", "Relocations"), path=handovers.LIST, right=TAKE_OVER),
     Place(label=duplicates.TITLE, path=duplicates.LIST, right=DUPLICATES),
+    Place(label=profiles.TITLE, path=profiles.LIST, right=CHANGE),
     Place(label=Text("Import", "Import"), path="/registry/import", right=IMPORT),
     Place(label=people_words.PEOPLE, path=people.SEARCH, right=PERSON_KEEP),
     Place(label=people.TO_INVITE, path=people.INVITATIONS, right=PERSON_INVITE),
@@ -56,6 +65,14 @@ SITE = Site(
         handovers.router,
         merging.router,
         duplicates.router,
+        sites.router,
+        profile.router,
+        figures.router,
+        codes.router,
+        confirming.router,
+        confirm.router,
+        members.router,
+        profiles.router,
         notes.router,
         public.router,
         imports.router,

@@ -79,7 +79,9 @@ class Entering:
 def context(page: Page, form: Form) -> dict[str, Any]:
     """What every form's template gets: the fields, and the lists to choose from."""
     language = page.language
-    known = [item for item in competences().values() if item.active]
+    # What is deprecated is not offered; who has it already may keep it.
+    held = set(form.values.get("competences", ()))
+    known = [item for item in competences().values() if item.active or item.code in held]
     return {
         "entering": Entering(form, language),
         "federal": list(texts.FEDERAL.items()),

@@ -17,6 +17,7 @@ from ..rules.profile import ACTIVE
 from ..rules.rights import CHANGE, IMPORT, TAKE_OVER
 from ..store import handovers, searches
 from ..store.searches import Count, Filters, Order
+from .profiles import home_context
 from .texts import KINDS, named
 
 router = APIRouter(prefix="/registry")
@@ -38,6 +39,7 @@ async def home(page: Annotated[Page, page_for(SIGNED_IN)]) -> Response:
             if page.caller.state and page.caller.may(TAKE_OVER)
             else []
         )
+        to_do = await home_context(page, connection)
     own = page.caller.state.value if page.caller.state else ""
     here = [item for item in counted if shown in {"", item.state}]
     return page.show(
@@ -57,6 +59,7 @@ async def home(page: Annotated[Page, page_for(SIGNED_IN)]) -> Response:
         offers=[entry.organisation for entry in handovers.latest(offers)],
         may_change=page.caller.may(CHANGE),
         may_import=page.caller.may(IMPORT),
+        **to_do,
     )
 
 

@@ -31,11 +31,13 @@ from ..store import mergers, organisations, participations, releases, searches
 from ..store.notes import Note
 from ..store.organisations import Stored
 from ..store.searches import NO_DISTRICT, Filters, Order
+from ..usecases.confirming import SUBJECT as BY_LINK
 from ..usecases.handovers import SPEAKER
 from ..usecases.lookup import sole_holder
 from ..usecases.notes import list_notes
 from ..usecases.people import people_of
 from . import people_words, texts, timeline
+from .profile_view import profile_context
 from .texts import CHANGES, KINDS, SIZES, STATUSES, named
 
 router = APIRouter(prefix="/registry/organisations")
@@ -217,6 +219,8 @@ def _kept_for(page: Page, shown: Shown, right: Right) -> bool:
 
 def _who(page: Page, subject: str, state: str, names: Mapping[str, str]) -> str:
     """Somebody by name, for their own office and for auditors; else by their office."""
+    if subject.startswith(f"{BY_LINK}:"):
+        return page.t("die Organisation, über ihren Link", "the organisation, by its link")
     code = subject.removeprefix(SPEAKER)
     if code == subject and (page.caller.state == state or page.caller.may(READ_AUDIT)):
         return names.get(subject, subject)
@@ -289,6 +293,7 @@ async def show(
             else None
         )
         absorbed = [(await find(connection, key)).organisation for key in organisation.absorbed[-MOST_ABSORBED:]]
+        profile = await profile_context(page, connection, shown)
     title = Text(organisation.legal_name, organisation.legal_name)
     return page.show(
         "organisation.html.jinja",
@@ -326,6 +331,7 @@ async def show(
         active=organisation.status == ACTIVE,
         district=districts().get((organisation.seat.ags or "")[:5]),
         state_name=texts.STATES,
+        **profile,
         **_labels(page.language),
     )
 

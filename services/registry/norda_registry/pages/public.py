@@ -91,13 +91,28 @@ async def profile(page: Annotated[Page, page_for(PUBLIC)], organisation_id: UUID
         kind=texts.named(texts.KINDS, it.kind, page.language),
         seat=texts.address_line(it.seat),
         known=[competences()[code] for code in it.competences if code in competences()],
+        **_details(page, it),
         canonical=canonical,
         json_ld=json_ld(it, canonical),
     )
 
 
+def _details(page: Page, it: Organisation) -> dict[str, Any]:
+    """What is shown where it was released: the document holds nothing else."""
+    language = page.language
+    return {
+        "roles": [texts.named(texts.ROLES, code, language) for code in it.roles],
+        "value_chain": texts.named(texts.VALUE_CHAIN, it.value_chain, language),
+        "size": texts.named(texts.SIZES, it.size_class, language),
+        "activities": [(item.code, item.edition, texts.code_title(item.edition, item.code)) for item in it.activities],
+        "sites": [f"{site.name}: {texts.address_line(site.address)}" for site in it.sites],
+        "certificates": [texts.certificate_line(item, language) for item in it.certificates],
+        "memberships": [item.cluster_code for item in it.memberships if item.valid_to is None],
+    }
+
+
 def json_ld(organisation: Organisation, address: str) -> dict[str, Any]:
-    """The profile as schema.org/Organization, which search engines read."""
+    """The profile as schema.org/Organization, which search engines read; of what is released alone."""
     seat = organisation.seat
     postal = {
         "streetAddress": seat.street,
@@ -107,12 +122,25 @@ def json_ld(organisation: Organisation, address: str) -> dict[str, Any]:
         "addressCountry": "DE",
     }
     known = [competences()[code].label for code in organisation.competences if code in competences()]
+    further = {
+        "sameAs": organisation.website,
+        "alternateName": organisation.name_en,
+        "description": organisation.profile or organisation.profile_en,
+        "memberOf": [
+            {"@type": "Organization", "name": item.cluster_code}
+            for item in organisation.memberships
+            if item.valid_to is None
+        ],
+        "hasCertification": [{"@type": "Certification", "name": item.name} for item in organisation.certificates],
+        "location": [{"@type": "Place", "name": site.name} for site in organisation.sites],
+    }
     return {
         "@context": "https://schema.org",
         "@type": "Organization",
         "@id": address,
         "url": address,
         "name": organisation.legal_name,
+        **{name: value for name, value in further.items() if value},
         "address": {"@type": "PostalAddress", **{name: value for name, value in postal.items() if value}},
         "knowsAbout": [
             {
@@ -126,11 +154,17 @@ def json_ld(organisation: Organisation, address: str) -> dict[str, Any]:
 
 @router.post("/organisations/{organisation_id}/release")
 async def release(page: Annotated[Page, page_for(RELEASE)], organisation_id: UUID) -> Response:
-    """Show the organisation to everybody."""
-    await page.form()
+    """Show the organisation to everybody, with the chosen groups of fields; without a choice with the usual ones."""
+    form = await page.form()
+    chooses = bool(form.value("choose"))
     async with page.transaction() as connection:
         await release_organisation(
-            connection, organisation_id, caller=page.caller, served=page.runtime.settings.states, now=page.now
+            connection,
+            organisation_id,
+            caller=page.caller,
+            served=page.runtime.settings.states,
+            now=page.now,
+            fields=[text for text in form.values.get("fields", ()) if text] if chooses else None,
         )
     told = Text("Das Profil ist jetzt öffentlich.", "The profile is public now.")
     return await page.go(path_of(organisation_id), told)
@@ -141,6 +175,8 @@ async def withdraw(page: Annotated[Page, page_for(RELEASE)], organisation_id: UU
     """Show the organisation to the public no longer."""
     await page.form()
     async with page.transaction() as connection:
-        await end_release(connection, organisation_id, caller=page.caller, served=page.runtime.settings.states)
+        await end_release(
+            connection, organisation_id, caller=page.caller, served=page.runtime.settings.states, now=page.now
+        )
     told = Text("Das Profil ist nicht mehr öffentlich.", "The profile is no longer public.")
     return await page.go(path_of(organisation_id), told)

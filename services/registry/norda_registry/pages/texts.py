@@ -7,11 +7,12 @@ from datetime import date
 
 from norda_common.contracts.competences import competences
 from norda_common.contracts.model import EventData
-from norda_common.contracts.registry import Address, Membership, Organisation, RegisterEntry
+from norda_common.contracts.registry import Address, Certificate, Indicator, Membership, Organisation, RegisterEntry
 from norda_common.errors import Text
 from norda_common.states import ALL_STATES
-from norda_common.web.site import day_in
+from norda_common.web.site import day_in, instant_in, number_in
 
+from ..rules.activities import title_of
 from ..rules.code_lists import legal_forms
 
 KINDS: Mapping[str, Text] = {
@@ -33,6 +34,56 @@ SIZES: Mapping[str, Text] = {
     "medium": Text("Mittleres Unternehmen", "Medium"),
     "large": Text("Großes Unternehmen", "Large"),
 }
+ROLES: Mapping[str, Text] = {
+    "oem": Text("Hersteller (OEM)", "Manufacturer (OEM)"),
+    "tier1": Text("Zulieferer, Tier 1", "Supplier, tier 1"),
+    "tier2": Text("Zulieferer, Tier 2", "Supplier, tier 2"),
+    "tier3": Text("Zulieferer, Tier 3", "Supplier, tier 3"),
+    "service": Text("Dienstleister", "Service provider"),
+    "research": Text("Forschung", "Research"),
+    "cluster": Text("Cluster", "Cluster"),
+    "association": Text("Verband", "Association"),
+    "administration": Text("Verwaltung", "Administration"),
+}
+VALUE_CHAIN: Mapping[str, Text] = {
+    "materials": Text("Werkstoffe", "Materials"),
+    "parts": Text("Teile", "Parts"),
+    "modules": Text("Module", "Modules"),
+    "systems": Text("Systeme", "Systems"),
+    "vehicles": Text("Fahrzeuge", "Vehicles"),
+    "software": Text("Software", "Software"),
+    "trade": Text("Handel", "Trade"),
+    "aftermarket": Text("Ersatzteile und Service", "Aftermarket"),
+    "recycling": Text("Verwertung", "Recycling"),
+}
+MEMBERSHIPS: Mapping[str, Text] = {
+    "full": Text("ordentliches Mitglied", "full member"),
+    "associated": Text("assoziiert", "associated"),
+    "sponsor": Text("förderndes Mitglied", "sponsor"),
+    "honorary": Text("Ehrenmitglied", "honorary member"),
+}
+LINKS: Mapping[str, Text] = {
+    "partner": Text("Partnerunternehmen (25 bis 50 %)", "Partner (25 to 50 %)"),
+    "linked": Text("Verbundenes Unternehmen", "Linked enterprise"),
+}
+INDICATORS: Mapping[str, Text] = {"members": Text("Mitglieder", "Members")}
+FIGURES: Mapping[str, Text] = {
+    "employees": Text("Beschäftigte", "Employees"),
+    "turnover": Text("Jahresumsatz", "Annual turnover"),
+    "balance": Text("Bilanzsumme", "Balance sheet total"),
+}
+GROUPS: Mapping[str, Text] = {
+    "website": Text("Website", "Website"),
+    "profile": Text("Profil, Rollen und Stufe der Wertschöpfung", "Profile, roles and value chain"),
+    "competences": Text("Kompetenzen", "Competences"),
+    "activities": Text("Wirtschaftszweige", "Economic activities"),
+    "sites": Text("Standorte", "Sites"),
+    "certificates": Text("Zertifikate", "Certificates"),
+    "memberships": Text("Mitgliedschaften", "Memberships"),
+    "size_class": Text("Größenklasse", "Size class"),
+    "english": Text("Englisches Profil", "English profile"),
+}
+"""What can be shown to everybody."""
 CHANGES: Mapping[str, Text] = {
     "registered": Text("Angelegt", "Registered"),
     "changed": Text("Geändert", "Changed"),
@@ -48,6 +99,7 @@ CHANGES: Mapping[str, Text] = {
     "merged": Text("In einer anderen aufgegangen", "Merged into another"),
     "absorbed": Text("Eine andere aufgenommen", "Took in another"),
     "merge_undone": Text("Zusammenführung rückgängig gemacht", "Merger undone"),
+    "confirmed": Text("Vom Unternehmen bestätigt", "Confirmed by the organisation"),
 }
 PARTICIPATIONS: Mapping[str, Text] = {
     "confirmed": Text("zugesagt", "confirmed"),
@@ -136,25 +188,34 @@ FIELDS: Mapping[str, Text] = {
     "former_legal_forms": Text("Frühere Rechtsform", "Former legal form"),
     "former_seats": Text("Früherer Sitz", "Former seat"),
     "dissolved_on": Text("Aufgelöst am", "Dissolved on"),
+    "roles": Text("Rollen", "Roles"),
+    "value_chain": Text("Stufe der Wertschöpfung", "Stage of the value chain"),
+    "website": Text("Website", "Website"),
+    "name_en": Text("Name auf Englisch", "English name"),
+    "profile": Text("Profil", "Profile"),
+    "profile_en": Text("Profil auf Englisch", "English profile"),
+    "certificates": Text("Zertifikat", "Certificate"),
+    "links": Text("Verbundenes Unternehmen", "Linked enterprise"),
+    "indicators": Text("Kennzahl", "Indicator"),
+    "confirmed_at": Text("Vom Unternehmen bestätigt", "Confirmed by the organisation"),
+    "address": Text("Anschrift", "Address"),
+    "remark": Text("Bemerkung", "Remark"),
+    "value": Text("Wert", "Value"),
+    "fields": Text("Was gezeigt wird", "What is shown"),
+    "share_percent": Text("Anteil in Prozent", "Share in per cent"),
+    "organisation_id": Text("Organisation", "Organisation"),
+    "chosen": Text("Codes der WZ 2025", "Codes of WZ 2025"),
+    "list": Text("Mitgliederliste", "List of members"),
     "text": Text("Vermerk", "Note"),
     "visibility": Text("Sichtbar für", "Visible to"),
     "file": Text("Tabelle (CSV)", "Table (CSV)"),
     "into": Text("Geht auf in", "Becomes part of"),
     "take": Text("Übernommenes", "What is taken over"),
-    "roles": Text("Rollen", "Roles"),
-    "value_chain": Text("Wertschöpfungsstufe", "Value-chain stage"),
-    "links": Text("Verbundene Unternehmen", "Linked enterprises"),
-    "certificates": Text("Zertifikate", "Certificates"),
-    "indicators": Text("Kennzahlen", "Indicators"),
-    "website": Text("Website", "Website"),
-    "name_en": Text("Englischer Name", "English name"),
-    "profile": Text("Profil", "Profile"),
-    "profile_en": Text("Englisches Profil", "English profile"),
     "absorbed": Text("Aufgenommen", "Took in"),
 }
 _SEVERAL = frozenset(
     {"sites", "register_entries", "activities", "competences", "memberships", "former_names", "former_legal_forms",
-     "former_seats"}
+     "former_seats", "roles", "certificates", "links", "indicators"}
 )  # fmt: skip
 """Fields of which an organisation may have several; each is added or removed by itself."""
 
@@ -186,10 +247,22 @@ def legal_form_label(code: str | None) -> str:
     return form.label if form else code
 
 
+def code_title(edition: str, code: str) -> str:
+    """What a code of an activity means, in German as published."""
+    return title_of(edition, code)
+
+
 def competence_label(code: str, language: str) -> str:
     """`Module und Packs (BAT-02)`."""
     known = competences().get(code)
-    return f"{known.label.in_language(language)} ({code})" if known else code
+    if known is None:
+        return code
+    label = f"{known.label.in_language(language)} ({code})"
+    if known.active:
+        return label
+    old = Text("veraltet", "deprecated").in_language(language)
+    instead = Text("stattdessen", "instead").in_language(language)
+    return f"{label}, {old}" + (f", {instead} {competence_label(known.successor, language)}" if known.successor else "")
 
 
 def address_line(address: Address) -> str:
@@ -264,6 +337,12 @@ def _in_words(organisation: Organisation, language: str) -> dict[str, list[str]]
         "size_class": named(SIZES, organisation.size_class, language),
         "handover": _handover(organisation, language),
         "dissolved_on": day_in(language, organisation.dissolved_on) if organisation.dissolved_on else None,
+        "value_chain": named(VALUE_CHAIN, organisation.value_chain, language),
+        "website": organisation.website,
+        "name_en": organisation.name_en,
+        "profile": organisation.profile,
+        "profile_en": organisation.profile_en,
+        "confirmed_at": instant_in(language, organisation.confirmed_at) if organisation.confirmed_at else None,
     }
     several = {
         "register_entries": [
@@ -277,6 +356,10 @@ def _in_words(organisation: Organisation, language: str) -> dict[str, list[str]]
         "former_names": [item.legal_name for item in organisation.former_names],
         "former_legal_forms": [legal_form_label(item.legal_form) for item in organisation.former_legal_forms],
         "former_seats": [address_line(item.address) for item in organisation.former_seats],
+        "roles": [named(ROLES, code, language) for code in organisation.roles],
+        "certificates": [certificate_line(item, language) for item in organisation.certificates],
+        "links": [f"{named(LINKS, item.kind, language)}: {item.organisation_id}" for item in organisation.links],
+        "indicators": [indicator_line(item, language) for item in organisation.indicators],
     }
     return {name: [value] if value else [] for name, value in single.items()} | several
 
@@ -295,8 +378,21 @@ def _handover(organisation: Organisation, language: str) -> str | None:
     return told.in_language(language)
 
 
+def certificate_line(item: Certificate, language: str) -> str:
+    """`IATF 16949, 123, ab 01.01.2025 bis 31.12.2027`."""
+    name = ", ".join(part for part in (item.name, item.number) if part)
+    return _dated(name, span(item.valid_from, item.valid_to, language))
+
+
+def indicator_line(item: Indicator, language: str) -> str:
+    """`Mitglieder: 200 (01.01.2026, Jahresbericht)`."""
+    kind = named(INDICATORS, item.kind, language)
+    return f"{kind}: {number_in(language, item.value)} ({day_in(language, item.on)}, {item.source})"
+
+
 def _membership(item: Membership, language: str) -> str:
-    return _dated(item.cluster_code, span(item.valid_from, item.valid_to, language))
+    kind = f" ({named(MEMBERSHIPS, item.kind, language)})" if item.kind else ""
+    return _dated(f"{item.cluster_code}{kind}", span(item.valid_from, item.valid_to, language))
 
 
 def _dated(text: str, when: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from functools import cache
 
 from norda_common.contracts.competences import competences
@@ -28,12 +30,21 @@ def legal_form(text: str) -> str:
     return found
 
 
-def competence(text: str) -> str:
-    """A competence's code in capitals. Raises Refused."""
-    code = text.strip().upper()
+def competence(text: str, *, held: Collection[str] = ()) -> str:
+    """A competence's code in capitals. Raises Refused, also for a deprecated one, unless it is `held` already."""
+    code = re.sub(r"[\s_–-]+", "-", text.strip().upper())
     known = competences().get(code)
-    if known is None or not known.active:
+    if known is None:
         raise Refused("competence", "ist kein Code der Kompetenzliste", "is no code of the list of competences")
+    if not known.active and code not in held:
+        successor = competences().get(known.successor or "")
+        raise Refused(
+            "competence_deprecated",
+            f"{code} wird nicht mehr vergeben"
+            + (f"; stattdessen: {successor.label.de} ({successor.code})" if successor else ""),
+            f"{code} is not given any more"
+            + (f"; instead: {successor.label.en} ({successor.code})" if successor else ""),
+        )
     return code
 
 

@@ -56,19 +56,49 @@ def legal_forms() -> dict[str, LegalForm]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class FederalState:
+    """One of the 16 states: its ISO 3166-2 code, and how keys of other lists begin for it."""
+
+    code: str
+    name: str
+    ags: str
+    nuts1: str
+    courts: str
+    """The letter with which XJustiz codes of its courts begin."""
+
+
+@cache
+def federal_states() -> dict[str, FederalState]:
+    """The 16 states by ISO 3166-2 code."""
+    return {
+        row["state"]: FederalState(row["state"], row["name"], row["ags"], row["nuts1"], row["courts"])
+        for row in _rows("federal_states")
+    }
+
+
 @cache
 def ags_prefixes() -> dict[str, str]:
     """The first two digits of a municipality key (AGS) by federal state."""
-    return {row["state"]: row["ags"] for row in _rows("federal_states")}
+    return {code: state.ags for code, state in federal_states().items()}
 
 
 @cache
 def nuts_prefixes() -> dict[str, str]:
     """The NUTS-1 code by federal state."""
-    return {row["state"]: row["nuts1"] for row in _rows("federal_states")}
+    return {code: state.nuts1 for code, state in federal_states().items()}
+
+
+@cache
+def nuts_regions() -> dict[str, str]:
+    """The NUTS-3 region (2024) by district, for all districts of the three states."""
+    return {row["ags"]: row["nuts3"] for row in _rows("nuts_regions")}
 
 
 @cache
 def postal_areas() -> dict[str, frozenset[str]]:
-    """States a postal area (first two digits) reaches into, for the areas that touch the three states."""
+    """States a postal area reaches into, by its first two digits, in the north also by three.
+
+    From general knowledge, and generous: it serves for hints alone.
+    """
     return {row["prefix"]: frozenset(row["states"].split()) for row in _rows("postal_areas")}

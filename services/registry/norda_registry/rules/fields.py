@@ -6,7 +6,7 @@ noted with its field, so that a person sees all of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,6 +18,7 @@ from .classifications import competence, legal_form
 from .findings import Findings
 from .identifiers import lei, vat_id, widnr
 from .identity import UNTOLD, Told, changed
+from .places import plain_key, plain_postal_code, state_code
 from .register_entries import check_euid, entry_of_euid, register_entry
 
 _NUMBERS = {"vat_id": vat_id, "widnr": widnr, "lei": lei, "legal_form": legal_form}
@@ -51,14 +52,19 @@ class EnteredRegisterEntry:
         return entry.model_copy(update={"source": self.source}) if self.source else entry
 
 
-def normalised(given: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
-    """The fields of an organisation that `given` makes by itself; faults are noted in `findings`."""
+def normalised(given: Mapping[str, Any], findings: Findings, *, held: Collection[str] = ()) -> dict[str, Any]:
+    """The fields of an organisation that `given` makes by itself; faults are noted in `findings`.
+
+    `held` are competences it has already: of these deprecated ones may stay.
+    """
     fields: dict[str, Any] = {name: given[name] for name in _PLAIN if name in given}
     for name, rule in _NUMBERS.items():
         if name in given:
             fields[name] = None if given[name] is None else findings.checked(name, given[name], rule)
     if "competences" in given:
-        fields["competences"] = findings.each("competences", given["competences"], competence)
+        fields["competences"] = findings.each(
+            "competences", given["competences"], lambda code: competence(code, held=held)
+        )
     if "activities" in given:
         fields["activities"] = _activities(given["activities"], findings)
     if given.get("register_entry") is not None or given.get("euid") is not None:
@@ -89,13 +95,13 @@ def _entry(entered: EnteredRegisterEntry | None, euid: str | None, findings: Fin
 
 
 def address(text: Mapping[str, str | None]) -> Address:
-    """An address out of entered texts; the state may be `HB` or `DE-HB`. An unconfirmed seat has no place."""
-    state = (text.get("state") or "").strip().upper()
+    """An address out of entered texts; the state may be `HB`, `DE-HB` or `Bremen`. An unconfirmed seat has no place."""
+    entered = (text.get("state") or "").strip()
     return Address(
         place=(text.get("place") or "").strip() or None,
-        postal_code=(text.get("postal_code") or "").strip() or None,
+        postal_code=plain_postal_code(text.get("postal_code") or "") or None,
         street=(text.get("street") or "").strip() or None,
-        state=f"DE-{state}" if len(state) == 2 else state,
-        ags=(text.get("ags") or "").replace(" ", "") or None,
-        nuts=(text.get("nuts") or "").strip().upper() or None,
+        state=state_code(entered) or entered.upper(),
+        ags=plain_key(text.get("ags") or "") or None,
+        nuts=plain_key(text.get("nuts") or "") or None,
     )

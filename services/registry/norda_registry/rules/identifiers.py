@@ -6,26 +6,40 @@ Sources: Article 214 of Directive 2006/112/EC and section 27a UStG, section 139c
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from stdnum.iso7064 import mod_11_10, mod_97_10
 
-from .findings import Refused
+from .findings import Findings, Refused
 
-_SEPARATORS = re.compile(r"[\s./-]")
+_SEPARATORS = frozenset("./:,;'")
+_LABEL = re.compile(r"(?:UST-?ID(?:ENT)?(?:NR|NUMMER)?|VAT(?:ID)?(?:NO|NR)?|W-?IDNR|UID)(?=[A-Z]{2}\d)")
 _VAT = re.compile(r"DE\d{9}", re.ASCII)
-_WIDNR = re.compile(r"(DE\d{9})-?(\d{5})", re.ASCII)
+_WIDNR = re.compile(r"(DE\d{9})(\d{5})", re.ASCII)
 _LEI = re.compile(r"[A-Z0-9]{18}\d{2}", re.ASCII)
+_LEI_LENGTH = 20
+_NEVER_MADE = frozenset({"00", "01", "99"})
+"""Check digits that ISO 7064 mod 97-10 never makes, though they leave the same remainder as 97, 98 and 02."""
+
+
+def bare(text: str) -> str:
+    """A number in capitals without what people and programs set it with: blanks, dots, dashes, marks nobody sees.
+
+    Full-width characters become plain ones; digits of other scripts stay, and are refused.
+    """
+    kept = (
+        char
+        for char in unicodedata.normalize("NFKC", text)
+        if not char.isspace() and char not in _SEPARATORS and unicodedata.category(char) not in {"Pd", "Cf", "Cc"}
+    )
+    return "".join(kept).upper()
 
 
 def vat_id(text: str) -> str:
     """A USt-IdNr as `DE999000017`. Raises Refused."""
-    value = _SEPARATORS.sub("", text).upper()
+    value = _LABEL.sub("", bare(text), count=1)
     if not _VAT.fullmatch(value):
-        raise Refused(
-            "vat_form",
-            "ist keine deutsche USt-IdNr (DE und 9 Ziffern)",
-            "is no German VAT number (DE and 9 digits)",
-        )
+        raise Refused("vat_form", *_vat_reason(value))
     if value[2] == "0":
         raise Refused(
             "vat_first_digit",
@@ -43,12 +57,16 @@ def vat_id(text: str) -> str:
 
 def widnr(text: str) -> str:
     """A W-IdNr (Wirtschafts-Identifikationsnummer) as `DE999000017-00001`. Raises Refused."""
-    match = _WIDNR.fullmatch(re.sub(r"\s", "", text).upper())
+    value = _LABEL.sub("", bare(text), count=1)
+    match = _WIDNR.fullmatch(value)
     if match is None:
+        without = bool(_VAT.fullmatch(value))
         raise Refused(
             "widnr_form",
-            "ist keine W-IdNr (DE, 9 Ziffern, Bindestrich, 5 Ziffern)",
-            "is no W-IdNr (DE, 9 digits, hyphen, 5 digits)",
+            "ist keine W-IdNr (DE, 9 Ziffern, Bindestrich, 5 Ziffern)"
+            + ("; es fehlt das Unterscheidungsmerkmal wie -00001" if without else ""),
+            "is no W-IdNr (DE, 9 digits, hyphen, 5 digits)"
+            + ("; the suffix like -00001 is missing" if without else ""),
         )
     if match[2] == "00000":
         raise Refused(
@@ -61,8 +79,10 @@ def widnr(text: str) -> str:
 
 def lei(text: str) -> str:
     """A Legal Entity Identifier, 20 characters in capitals. Raises Refused."""
-    value = re.sub(r"[\s-]", "", text).upper()
-    if len(value) != 20:
+    value = bare(text)
+    if len(value) == _LEI_LENGTH + 3:
+        value = value.removeprefix("LEI")
+    if len(value) != _LEI_LENGTH:
         raise Refused(
             "lei_length",
             f"ist kein LEI: 20 Zeichen sind nötig, es sind {len(value)}",
@@ -74,10 +94,40 @@ def lei(text: str) -> str:
             "ist kein LEI (18 Buchstaben oder Ziffern, dann 2 Ziffern)",
             "is no LEI (18 letters or digits, then 2 digits)",
         )
-    if not mod_97_10.is_valid(value):
+    if value[-2:] in _NEVER_MADE or not mod_97_10.is_valid(value):
         raise Refused(
             "lei_checksum",
             "hat eine falsche Prüfsumme (ISO 7064 Mod 97-10)",
             "has a wrong checksum (ISO 7064 mod 97-10)",
         )
     return value
+
+
+def check_widnr(number: str, vat: str | None, findings: Findings) -> None:
+    """The W-IdNr of whom has a USt-IdNr is that and a suffix; without one, unlikely digits are a warning."""
+    if vat is not None and number[:11] != vat:
+        findings.refuse(
+            "widnr",
+            "widnr_differs",
+            f"muss mit der USt-IdNr {vat} beginnen",
+            f"must begin with the VAT number {vat}",
+        )
+    elif vat is None and (number[2] == "0" or not mod_11_10.is_valid(number[2:11])):
+        findings.warn(
+            "widnr",
+            "widnr_unlikely",
+            "hat Ziffern, wie sie keine USt-IdNr hat; bitte prüfen",
+            "has digits that no VAT number has; please check",
+        )
+
+
+def _vat_reason(value: str) -> tuple[str, str]:
+    country, rest = value[:2], value[2:]
+    plain = ("ist keine deutsche USt-IdNr (DE und 9 Ziffern)", "is no German VAT number (DE and 9 digits)")
+    if country.isascii() and country.isalpha() and country != "DE":
+        return f"{plain[0]}: sie beginnt mit {country}", f"{plain[1]}: it begins with {country}"
+    if value.isascii() and value.isdigit():
+        return f"{plain[0]}: DE fehlt", f"{plain[1]}: DE is missing"
+    if country == "DE" and rest.isascii() and rest.isdigit():
+        return f"{plain[0]}: es sind {len(rest)} Ziffern", f"{plain[1]}: there are {len(rest)} digits"
+    return plain

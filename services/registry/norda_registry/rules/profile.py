@@ -12,6 +12,7 @@ from norda_common.contracts.registry import Membership, Organisation, RegisterEn
 
 from .classifications import check_register_fits
 from .findings import Findings
+from .identifiers import check_widnr
 from .places import check_address
 from .register_entries import court_state, register_key
 
@@ -91,7 +92,8 @@ def check_whole(organisation: Organisation, findings: Findings) -> None:
     entry = current_entry(organisation)
     if entry is not None:
         _check_entry(organisation, entry, findings)
-    _check_widnr(organisation, findings)
+    if organisation.widnr:
+        check_widnr(organisation.widnr, organisation.vat_id, findings)
     if (organisation.kind == "cluster") != (organisation.cluster_code is not None):
         findings.refuse(
             "cluster_code",
@@ -112,14 +114,4 @@ def _check_entry(organisation: Organisation, entry: RegisterEntry, findings: Fin
             "court_elsewhere",
             f"{entry.court} ist kein Gericht in {organisation.seat.state}; bitte prüfen",
             f"{entry.court} is no court in {organisation.seat.state}; please check",
-        )
-
-
-def _check_widnr(organisation: Organisation, findings: Findings) -> None:
-    if organisation.widnr and organisation.vat_id and organisation.widnr[:11] != organisation.vat_id:
-        findings.refuse(
-            "widnr",
-            "widnr_differs",
-            f"muss mit der USt-IdNr {organisation.vat_id} beginnen",
-            f"must begin with the VAT number {organisation.vat_id}",
         )

@@ -13,13 +13,15 @@ from functools import cache
 
 from norda_common.contracts.registry import RegisterEntry
 
-from .code_lists import Court, courts
+from .code_lists import Court, courts, federal_states
 from .findings import Refused
 from .names import fold
 
 TYPES = {name.casefold(): name for name in ("HRA", "HRB", "GnR", "PR", "VR", "GsR")}
 _COURT_CODE = re.compile(r"[A-Z]\d{4}[A-Z]?", re.ASCII)
-_COURT_WORDS = re.compile(r"^\s*(?:das\s+)?(?:amtsgericht|registergericht|ag)\b[\s:]*", re.IGNORECASE)
+_COURT_WORDS = re.compile(
+    r"^\s*(?:das\s+|beim\s+)?(?:(?:amtsgericht|registergericht)(?:s)?|amtsger\.|ag\b)\s*:?\s*", re.IGNORECASE
+)
 _NUMBER = re.compile(r"(\d{1,8})\s*([A-Za-z]{0,4})", re.ASCII)
 _TYPES = "|".join(TYPES)
 _ONCE = r"(?:früher|frueher|vormals|vorm\.|ehemals|ehem\.)\s*:?\s*"
@@ -149,9 +151,11 @@ def number_of_text(text: str) -> tuple[str, str, str] | None:
 
 
 def court_state(entry: RegisterEntry) -> str | None:
-    """The federal state of the entry's court, where the court is known."""
+    """The federal state of the entry's court: by the list, else by the letter its code begins with."""
     court = courts().get(entry.court_code)
-    return court.state if court else None
+    if court is not None:
+        return court.state
+    return next((code for code, state in federal_states().items() if state.courts == entry.court_code[:1]), None)
 
 
 def _digits(number: str, kind: str) -> tuple[str, str]:

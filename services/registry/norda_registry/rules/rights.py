@@ -1,6 +1,6 @@
 """Who may do what in the registry: the one place that says so.
 
-The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0012_people.sql`).
+The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0016_profile.sql`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ TAKE_OVER = Right("organisation.take_over", OFFICES, own_state=True)
 IMPORT = Right("organisation.import", OFFICES, own_state=True)
 READ_FIGURES = Right("organisation.read_figures", STAFF, own_state=True)
 """What stays with the office: figures and the contact address."""
+CONFIRM = Right("organisation.read_confirmations", STAFF, own_state=True)
+"""What organisations answered to links, and what of it is to be decided; sending and deciding need CHANGE."""
 RELEASE = Right("organisation.release", STAFF, own_state=True)
 """Show an organisation to everybody, also without signing in, and no longer."""
 DUPLICATES = Right("duplicate.decide", OFFICES, own_state=True)

@@ -259,18 +259,6 @@ async def by_id(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Match
 
 # `offset 0` leaves the planner nothing but the index on the folded name
 # (docs/decisions/0064-the-price-of-a-command.md).
-_SAME_NAME = """
-select wanted.place, found.organisation_id, found.numbers
-  from unnest($1::int[], $2::text[], $3::text[]) as wanted(place, name, code)
- cross join lateral (
-    select organisation_id,
-           array(select number.kind || '=' || number.value from directory_number as number
-                  where number.organisation_id = directory.organisation_id and number.held) as numbers
-      from directory
-     where sort_name = wanted.name and status = 'active' and data #>> '{seat,postal_code}' = wanted.code
-     order by organisation_id limit 5 offset 0) as found
- order by wanted.place, found.organisation_id
-"""
 
 
 async def referred_to(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from norda_common.addresses import EmailAddress
@@ -66,6 +66,7 @@ NoteText = Annotated[str, Field(min_length=1, max_length=MOST_LETTERS), AfterVal
 Grounds = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(required_line)]
 ClusterCode = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{1,15}$")]
 Money = Annotated[Decimal, Field(ge=0, lt=Decimal(10) ** 13, decimal_places=2)]
+MembershipKind = Literal["full", "associated", "sponsor", "honorary"]
 Headcount = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
@@ -244,6 +245,7 @@ class JoinCluster(Command):
 
     cluster_code: Short | None = None
     cluster_id: UUID | None = None
+    kind: MembershipKind | None = None
     valid_from: date | None = None
 
 

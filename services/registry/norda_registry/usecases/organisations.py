@@ -7,7 +7,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from norda_common import audit
 from norda_common.auth import Caller
@@ -22,20 +21,17 @@ from ..rules.findings import Findings
 from ..rules.identity import FIRST_YEAR, Told, entered, said_of
 from ..rules.profile import ACTIVE, DEACTIVATED, check_whole
 from ..rules.rights import CHANGE
-from ..rules.size_class import Figures, SizeClass, size_class
+from ..rules.size_class import Figures, size_class
 from ..store import matches, organisations
 from ..store.matches import CLUSTER
+from . import days
 from .commands import ChangeOrganisation, Deactivate, RegisterOrganisation
 from .duplicates import refuse_suspects
 from .recording import CONTACT, Outcome, entry_of, held_numbers, lock_own, record, refuse_taken
+from .sizing import class_after, resize_others, told
 
-BERLIN = ZoneInfo("Europe/Berlin")
 _CHANGE = CHANGE.name
-
-
-def local_day(now: datetime) -> date:
-    """The day an office means by today: the registers' law is German, so its time zone is too."""
-    return now.astimezone(BERLIN).date()
+local_day = days.local_day
 
 
 async def register_organisation(
@@ -118,12 +114,15 @@ async def change_organisation(
         if name in given and given[name] is None:
             findings.refuse(name, "required", "darf nicht leer sein", "must not be empty")
     _check_told(command.told(), today=local_day(now), findings=findings)
-    alone = normalised(given, findings)
+    alone = normalised(given, findings, held=before.organisation.competences)
     findings.raise_errors()
     fields = onto(before.organisation, alone, findings, today=local_day(now), told=command.told())
     declared = command.size_class if "size_class" in command.model_fields_set else before.organisation.size_class
-    fields["size_class"] = sized(figures, declared, findings)
     organisation = before.organisation.model_copy(update=fields)
+    size = await class_after(
+        connection, organisation, before=before, figures=figures, declared=declared, findings=findings, now=now
+    )
+    organisation = organisation.model_copy(update={"size_class": size})
     check_whole(organisation, findings)
     findings.raise_errors()
     touched = []
@@ -144,6 +143,9 @@ async def change_organisation(
         figures=figures,
         touched=touched,
     )
+    if figures != before.figures:
+        state = State(organisation.responsible_state)
+        await resize_others(connection, organisation_id, state=state, caller=caller, served=served, now=now)
     return Outcome(stored, warnings=findings.warnings)
 
 
@@ -212,18 +214,8 @@ def unknown_cluster(code: str, findings: Findings) -> None:
 
 
 def sized(figures: Figures, declared: str | None, findings: Findings) -> str | None:
-    """The size class the figures make, else the declared one; a contradiction is a warning, the figures win."""
-    computed = size_class(figures)
-    if computed is None:
-        return declared
-    if declared is not None and declared != computed:
-        findings.warn(
-            "size_class",
-            "size_class_differs",
-            f"die Zahlen ergeben {computed.value}, angegeben ist {SizeClass(declared).value}",
-            f"the figures make {computed.value}, {SizeClass(declared).value} was given",
-        )
-    return computed.value
+    """The size class these figures make by themselves, else the declared one; of a contradiction the figures win."""
+    return told(size_class(figures), declared, findings)
 
 
 def _figures(command: RegisterOrganisation | ChangeOrganisation, current: Figures) -> Figures:

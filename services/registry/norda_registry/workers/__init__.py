@@ -1,7 +1,8 @@
 """What the registry does by itself, one module per noun. Several replicas may run."""
 
+from .confirming import end_expired_links
 from .duplicates import find_suspects
 from .imports import work_on_imports
 from .privacy import keep_retention, watch_requests
 
-WORKERS = (work_on_imports, keep_retention, watch_requests, find_suspects)
+WORKERS = (work_on_imports, keep_retention, watch_requests, find_suspects, end_expired_links)

@@ -1,0 +1,252 @@
+-- Profiles: dated figures, proposed codes, confirmations by link, releases by field, members of clusters.
+
+-- ---------------------------------------------------------------------------------------------- dated figures
+
+create table figure (
+    id              bigint      generated always as identity primary key,
+    organisation_id uuid        not null references organisation on delete cascade,
+    kind            text        not null check (kind in ('employees', 'turnover', 'balance')),
+    on_day          date        not null,
+    source          text        not null check (length(source) between 1 and 200),
+    value           bigint      check (value >= 0),
+    recorded_at     timestamptz not null,
+    recorded_by     text        not null
+);
+comment on table figure is 'Employees, turnover and balance by day and source; rows are added and never changed. For the'
+    ' responsible office alone, as figures, which holds the newest of each kind.';
+create index figure_organisation on figure (organisation_id, kind, on_day desc);
+alter table figure enable row level security;
+create policy read on figure for select
+    using ((select responsible_state from organisation where id = organisation_id) = (select staff_state()));
+create policy enter on figure for insert
+    with check (coalesce((select responsible_state from organisation where id = organisation_id),
+                         (select office_state())) = (select office_state()));
+
+insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
+select figures.organisation_id, had.kind, (coalesce(last.changed_at, now()) at time zone 'Europe/Berlin')::date,
+       'office', had.value, coalesce(last.changed_at, now()), coalesce(last.changed_by, 'migration')
+  from figures
+ cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
+       as had(kind, value)
+  left join lateral (select changed_at, changed_by from organisation_version
+                      where organisation_version.organisation_id = figures.organisation_id
+                      order by version desc limit 1) as last on true
+ where had.value is not null;
+
+-- Whoever writes the newest figures without having entered a row for them, an import or the form, says so today. Once for
+-- a statement: an import writes a thousand organisations with one.
+create function date_figures() returns trigger language plpgsql as $$
+begin
+    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
+    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, 'office', said.value,
+           clock_timestamp(), coalesce(caller_subject(), '')
+      from written
+     cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
+           as said(kind, value)
+      left join lateral (select value, true as known from figure
+                          where figure.organisation_id = written.organisation_id and figure.kind = said.kind
+                          order by on_day desc, recorded_at desc, id desc limit 1) as newest on true
+     where said.value is distinct from newest.value and (said.value is not null or newest.known);
+    return null;
+end $$;
+comment on function date_figures is 'Keeps figure in step with figures.';
+create trigger dated after insert on figures referencing new table as written
+    for each statement execute function date_figures();
+create trigger redated after update on figures referencing new table as written
+    for each statement execute function date_figures();
+
+-- ------------------------------------------------------------------------------------- what a profile still lacks
+
+-- The same as WEIGHTS in rules/completeness.py; a test holds them together. Parts of a hundred, rounded down.
+create function completeness_of(kind text, data jsonb) returns smallint immutable language sql as $$
+    select (coalesce(sum(weight) filter (where there), 0) * 100 / sum(weight))::smallint
+      from (values
+        ('legal_form', 5, 10, 10, 10, 0, data ? 'legal_form'),
+        ('register_entry', 10, 0, 5, 5, 0,
+            jsonb_path_exists(data, '$.register_entries[*] ? (!exists(@.valid_to))')),
+        ('vat_id', 5, 0, 0, 0, 0, data ? 'vat_id'),
+        ('address', 5, 10, 10, 10, 10, data -> 'seat' ?& array['place', 'postal_code', 'street']),
+        ('ags', 5, 10, 10, 10, 10, data -> 'seat' ? 'ags'),
+        ('nuts', 3, 5, 5, 5, 5, data -> 'seat' ? 'nuts'),
+        ('activities', 10, 5, 0, 0, 0, jsonb_path_exists(data, '$.activities[*] ? (@.edition == "WZ2025")')),
+        ('competences', 12, 20, 0, 0, 0, jsonb_path_exists(data, '$.competences[*]')),
+        ('roles', 8, 10, 10, 10, 10, jsonb_path_exists(data, '$.roles[*]')),
+        ('value_chain', 5, 0, 0, 0, 0, data ? 'value_chain'),
+        ('size_class', 7, 0, 0, 0, 0, data ? 'size_class'),
+        ('website', 7, 20, 20, 20, 20, data ? 'website'),
+        ('profile', 6, 15, 15, 15, 15, data ? 'profile'),
+        ('name_en', 3, 10, 10, 10, 10, data ? 'name_en'),
+        ('profile_en', 6, 10, 10, 10, 10, data ? 'profile_en'),
+        ('certificates', 3, 0, 0, 0, 0, jsonb_path_exists(data, '$.certificates[*]')),
+        ('indicators', 0, 0, 20, 10, 0, jsonb_path_exists(data, '$.indicators[*]'))
+      ) as part(name, company, research, cluster, association, public_body, there)
+     cross join lateral (select case kind when 'company' then company when 'research' then research
+                                          when 'cluster' then cluster when 'association' then association
+                                          else public_body end as weight) as weighed
+$$;
+comment on function completeness_of is 'How complete a published document is, in per cent of what its kind could say.';
+
+-- Generated, so that whoever writes an organisation need not know of it. Of own organisations alone: the directory, which
+-- copies those of all states, is not slowed.
+alter table organisation add column completeness smallint
+    generated always as (completeness_of(kind, data)) stored;
+comment on column organisation.completeness is 'Per cent of what a profile of its kind could say.';
+create index organisation_completeness on organisation (responsible_state, completeness, id) where status = 'active';
+-- As text: an instant's notation does not depend on the session, and sorts as it is written.
+alter table organisation add column confirmed_at text
+    generated always as (coalesce(data ->> 'confirmed_at', '')) stored;
+comment on column organisation.confirmed_at is 'When it last confirmed its profile, as published; empty for never.';
+create index organisation_confirmed on organisation (responsible_state, confirmed_at, id) where status = 'active';
+create index organisation_certificates on organisation (responsible_state, id)
+    where status = 'active' and jsonb_path_exists(data, '$.certificates[*]');
+create index organisation_old_codes on organisation (responsible_state, id)
+    where status = 'active' and jsonb_path_exists(data, '$.activities[*] ? (@.edition == "WZ2008")');
+
+-- ------------------------------------------------------------------------------------ codes of WZ 2008 and WZ 2025
+
+create table code_decision (
+    organisation_id uuid        not null references organisation on delete cascade,
+    code            text        not null,
+    chosen          text[]      not null,
+    decided_at      timestamptz not null,
+    decided_by      text        not null,
+    primary key (organisation_id, code)
+);
+comment on table code_decision is 'What a person chose of the codes of WZ 2025 proposed for one of WZ 2008; none: no such.';
+alter table code_decision enable row level security;
+create policy read on code_decision for select using ((select is_somebody()));
+create policy decide on code_decision
+    using ((select responsible_state from organisation where id = organisation_id) = (select office_state()));
+
+-- ---------------------------------------------------------------------------------------- confirmation by the link
+
+create table confirmation (
+    id              uuid        primary key,
+    organisation_id uuid        not null references organisation on delete cascade,
+    state           text        not null check (state ~ '^[a-z]{2}$'),
+    version         bigint      not null default 1 check (version > 0),
+    sent_at         timestamptz not null,
+    sent_by         text        not null,
+    expires_at      timestamptz not null,
+    answered_at     timestamptz,
+    answer          text        check (answer in ('confirmed', 'proposed')),
+    shown           jsonb,
+    proposal        jsonb,
+    decided_at      timestamptz,
+    decided_by      text,
+    taken           text[],
+    ended_at        timestamptz,
+    check ((answered_at is null) = (answer is null)),
+    check ((answer = 'proposed') or proposal is null),
+    check ((decided_at is null) = (taken is null))
+);
+comment on table confirmation is 'Links sent to organisations to confirm their profile, what they answered and what became'
+    ' of it. The link itself is kept nowhere: it is signed. ended_at: used, replaced or expired.';
+create unique index confirmation_open on confirmation (organisation_id) where ended_at is null;
+create index confirmation_state on confirmation (state, sent_at desc, id);
+create index confirmation_organisation on confirmation (organisation_id, sent_at desc);
+create index confirmation_proposed on confirmation (state, answered_at) where answer = 'proposed' and decided_at is null;
+create index confirmation_expiring on confirmation (expires_at) where ended_at is null;
+alter table confirmation enable row level security;
+create policy read on confirmation for select using (state = (select staff_state()) or (select is_system()));
+create policy send on confirmation for insert
+    with check (state = (select office_state())
+                and (select responsible_state from organisation where id = organisation_id) = (select office_state()));
+create policy settle on confirmation for update
+    using (state = (select office_state()) or (select is_system()));
+
+-- ----------------------------------------------------------------------------------------------- releases by field
+
+-- From now on a release is said on a topic, so that an instance shows and withdraws what another one's office decides. The
+-- row stays when a release ends: its sequence goes on growing.
+alter table release drop constraint release_organisation_id_fkey;
+alter table release alter column released_by drop not null;
+alter table release add column fields text[] not null default '{competences}';
+alter table release alter column fields drop default;
+alter table release add column sequence bigint not null default 1;
+alter table release alter column sequence drop default;
+alter table release add column ended_at timestamptz;
+comment on table release is 'What is shown to everybody, of organisations of all states: own ones as decided here, others as'
+    ' last said on their topic. Ended ones stay, for their sequence.';
+create index release_holds on release (organisation_id) where ended_at is null;
+
+drop policy withdraw on release;
+create policy change on release for update
+    using ((select responsible_state from organisation where id = organisation_id) = (select staff_state()))
+    with check (state = (select staff_state()));
+create policy follow on release using ((select is_system()));
+
+create or replace function is_released(organisation uuid) returns boolean stable security definer
+    set search_path from current
+    language sql return exists (select from release where organisation_id = organisation and ended_at is null);
+
+create function released_part(document jsonb, fields text[]) returns jsonb immutable language sql
+return (
+    select jsonb_object_agg(key, value)
+      from jsonb_each(document)
+     where key in ('organisation_id', 'responsible_state', 'kind', 'status', 'legal_name', 'legal_form', 'seat', 'changed_at')
+        or ('website' = any(fields) and key = 'website')
+        or ('profile' = any(fields) and key in ('profile', 'roles', 'value_chain'))
+        or ('competences' = any(fields) and key = 'competences')
+        or ('activities' = any(fields) and key = 'activities')
+        or ('sites' = any(fields) and key = 'sites')
+        or ('certificates' = any(fields) and key = 'certificates')
+        or ('memberships' = any(fields) and key = 'memberships')
+        or ('size_class' = any(fields) and key = 'size_class')
+        or ('english' = any(fields) and key in ('name_en', 'profile_en'))
+);
+comment on function released_part is 'Of a document what these groups show; the same as rules/releases.py.';
+
+-- Everybody reads the view alone, which shows of a document what was released: the table itself is for who has signed in.
+alter policy read on directory using ((select is_somebody()));
+-- The view has whatever columns the directory has, of whichever migration.
+do $$
+declare
+    columns text;
+begin
+    select string_agg(format('directory.%I', attname), ', ' order by attnum) into columns
+      from pg_attribute
+     where attrelid = 'directory'::regclass and attnum > 0 and not attisdropped and attname <> 'data';
+    drop view directory_released;
+    execute format(
+        'create view directory_released as
+         select %s, released_part(directory.data, release.fields) as data, release.fields as released_fields
+           from directory join release using (organisation_id)
+          where directory.status = ''active'' and release.ended_at is null', columns);
+end $$;
+comment on view directory_released is 'The directory for everybody: what is released and active, and of it what is shown.';
+
+-- ---------------------------------------------------------------------------------------------- members of clusters
+
+create table membership_proposal (
+    id              uuid        primary key,
+    sequence        bigint      not null,
+    organisation_id uuid        not null,
+    state           text        not null check (state ~ '^[a-z]{2}$'),
+    proposed_by     text        not null check (proposed_by ~ '^[a-z]{2}$'),
+    cluster_id      uuid        not null,
+    cluster_code    text        not null,
+    change          text        not null,
+    kind            text,
+    on_day          date        not null,
+    source          text        not null,
+    proposed_at     timestamptz not null,
+    decided_at      timestamptz,
+    decided_by      text,
+    taken           boolean
+);
+comment on table membership_proposal is 'Joins and leaves that another state''s office found in a cluster''s list, for the'
+    ' office that keeps the organisation; from the topic, also in the instance that proposed.';
+create index membership_proposal_open on membership_proposal (state, id) where decided_at is null;
+create index membership_proposal_same on membership_proposal (organisation_id, cluster_id) where decided_at is null;
+alter table membership_proposal enable row level security;
+create policy read on membership_proposal for select
+    using (state = (select staff_state()) or proposed_by = (select staff_state()) or (select is_system()));
+create policy propose on membership_proposal for insert
+    with check (proposed_by = (select office_state()) or (select is_system()));
+create policy decide on membership_proposal for update
+    using (state = (select office_state()) or (select is_system()));
+create policy forget on membership_proposal for delete using ((select is_system()));
+
+-- Few organisations have links; who counts another one in is found by this.
+create index organisation_links on organisation (responsible_state, id) where jsonb_path_exists(data, '$.links[*]');

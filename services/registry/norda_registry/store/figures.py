@@ -1,0 +1,61 @@
+"""Dated figures, and who counts whom in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from norda_common.database import Connection
+
+from ..rules.figures import Figure, FigureKind
+
+
+async def add(connection: Connection, organisation_id: UUID, figure: Figure) -> None:
+    """Add a row; none is ever changed."""
+    await connection.execute(
+        """insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
+           values ($1, $2, $3, $4, $5, $6, $7)""",
+        organisation_id,
+        figure.kind,
+        figure.on,
+        figure.source,
+        figure.value,
+        figure.recorded_at,
+        figure.recorded_by,
+    )
+
+
+async def of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, list[Figure]]:
+    """All rows of these organisations that the caller may see, in the order they were recorded; none: no entry."""
+    rows = await connection.fetch(
+        """select organisation_id, kind, on_day, source, value, recorded_at, recorded_by from figure
+            where organisation_id = any($1) order by id""",
+        list(ids),
+    )
+    found: dict[UUID, list[Figure]] = {}
+    for row in rows:
+        found.setdefault(row["organisation_id"], []).append(
+            Figure(
+                kind=FigureKind(row["kind"]),
+                on=row["on_day"],
+                source=row["source"],
+                value=row["value"],
+                recorded_at=row["recorded_at"],
+                recorded_by=row["recorded_by"],
+            )
+        )
+    return found
+
+
+async def counting_in(connection: Connection, organisation_id: UUID, *, state: str) -> list[UUID]:
+    """Own active organisations of the state that name this one as partner or linked, in the order of their ids."""
+    rows = await connection.fetch(
+        """select id from organisation
+            where responsible_state = $1 and status = 'active' and jsonb_path_exists(data, '$.links[*]')
+              and data @> $2::jsonb
+            order by id""",
+        state,
+        json.dumps({"links": [{"organisation_id": str(organisation_id)}]}),
+    )
+    return [row["id"] for row in rows]

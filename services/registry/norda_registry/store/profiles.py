@@ -1,0 +1,157 @@
+"""What an office still has to do about its own organisations' profiles: lists by what is missing, due or undecided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from asyncpg import Record
+from norda_common.contracts.model import rfc3339
+from norda_common.contracts.registry import Organisation
+from norda_common.database import Connection, affected
+
+_OLD_CODES = """jsonb_path_exists(data, '$.activities[*] ? (@.edition == "WZ2008")')
+  and exists (select from jsonb_to_recordset(data -> 'activities') as item(edition text, code text)
+               where item.edition = 'WZ2008'
+                 and not exists (select from code_decision
+                                  where organisation_id = organisation.id and code_decision.code = item.code))"""
+_ENDING = """jsonb_path_exists(data, '$.certificates[*]')
+  and exists (select from jsonb_to_recordset(data -> 'certificates') as item(valid_to text)
+               where item.valid_to <= $2)"""
+_OWN = "from organisation where responsible_state = $1 and status = 'active'"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How much there is to do; counted up to a bound."""
+
+    incomplete: int
+    ending: int
+    codes: int
+    corrections: int
+    memberships: int
+    due: int
+
+
+async def incomplete(
+    connection: Connection, state: str, *, below: int, after: tuple[int, UUID] | None, limit: int
+) -> list[Record]:
+    """Active organisations of the state below that many per cent, the least complete first: id, completeness, data."""
+    return await connection.fetch(
+        f"""select id, completeness, data {_OWN} and completeness < $2
+               and ($3::smallint is null or (completeness, id) > ($3, $4::uuid))
+             order by completeness, id limit $5""",
+        state,
+        below,
+        *(after or (None, None)),
+        limit,
+    )
+
+
+async def with_ending_certificates(
+    connection: Connection, state: str, *, until: date, limit: int
+) -> list[Organisation]:
+    """Active organisations of the state with a certificate that ends by that day, or has ended."""
+    rows = await connection.fetch(
+        f"select data {_OWN} and {_ENDING} order by id limit $3",
+        state,
+        until.isoformat(),
+        limit,
+    )
+    return [Organisation.model_validate_json(row["data"]) for row in rows]
+
+
+async def with_undecided_codes(
+    connection: Connection, state: str, *, after: UUID | None, limit: int
+) -> list[Organisation]:
+    """Active organisations of the state that have a code of WZ 2008 for which nobody has decided, by id."""
+    rows = await connection.fetch(
+        f"""select data {_OWN} and {_OLD_CODES} and ($2::uuid is null or id > $2)
+             order by id limit $3""",
+        state,
+        after,
+        limit,
+    )
+    return [Organisation.model_validate_json(row["data"]) for row in rows]
+
+
+async def decided_codes(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, set[str]]:
+    """Of these organisations the codes of WZ 2008 that were decided."""
+    rows = await connection.fetch(
+        "select organisation_id, code from code_decision where organisation_id = any($1)", list(ids)
+    )
+    found: dict[UUID, set[str]] = {}
+    for row in rows:
+        found.setdefault(row["organisation_id"], set()).add(row["code"])
+    return found
+
+
+async def decide_code(
+    connection: Connection, organisation_id: UUID, code: str, *, chosen: Sequence[str], now: datetime, subject: str
+) -> bool:
+    """Remember what was chosen; whether that was decided otherwise before, or not at all."""
+    status = await connection.execute(
+        """insert into code_decision (organisation_id, code, chosen, decided_at, decided_by) values ($1, $2, $3, $4, $5)
+           on conflict (organisation_id, code) do update
+              set chosen = excluded.chosen, decided_at = excluded.decided_at, decided_by = excluded.decided_by
+            where code_decision.chosen <> excluded.chosen""",
+        organisation_id,
+        code,
+        list(chosen),
+        now,
+        subject,
+    )
+    return affected(status) > 0
+
+
+async def due(
+    connection: Connection, state: str, *, confirmed_before: datetime, limit: int
+) -> list[tuple[UUID, str, str]]:
+    """Active organisations of the state that are to confirm: id, name, contact address; never asked ones first.
+
+    Who has no contact address, an open link, or has proposed something nobody decided yet, is not due.
+    """
+    rows = await connection.fetch(
+        """select id, legal_name, email from organisation join contact on contact.organisation_id = organisation.id
+            where responsible_state = $1 and status = 'active' and confirmed_at < $2
+              and not exists (select from confirmation
+                               where confirmation.organisation_id = organisation.id
+                                 and (ended_at is null or (answer = 'proposed' and decided_at is null)))
+            order by confirmed_at, id limit $3""",
+        state,
+        rfc3339(confirmed_before),
+        limit,
+    )
+    return [(row["id"], row["legal_name"], row["email"]) for row in rows]
+
+
+async def work(
+    connection: Connection, state: str, *, below: int, until: date, confirmed_before: datetime, most: int
+) -> Work:
+    """How much of each there is to do for the state's office, counted up to `most`."""
+    counted = await connection.fetchrow(
+        f"""select (select count(*) from (select {_OWN} and completeness < $3 limit $5) as a) as incomplete,
+                   (select count(*) from (select {_OWN} and {_ENDING} limit $5) as b) as ending,
+                   (select count(*) from (select {_OWN} and {_OLD_CODES} limit $5) as c) as codes,
+                   (select count(*) from (select from confirmation where state = $1 and answer = 'proposed'
+                                             and decided_at is null limit $5) as d) as corrections,
+                   (select count(*) from (select from membership_proposal where state = $1
+                                             and decided_at is null limit $5) as e) as memberships,
+                   (select count(*) from (select from organisation
+                                            join contact on contact.organisation_id = organisation.id
+                                           where responsible_state = $1 and status = 'active'
+                                             and confirmed_at < $4
+                                             and not exists (select from confirmation
+                                                     where confirmation.organisation_id = organisation.id
+                                                       and (ended_at is null
+                                                            or (answer = 'proposed' and decided_at is null)))
+                                           limit $5) as f) as due""",  # noqa: S608 - constants
+        state,
+        until.isoformat(),
+        below,
+        rfc3339(confirmed_before),
+        most,
+    )
+    return Work(**dict(counted)) if counted else Work(0, 0, 0, 0, 0, 0)

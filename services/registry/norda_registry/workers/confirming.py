@@ -1,0 +1,35 @@
+"""What the registry does by itself: links that nobody used end, and leave the private topic."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from norda_common.database import SYSTEM, is_transient
+from norda_common.runtime import Runtime
+
+from ..usecases.confirming import MOST_AT_ONCE, end_expired
+
+PAUSE_SECONDS = 3_600.0
+AFTER_FAULT_SECONDS = 30.0
+
+
+async def end_expired_links(runtime: Runtime) -> None:
+    """End expired links once an hour until cancelled. Safe in several replicas at once."""
+    pause = 0.0
+    while True:
+        await asyncio.sleep(pause)
+        pause = await _round(runtime)
+
+
+async def _round(runtime: Runtime) -> float:
+    """One pass; how many seconds to wait for the next."""
+    try:
+        async with runtime.database.transaction(SYSTEM) as connection:
+            ended = await end_expired(connection, now=datetime.now(UTC))
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        # Health shows the database itself; links that have expired are not taken meanwhile either.
+        return AFTER_FAULT_SECONDS
+    return 0.0 if ended == MOST_AT_ONCE else PAUSE_SECONDS
