@@ -10,6 +10,7 @@ from norda_common.service import Service
 from .api import ROUTERS
 from .consumers import CONSUMERS
 from .pages import SITE
+from .workers import follow_directory, keep_facets
 
 SERVICE = Service(
     name="registry",
@@ -21,5 +22,6 @@ SERVICE = Service(
     routers=ROUTERS,
     site=SITE,
     consumers=CONSUMERS,
+    workers=(keep_facets, follow_directory),
     extensions=("pg_trgm",),
 )

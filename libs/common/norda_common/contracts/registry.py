@@ -9,6 +9,7 @@ from pydantic import Field
 
 from .model import EventData, StateCode, UtcInstant
 from .privacy import PRIVACY_REQUEST
+from .searches import SEARCH_MATCH
 from .topics import Topic, TopicKind
 
 
@@ -247,4 +248,4 @@ ORGANISATION = Topic(
     },
 )
 
-TOPICS = (ORGANISATION, PRIVACY_REQUEST)
+TOPICS = (ORGANISATION, PRIVACY_REQUEST, SEARCH_MATCH)

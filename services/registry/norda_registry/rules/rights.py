@@ -1,6 +1,6 @@
 """Who may do what in the registry: the one place that says so.
 
-The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0009_releases.sql`).
+The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0009_releases.sql`, `0014_search.sql`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ NOTE_READ = Right("note.read", STAFF, own_state=True)
 """Notes of offices; which of them, `reads_note` says."""
 NOTE_WRITE = Right("note.write", OFFICES, own_state=True)
 """Add notes, and change and remove those of one's own office that one may read."""
+SAVE_SEARCH = Right("search.save", STAFF, own_state=True)
+"""Save searches for oneself or one's office, and be told of what newly matches."""
+SHARED_SEARCHES = Right("search.shared", frozenset({Role.LEAD}), own_state=True)
+"""Take away what others of the own office share."""
 
 
 def reads_note(caller: Caller, state: State, visibility: Visibility, author: str) -> bool:

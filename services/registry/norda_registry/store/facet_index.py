@@ -1,0 +1,167 @@
+"""Sets of the directory's rows by facet term, in the memory of each instance: what counts facets and narrows lists.
+
+A set is a roaring bitmap of slots. `refresh` brings the sets up to what the connection sees, by the rows that
+transactions wrote which the last look did not see; so whoever refreshes before counting counts what is there, and loses
+no transaction that committed late. The sets are copies: they can be thrown away and loaded anew at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from norda_common.database import SYSTEM, Connection, Database
+from pyroaring import BitMap
+
+from ..rules import facets
+from ..rules.facets import Choice, Facet
+
+SLOTS_AT_ONCE = 50_000
+"""Loading reads so many slots by one statement: a tenth of a second each, and others have a turn between them."""
+COMMON_WORDS_SECONDS = 300
+"""Statistics change with the table's analysis only, every twentieth of its rows."""
+
+_EVERY = "*"
+"""Stands among the terms for the rows themselves."""
+_SNAPSHOT = "select pg_current_snapshot()::text"
+_EXTENT = "select coalesce(min(slot), 0), coalesce(max(slot), -1) from directory"
+_LOAD = """
+select term, array_agg(slot) as slots
+  from directory, unnest(facets || '*'::text) as term
+ where slot >= $1 and slot < $2
+ group by term
+"""
+# One statement has one snapshot: what it reads is exactly what the snapshot that it gives has seen.
+_CHANGED = """
+with changed as materialized (
+    select slot, facets || '*'::text as terms from directory
+     where touched >= $1::text::xid8 or touched = any($2::text[]::xid8[])
+    union all
+    select slot, '{}' from directory_erasure as erased
+     where slot is not null and (touched >= $1::text::xid8 or touched = any($2::text[]::xid8[]))
+       and not exists (select from directory where directory.slot = erased.slot))
+select null as term, array_agg(slot) as slots, pg_current_snapshot()::text as snapshot from changed
+union all
+select term, array_agg(slot), null from changed, unnest(terms) as term group by term
+"""
+_COMMON = "select word, share from directory_common_words()"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Which transactions were seen: all below `before`, but those that ran."""
+
+    before: str
+    running: list[str]
+
+    @staticmethod
+    def of(text: str) -> Snapshot:
+        """Of PostgreSQL's text, `xmin:xmax:xip,...`."""
+        _, before, running = text.split(":")
+        return Snapshot(before, [item for item in running.split(",") if item])
+
+
+@dataclass(slots=True)
+class FacetIndex:
+    """The sets of one database, and its common words."""
+
+    sets: dict[str, BitMap] = field(default_factory=dict)
+    rows: BitMap = field(default_factory=BitMap)
+    _seen: Snapshot | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _common: list[tuple[str, float]] = field(default_factory=list)
+    _common_at: float = float("-inf")
+
+    async def refresh(self, connection: Connection) -> None:
+        """Bring the sets up to what the connection sees now, which must be the service's own; first they are loaded."""
+        async with self._turn:
+            if self._seen is None:
+                await self._load(connection)
+            await self._follow(connection)
+            if time.monotonic() - self._common_at > COMMON_WORDS_SECONDS:
+                self._common = sorted((row["word"], row["share"]) for row in await connection.fetch(_COMMON))
+                self._common_at = time.monotonic()
+
+    async def _load(self, connection: Connection) -> None:
+        seen = Snapshot.of(await connection.fetchval(_SNAPSHOT))
+        sets: dict[str, BitMap] = {}
+        first, last = await connection.fetchrow(_EXTENT) or (0, -1)
+        for start in range(first, last + 1, SLOTS_AT_ONCE):
+            for term, slots in await connection.fetch(_LOAD, start, start + SLOTS_AT_ONCE):
+                _add(sets, term, slots)
+        self.rows = sets.pop(_EVERY, BitMap())
+        for found in sets.values():
+            found.run_optimize()
+        self.sets, self._seen = sets, seen
+
+    async def _follow(self, connection: Connection) -> None:
+        assert self._seen is not None  # noqa: S101 - `refresh` has loaded
+        found = await connection.fetch(_CHANGED, self._seen.before, self._seen.running)
+        slots, snapshot = next((row["slots"], row["snapshot"]) for row in found if row["term"] is None)
+        if slots:
+            changed = BitMap(slots)
+            for known in (self.rows, *self.sets.values()):
+                known.difference_update(changed)
+            for row in found:
+                if row["term"] == _EVERY:
+                    self.rows.update(BitMap(row["slots"]))
+                elif row["term"] is not None:
+                    _add(self.sets, row["term"], row["slots"])
+        self._seen = Snapshot.of(snapshot)
+
+    def narrowed(self, choice: Choice, *, but: str | None = None) -> BitMap | None:
+        """The rows that were chosen, leaving out one facet's choice; None where nothing is chosen, which is all rows."""
+        found: BitMap | None = None
+        for name, wanted in facets.terms(choice).items():
+            if name != but:
+                among = BitMap.union(*(self.sets.get(term, BitMap()) for term in wanted))
+                found = among if found is None else found & among
+        return found
+
+    def counts(self, facet: Facet, among: BitMap | None) -> dict[str, int]:
+        """How many of these rows each of the facet's values has; values of none are left out."""
+        begin = facet.term("")
+        found: dict[str, int] = {}
+        for term, having in self.sets.items():
+            if term.startswith(begin):
+                number = len(having) if among is None else having.intersection_cardinality(among)
+                if number:
+                    found[term.removeprefix(begin)] = number
+        return found
+
+    def common(self, beginning: str) -> float:
+        """How many rows have common words that begin so, about; rare words are not counted."""
+        place = bisect_left(self._common, (beginning, 0.0))
+        share = 0.0
+        while place < len(self._common) and self._common[place][0].startswith(beginning):
+            share += self._common[place][1]
+            place += 1
+        return share * len(self.rows)
+
+
+def _add(sets: dict[str, BitMap], term: str, slots: Iterable[int]) -> None:
+    known = sets.get(term)
+    if known is None:
+        sets[term] = BitMap(slots)
+    else:
+        known.update(BitMap(slots))
+
+
+_INDEXES: WeakKeyDictionary[Database, FacetIndex] = WeakKeyDictionary()
+
+
+def index_of(database: Database) -> FacetIndex:
+    """The index of a process's database, one for all that ask; perhaps not loaded yet."""
+    return _INDEXES.setdefault(database, FacetIndex())
+
+
+async def fresh_index(database: Database) -> FacetIndex:
+    """The index as the database is now. Before a connection is taken for something else, since it takes one itself."""
+    index = index_of(database)
+    async with database.read(SYSTEM) as connection:
+        await index.refresh(connection)
+    return index
