@@ -3,7 +3,7 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, imports, notes, organisations, releases, sites
+from . import directory, imports, notes, organisations, releases, saved_searches, sites
 
 ROUTERS = (
     directory.router,
@@ -12,4 +12,5 @@ ROUTERS = (
     notes.router,
     releases.router,
     imports.router,
+    saved_searches.router,
 )

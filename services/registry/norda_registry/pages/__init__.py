@@ -7,7 +7,7 @@ from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
 from ..rules.rights import IMPORT, READ
-from . import districts, editing, home, imports, moving, notes, organisations, public
+from . import districts, editing, finding, home, imports, moving, notes, organisations, public, saved_searches
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/registry/"),
@@ -27,10 +27,12 @@ SITE = Site(
         home.router,
         districts.router,
         editing.router,
+        finding.router,
         organisations.router,
         moving.router,
         notes.router,
         public.router,
+        saved_searches.router,
         imports.router,
     ),
     public_search=public.LIST,

@@ -50,7 +50,7 @@ BY_NAME = MappingProxyType({facet.name: facet for facet in FACETS})
 BY_LETTER = MappingProxyType({facet.letter: facet for facet in FACETS})
 
 Choice = Mapping[str, Sequence[str]]
-"""The values chosen by the name of their facet: any of them, in all of the facets. What nothing was chosen of is absent."""
+"""The values chosen by the name of their facet: any of them, in all of the facets; others are absent."""
 
 
 def normal(facet: str, value: str) -> str:
@@ -65,7 +65,7 @@ def normal(facet: str, value: str) -> str:
 
 
 def chosen(given: Mapping[str, Sequence[str]]) -> Choice:
-    """The choice of what stands in an address: normalised, each value once, without facets of which nothing is chosen."""
+    """The choice of what stands in an address: normalised, each value once, without empty facets."""
     values = {
         name: tuple(dict.fromkeys(normal(name, value) for value in given.get(name, ()) if value.strip()))[:MOST_CHOSEN]
         for name in BY_NAME

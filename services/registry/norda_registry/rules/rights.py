@@ -1,6 +1,7 @@
 """Who may do what in the registry: the one place that says so.
 
-The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0009_releases.sql`, `0014_search.sql`).
+The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0009_releases.sql`,
+`0014_search.sql`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What somebody types into the search: words, the order of what is found, and what a mistyped word may have meant. Pure."""
+"""What somebody types into the search: words, an order, and what a mistyped word may have meant. Pure."""
 
 from __future__ import annotations
 

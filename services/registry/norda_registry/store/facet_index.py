@@ -114,7 +114,7 @@ class FacetIndex:
         self._seen = Snapshot.of(snapshot)
 
     def narrowed(self, choice: Choice, *, but: str | None = None) -> BitMap | None:
-        """The rows that were chosen, leaving out one facet's choice; None where nothing is chosen, which is all rows."""
+        """The rows that were chosen, leaving out one facet's choice; None where nothing is: all rows."""
         found: BitMap | None = None
         for name, wanted in facets.terms(choice).items():
             if name != but:

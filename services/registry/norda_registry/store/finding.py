@@ -25,7 +25,7 @@ MOST_SAMPLED = 10_000
 MOST_BY_SLOT = 100_000
 
 IDENTIFIED, EXACT, BEGINNING, IN_NAME, IN_FORMER_NAME, ELSEWHERE = range(-1, 5)
-"""The ranks of relevance: found by a number; the name itself, its beginning, its words, those of former names, the rest."""
+"""The ranks of relevance: found by a number; the name itself, its beginning, its words, former names', the rest."""
 
 _WORDS = "array_to_tsvector(string_to_array(ltrim(search_text), ' '))"
 """A row's words, as its index `directory_words` has them."""

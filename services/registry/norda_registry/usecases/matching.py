@@ -1,7 +1,8 @@
 """Reading along with the directory: words for the vocabulary, and new matches of the searches that somebody watches.
 
-One transaction at a time does it, whichever instance it is of: it takes what was written since the last one, says on the
-private topic what newly matches, and remembers up to where it has read; all or nothing, so that each match is said once.
+One transaction at a time does it, whichever instance it is of: it takes what was written since the last one, says on
+the private topic what newly matches, and remembers up to where it has read; all or nothing, so that each match is said
+once.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ async def read_along(connection: Connection, *, served: Collection[State], now: 
 
 
 async def _found(connection: Connection, seen: Snapshot, watched: Sequence[Watched]) -> tuple[New, int]:
-    """What newly matches, by search, and how many rows were read; rows that match are then known to the search. Words are
-    added to the vocabulary.
+    """What newly matches, by search, and how many rows were read. Matches are then known to the search, words to the
+    vocabulary.
     """
     conditions = {search.id: (wording(text_of(search.query)), choice_of(search.query)) for search in watched}
     found: New = {}

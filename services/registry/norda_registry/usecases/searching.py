@@ -1,7 +1,7 @@
 """Searching the directory: words, numbers in any notation, facets with counts, what mistyped words may have meant.
 
-Counts are exact or at least so many (`Counted.exact` false), never wrong: where words occur in very many rows, not all of
-these are looked at (docs/decisions/0093-facets-in-memory.md).
+Counts are exact or at least so many (`Counted.exact` false), never wrong: where words occur in very many rows, not all
+of these are looked at (docs/decisions/0093-facets-in-memory.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from asyncpg import Record
 from norda_common.database import Connection
 from pyroaring import BitMap
 
-from ..rules.facets import BY_NAME, FACETS, Choice
+from ..rules.facets import FACETS, Choice
 from ..rules.search import Order, Term, Wording, likeliest, may_be_mistyped, wording
 from ..store import finding, vocabulary
 from ..store.facet_index import FacetIndex
@@ -240,11 +240,3 @@ async def _rows(
         released=asked.released,
     )
     return await finding.page(connection, listing)
-
-
-def choice_of(**given: Sequence[str]) -> Choice:
-    """The choice of values by facet, as an address gives them."""
-    unknown = set(given) - set(BY_NAME)
-    if unknown:
-        raise KeyError(f"no facets: {', '.join(sorted(unknown))}")
-    return {name: tuple(values) for name, values in given.items() if values}
