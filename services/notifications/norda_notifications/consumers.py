@@ -8,6 +8,7 @@ from norda_common.consumer import Consumer
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import EVENT, PARTICIPATION
 from norda_common.contracts.registry import ORGANISATION
+from norda_common.contracts.searches import SEARCH_MATCH
 from norda_common.database import Connection
 
 from .settings import served_states, settings_of_process
@@ -30,4 +31,5 @@ CONSUMERS = (
     Consumer(name="participations", topics=(PARTICIPATION,), each=on_change),
     Consumer(name="events", topics=(EVENT,), each=on_change),
     Consumer(name="organisations", topics=(ORGANISATION,), each=on_change),
+    Consumer(name="searches", topics=(SEARCH_MATCH,), each=on_change),
 )

@@ -19,6 +19,8 @@ def facts_of(content: Mapping[str, Any], *, words: Mapping[str, Any], language: 
     if "organisation" in content:
         organisation = Organisation.model_validate(content["organisation"])
         return _relocation(organisation, told_office=content["told_office"], words=words)
+    if "search" in content:
+        return _search(content["search"], words=words)
     event = PublishedEvent.model_validate(content["event"])
     status = content.get("registration", {}).get("status")
     return _event(event, waiting=status == "waitlisted", words=words, language=language)
@@ -42,6 +44,11 @@ def _event(
     if hosts:
         facts.append((words["hosts"], ", ".join(hosts)))
     return values, facts
+
+
+def _search(search: Mapping[str, Any], *, words: Mapping[str, Any]) -> tuple[dict[str, Any], Facts]:
+    names = [item["legal_name"] for item in search["organisations"]]
+    return {"title": search["name"], "number": len(names)}, [(words["organisation"], name) for name in names]
 
 
 def _relocation(

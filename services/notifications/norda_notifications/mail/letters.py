@@ -115,7 +115,7 @@ def shortened(text: str, length: int) -> str:
 def _why(content: Mapping[str, Any], reasons: Sequence[Mapping[str, str]]) -> str:
     if reasons:
         return "reason"
-    return "office" if "organisation" in content else "service"
+    return "office" if "organisation" in content or "search" in content else "service"
 
 
 @cache

@@ -25,6 +25,7 @@ NOTICES: Mapping[str, Text] = {
     "participation_event_rescheduled": Text("Verlegt (an Angemeldete)", "Rescheduled (to participants)"),
     "participation_event_cancelled": Text("Abgesagt (an Angemeldete)", "Cancelled (to participants)"),
     "organisation_relocated": Text("Sitz verlegt", "Seat relocated"),
+    "search_matched": Text("Neue Treffer einer Suche", "New matches of a search"),
 }
 STATUSES: Mapping[str, tuple[Text, str]] = {
     "due": (Text("wartet", "waiting"), "info"),
@@ -79,6 +80,8 @@ def subject_address(settings: ServiceSettings, kind: str, subject_id: UUID | str
     """Where what a notice is about is shown: in the pages of the service that owns it."""
     if kind.startswith("organisation"):
         return f"{settings.address_of('registry')}/registry/organisations/{subject_id}"
+    if kind == "search_matched":
+        return f"{settings.address_of('registry')}/registry/searches/{subject_id}"
     return f"{settings.address_of('events')}/events/{subject_id}"
 
 

@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import EVENT, PARTICIPATION, Participation, PublishedEvent
 from norda_common.contracts.registry import ORGANISATION
+from norda_common.contracts.searches import SEARCH_MATCH
 
 
 class Audience(StrEnum):
@@ -21,6 +22,8 @@ class Audience(StrEnum):
     PARTICIPANT = "participant"
     OFFICE = "office"
     """The office of the state on whose topic the change is said."""
+    STAFF = "staff"
+    """A person of that office, who asked to be told."""
 
 
 class Precedence(IntEnum):
@@ -82,6 +85,7 @@ RULES: dict[tuple[str, str], NoticeRule] = {
         "participation_event_cancelled", Audience.PARTICIPANT, _cancelled
     ),
     (ORGANISATION.identity, "seat_relocated"): NoticeRule("organisation_relocated", Audience.OFFICE, _by_sequence),
+    (SEARCH_MATCH.identity, "found"): NoticeRule("search_matched", Audience.STAFF, _by_sequence),
 }
 SHARED_OCCASIONS = frozenset({"event_rescheduled", "event_cancelled"})
 """Kinds for subscribers that participants are told by a notice of their own."""

@@ -60,7 +60,7 @@ async def get(connection: Connection, search_id: UUID) -> SavedSearch | None:
     return _saved(row) if row else None
 
 
-async def listed(connection: Connection, *, after: tuple[str, UUID] | None, limit: int) -> list[SavedSearch]:
+async def listed(connection: Connection, *, after: tuple[object, ...] | None, limit: int) -> list[SavedSearch]:
     """The searches that the caller may see, by name."""
     rows = await connection.fetch(
         f"""select {_COLUMNS} from saved_search
