@@ -3,7 +3,7 @@
 Edges parse, check who asks and open the transaction.
 """
 
-from . import directory, imports, notes, organisations, releases, saved_searches, sites
+from . import directory, imports, notes, organisations, reconciliation, releases, saved_searches, sites
 
 ROUTERS = (
     directory.router,
@@ -13,4 +13,6 @@ ROUTERS = (
     releases.router,
     imports.router,
     saved_searches.router,
+    reconciliation.router,
+    reconciliation.public_router,
 )

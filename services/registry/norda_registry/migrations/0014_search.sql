@@ -41,6 +41,11 @@ select organisation_id, slot, sequence, sort_name, search_text, name_end, former
  where status = 'active';
 comment on view directory_search_released is 'The same for everybody: what is released and active.';
 
+-- Numbers of what is released are public with it, so that a table can be reconciled by them without signing in.
+alter policy read on directory_number
+    using ((select is_somebody())
+           or exists (select from directory where directory.organisation_id = directory_number.organisation_id));
+
 -- Words of present and former names by themselves: a word that is most rows' place is in few names.
 create index directory_name_words on directory
     using gin (array_to_tsvector(string_to_array(ltrim(left(search_text, former_end)), ' ')));

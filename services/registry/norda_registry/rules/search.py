@@ -6,9 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
 from .names import fold, query_words
 
 MOST_ALTERNATIVES = 3
+MOST_SLIPS = 3
 SHORTEST_CORRECTED = 4
 """A word of three letters is one slip away from too many others."""
 WORD_LONGEST_KNOWN = 40
@@ -79,7 +83,7 @@ def may_be_mistyped(word: str) -> bool:
 
 def most_slips(word: str) -> int:
     """How many slips a word may have: one in four letters, at most three."""
-    return min(3, max(1, len(word) // 4))
+    return min(MOST_SLIPS, max(1, len(word) // 4))
 
 
 def likeliest(typed: str, similar: Iterable[str]) -> Term:
@@ -96,32 +100,13 @@ def slips_to(typed: str, word: str) -> int:
     """The fewest slips by which the typed text becomes a beginning of the word, or the word: a letter too many, too
     few, another, or two in the wrong order (optimal string alignment).
     """
-    rows = _alignment(typed, word)
-    # What was typed to its end, against every beginning of the word.
-    return min(rows[len(typed)])
-
-
-def _alignment(typed: str, word: str) -> list[list[int]]:
-    rows = [list(range(len(word) + 1))]
-    for at, letter in enumerate(typed, 1):
-        row = [at]
-        for place, other in enumerate(word, 1):
-            best = min(rows[at - 1][place] + 1, row[place - 1] + 1, rows[at - 1][place - 1] + (letter != other))
-            if at > 1 and place > 1 and letter == word[place - 2] and typed[at - 2] == other:
-                best = min(best, rows[at - 2][place - 2] + 1)
-            row.append(best)
-        rows.append(row)
-    return rows
+    near = range(max(1, len(typed) - MOST_SLIPS), len(typed) + MOST_SLIPS + 1)
+    return min(OSA.distance(typed, word[:length]) for length in {min(length, len(word)) for length in near})
 
 
 def similarity(first: str, second: str) -> float:
     """How alike two folded names are, 0 to 1: the share of letters that need no change, words in any order."""
-    one, other = " ".join(sorted(first.split())), " ".join(sorted(second.split()))
-    longest = max(len(one), len(other))
-    if not longest:
-        return 0.0
-    slips = _alignment(one, other)[len(one)][len(other)]
-    return 1 - slips / longest
+    return float(fuzz.token_sort_ratio(first, second)) / 100
 
 
 def without(words: Sequence[str], left_out: frozenset[str]) -> list[str]:
