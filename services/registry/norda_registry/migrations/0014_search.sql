@@ -37,14 +37,10 @@ comment on view directory_search is 'The directory as the search reads it, for w
 
 create view directory_search_released as
 select organisation_id, slot, sequence, sort_name, search_text, name_end, former_end, facets, data, changed_at, touched
-  from directory join release using (organisation_id)
+  from directory join (select organisation_id from release where is_released(organisation_id)) as shown
+       using (organisation_id)
  where status = 'active';
-comment on view directory_search_released is 'The same for everybody: what is released and active.';
-
--- Numbers of what is released are public with it, so that a table can be reconciled by them without signing in.
-alter policy read on directory_number
-    using ((select is_somebody())
-           or exists (select from directory where directory.organisation_id = directory_number.organisation_id));
+comment on view directory_search_released is 'The same of what is released and active; to find it, directory_released has what may be shown.';
 
 -- Words of present and former names by themselves: a word that is most rows' place is in few names.
 create index directory_name_words on directory

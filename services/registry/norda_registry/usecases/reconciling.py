@@ -1,4 +1,7 @@
-"""Answering reconciliation queries: candidates by numbers and names, their data, suggestions."""
+"""Answering reconciliation queries: candidates by numbers and names, their data, suggestions.
+
+For everybody only what was released is found and shown, and nothing by numbers, which are nobody's without signing in.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ async def _by_name(
         asked = Asked(text=" ".join(attempt), choice=choice, order=Order.RELEVANCE, released=released)
         found = await search(connection, index, asked, limit=MOST_CANDIDATES, with_counts=False)
         if found.rows:
-            return [Organisation.model_validate_json(row["data"]) for row in found.rows]
+            return await _read(connection, [row["organisation_id"] for row in found.rows], released=released)
     return []
 
 
@@ -56,7 +59,7 @@ async def suggest(
     """Organisations whose words begin so, or of that number; the best first, after `offset` of them."""
     asked = Asked(text=prefix, order=Order.RELEVANCE, released=released)
     found = await search(connection, index, asked, limit=offset + MOST_SUGGESTED, with_counts=False)
-    return [Organisation.model_validate_json(row["data"]) for row in found.rows[offset:]]
+    return await _read(connection, [row["organisation_id"] for row in found.rows[offset:]], released=released)
 
 
 async def read_entities(connection: Connection, ids: Sequence[str], *, released: bool) -> dict[str, Organisation]:
@@ -71,5 +74,6 @@ async def read_entities(connection: Connection, ids: Sequence[str], *, released:
 
 
 async def _read(connection: Connection, ids: Sequence[UUID], *, released: bool) -> list[Organisation]:
+    """The documents, for everybody as far as they were released."""
     entries = await searches.get_many(connection, list(dict.fromkeys(ids)), released=released)
     return [entry.organisation for entry in entries]
