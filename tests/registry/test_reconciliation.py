@@ -249,15 +249,15 @@ async def test_everybody_reconciles_what_is_released_and_nothing_else(
         assert await reconciled(nobody, RELEASED, query="DE999000033") == []
         suggested = await nobody.get(f"{RELEASED}/suggest/entity", params={"prefix": "Beispiel Abgl"})
         assert [item["id"] for item in valid(suggested.json(), SUGGESTIONS)["result"]] == [roland]
-        query = {"ids": [roland, far, "none"], "properties": [{"id": "vat_id"}, {"id": "place"}, {"id": "nothing"}]}
+        query = {"ids": [roland, far, "none"], "properties": [{"id": "kind"}, {"id": "place"}, {"id": "nothing"}]}
         answer = await nobody.get(RELEASED, params={"extend": json.dumps(query)})
         document = valid(answer.json(), EXTENSION)
         assert document["rows"][roland] == {
-            "vat_id": [{"str": "DE999000033"}],
+            "kind": [{"str": "company"}],
             "place": [{"str": "Bremen"}],
             "nothing": [],
         }
-        assert document["rows"][far] == document["rows"]["none"] == {"vat_id": [], "place": [], "nothing": []}
+        assert document["rows"][far] == document["rows"]["none"] == {"kind": [], "place": [], "nothing": []}
         preview = await nobody.get(f"{RELEASED}/preview", params={"id": roland})
         assert "Batteriesysteme GmbH &amp; Co. KG" in preview.text
         assert "frame-ancestors *" in preview.headers["content-security-policy"]
