@@ -36,7 +36,7 @@ SEEDED = 93
 IMPORT_BLOCK = 2_000
 LOADED_SECONDS = 600
 
-Question = tuple[str, Sequence[tuple[str, str]]]
+Question = tuple[str, list[tuple[str, str]]]
 """A path and its parameters."""
 
 
@@ -159,7 +159,7 @@ class Bench:
             "register number": lambda n: f"HRB {n} HB",
             "W-IdNr": lambda n: f"de{100_000_000 + n} - 00001",
             "own id": lambda n: f"c{n}",
-            "USt-IdNr nobody has": lambda n: _vat(n),
+            "USt-IdNr nobody has": _vat,
         }
         questions = {
             kind: [(f"{LIST}/lookup", [("identifier", write(number))]) for number in self._numbers[: self._rounds]]
@@ -184,7 +184,7 @@ class Bench:
     def import_rows(self, rows: int) -> None:
         """A table of new companies with numbers, validated and looked up, by the import in one request.
 
-        A release that stages imports (`/api/v1/imports/{import_id}`) is measured from the upload to the end of the work.
+        Of a release that stages imports (`/api/v1/imports/{import_id}`) the time from the upload to the end counts.
         """
         imported = 0
         began = time.perf_counter()
@@ -292,11 +292,12 @@ def _vat(number: int) -> str:
 
 def _table(numbers: Iterable[int]) -> str:
     """New companies with a register entry and a USt-IdNr each, in the columns of the starter data."""
-    lines = [
+    columns = (
         "id,is_example,legal_name,legal_form,place,plz,state,ags5,nuts3,register_court,register_type,register_number,"
         "register_suffix,euid,vat_id,widnr,wz2025,wz2025_title,employees,turnover_meur,size_class,competences,clusters,"
         "case,email"
-    ]
+    )
+    lines = [columns]
     for number in numbers:
         base, entry = f"{20_000_000 + number:08d}", 5_000_000 + number
         vat = f"DE{base}{mod_11_10.calc_check_digit(base)}"
