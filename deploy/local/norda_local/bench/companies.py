@@ -17,8 +17,8 @@ CHUNK_ROWS = 100_000
 SYLLABLES = (
     "ba", "ber", "bor", "dan", "del", "dor", "ems", "fal", "fer", "gal", "ger", "gra", "hal", "har", "hem", "kal",
     "kar", "kel", "kon", "lam", "lan", "ler", "lin", "mar", "mel", "mer", "mon", "nar", "nel", "nor", "oster", "pal",
-    "per", "pol", "ral", "ren", "rol", "sal", "san", "sel", "sol", "stein", "tal", "tan", "tel", "tor", "ven", "ver", "wal",
-    "wen", "wes", "wil", "zan", "zel", "zer", "zor",
+    "per", "pol", "ral", "ren", "rol", "sal", "san", "sel", "sol", "stein", "tal", "tan", "tel", "tor", "ven", "ver",
+    "wal", "wen", "wes", "wil", "zan", "zel", "zer", "zor",
 )  # fmt: skip
 TRADES = (
     "technik", "metallbau", "logistik", "maschinenbau", "kunststoff", "elektronik", "fahrzeugbau", "werkzeugbau",

@@ -304,11 +304,13 @@ def preview_of(organisation: Organisation, language: str) -> Markup:
 
 def _service(path: str, asked: Callable[..., Any]) -> APIRouter:
     """The routes of one of the two services."""
+    # As a default: an annotation is text, and FastAPI looks its names up in the module.
+    who: Any = Depends(asked)
     router = APIRouter(prefix=path, tags=["reconciliation"], route_class=OfAnyOrigin)
 
     @router.get("", summary="Describe the service, or reconcile (Reconciliation Service API 0.2)")
     async def get(
-        asking: Annotated[Asking, Depends(asked)],
+        asking: Asking = who,
         queries: Annotated[str | None, Query(description="A batch of queries, as JSON")] = None,
         extend: Annotated[str | None, Query(description="A data extension query, as JSON")] = None,
     ) -> JSONResponse:
@@ -317,7 +319,7 @@ def _service(path: str, asked: Callable[..., Any]) -> APIRouter:
 
     @router.post("", summary="Reconcile, or fetch values (Reconciliation Service API 0.2)")
     async def post(
-        asking: Annotated[Asking, Depends(asked)],
+        asking: Asking = who,
         queries: Annotated[str | None, Form()] = None,
         extend: Annotated[str | None, Form()] = None,
     ) -> JSONResponse:
@@ -326,7 +328,7 @@ def _service(path: str, asked: Callable[..., Any]) -> APIRouter:
 
     @router.get("/suggest/entity", summary="Suggest organisations")
     async def suggest_entity(
-        asking: Annotated[Asking, Depends(asked)],
+        asking: Asking = who,
         prefix: QueryText = "",
         cursor: Annotated[int, Query(ge=0, le=500)] = 0,
     ) -> JSONResponse:
@@ -346,19 +348,19 @@ def _service(path: str, asked: Callable[..., Any]) -> APIRouter:
         return JSONResponse({"result": result})
 
     @router.get("/suggest/type", summary="Suggest types")
-    async def suggest_type(asking: Annotated[Asking, Depends(asked)], prefix: QueryText = "") -> JSONResponse:
+    async def suggest_type(asking: Asking = who, prefix: QueryText = "") -> JSONResponse:
         """By the beginning of a word of their names or ids."""
         return JSONResponse({"result": _named({key: _type(key, asking.language)["name"] for key in TYPES}, prefix)})
 
     @router.get("/suggest/property", summary="Suggest properties")
-    async def suggest_property(asking: Annotated[Asking, Depends(asked)], prefix: QueryText = "") -> JSONResponse:
+    async def suggest_property(asking: Asking = who, prefix: QueryText = "") -> JSONResponse:
         """By the beginning of a word of their names or ids."""
         names = {key: item.label.in_language(asking.language) for key, item in PROPERTIES.items()}
         return JSONResponse({"result": _named(names, prefix)})
 
     @router.get("/extend/propose", summary="Propose properties to fetch")
     async def propose(
-        asking: Annotated[Asking, Depends(asked)],
+        asking: Asking = who,
         type: Annotated[QueryText, Query()] = ANY_TYPE,  # noqa: A002 - the parameter's name
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> JSONResponse:
@@ -367,7 +369,7 @@ def _service(path: str, asked: Callable[..., Any]) -> APIRouter:
         return JSONResponse({"type": type, "limit": limit, "properties": _named(names, "")[:limit]})
 
     @router.get("/preview", summary="A preview of one organisation, for a frame")
-    async def preview(asking: Annotated[Asking, Depends(asked)], id: UUID) -> HTMLResponse:  # noqa: A002 - as above
+    async def preview(id: UUID, asking: Asking = who) -> HTMLResponse:  # noqa: A002 - as above
         """A small page that loads nothing."""
         async with asking.read() as connection:
             found = await read_entities(connection, [str(id)], released=asking.released)

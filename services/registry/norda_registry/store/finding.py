@@ -255,7 +255,8 @@ async def _walked(
     """Walk in the list's order, up to `MOST_WALKED` rows, until the page is full."""
     by_rank = listing.order is Order.RELEVANCE
     rank = statement.rank(listing) if by_rank and listing.words else "0"
-    walk = replace(listing, order=Order.NAME, after=listing.after[1:] if by_rank and listing.after else listing.after)
+    after = listing.after[1:] if by_rank and listing.after else listing.after
+    walk = replace(listing, order=Order.NAME, descending=False, after=after) if by_rank else listing
     later, order = statement.later(walk), _order(walk)
     # The conditions on a row's text are not pushed into the walk, which its limit forbids.
     text = (
