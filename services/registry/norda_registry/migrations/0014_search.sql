@@ -2,7 +2,7 @@
 
 -- A short number for each row, for sets of rows in memory; and which transaction wrote the row, so that whoever keeps
 -- such sets reads what is new, also of transactions that committed late.
-create sequence directory_slot as integer cycle;
+create sequence directory_slot as integer;
 alter table directory
     add column slot integer not null default nextval('directory_slot'),
     add column facets text[] not null default '{}',
@@ -25,8 +25,9 @@ create index directory_unread on directory (organisation_id) where facets_of <> 
 alter table directory_erasure add column slot integer, add column touched xid8 not null default pg_current_xact_id();
 create index directory_erasure_touched on directory_erasure (touched) where slot is not null;
 
--- Facets are counted and narrowed by sets in memory; lists of few rows read them by their slots.
-drop index directory_competences, directory_clusters;
+-- Facets are counted and narrowed by sets in memory; lists of few rows read them by their slots. (Members of a cluster are
+-- still found by theirs.)
+drop index directory_competences;
 
 -- The view of the list, as 0007 has it: it asks once, in a way that leaves the indexes to use.
 create view directory_search as

@@ -85,7 +85,9 @@ class _Statement:
         return f"({', '.join(key for key, _ in keys)}) {'<' if descending else '>'} ({', '.join(places)})"
 
     def rank(self, listing: Listing) -> str:
-        """The row's rank."""
+        """The row's rank; without words all have the same."""
+        if not listing.words:
+            return "0"
         words = [self.add(as_patterns(term), "text[]") for term in listing.words.terms]
         name, identified = self.add(listing.words.name, "text"), self.add(list(listing.identified), "uuid[]")
 
@@ -254,7 +256,7 @@ async def _walked(
 ) -> list[Record]:
     """Walk in the list's order, up to `MOST_WALKED` rows, until the page is full."""
     by_rank = listing.order is Order.RELEVANCE
-    rank = statement.rank(listing) if by_rank and listing.words else "0"
+    rank = statement.rank(listing) if by_rank else "0"
     after = listing.after[1:] if by_rank and listing.after else listing.after
     walk = replace(listing, order=Order.NAME, descending=False, after=after) if by_rank else listing
     later, order = statement.later(walk), _order(walk)

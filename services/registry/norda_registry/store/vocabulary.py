@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from norda_common.database import Connection
 
 MOST_SIMILAR = 40
+SLOTS_AT_ONCE = 100_000
 
 
 async def beginnings_among(connection: Connection, texts: Sequence[str]) -> set[str]:
@@ -30,9 +31,13 @@ async def add(connection: Connection, words: Iterable[str]) -> None:
 
 async def gather(connection: Connection) -> None:
     """Take the words of all rows in, as `rules.search.is_known` chooses them."""
-    await connection.execute(
-        """insert into directory_word (word)
-           select distinct word from directory, unnest(string_to_array(ltrim(search_text), ' ')) as word
-            where length(word) between 3 and 40 and word !~ '[0-9]'
-           on conflict do nothing"""
-    )
+    last: int = await connection.fetchval("select coalesce(max(slot), 0) from directory")
+    for first in range(0, last + 1, SLOTS_AT_ONCE):
+        await connection.execute(
+            """insert into directory_word (word)
+               select distinct word from directory, unnest(string_to_array(ltrim(search_text), ' ')) as word
+                where slot >= $1 and slot < $2 and length(word) between 3 and 40 and word !~ '[0-9]'
+               on conflict do nothing""",
+            first,
+            first + SLOTS_AT_ONCE,
+        )

@@ -13,6 +13,7 @@ from norda_common.database import Connection, acting_as_system
 from norda_common.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound, Text
 from norda_common.identifiers import new_id
 from norda_common.input import Command, Line
+from norda_common.requests import QueryText
 from norda_common.states import State
 from pydantic import Field
 
@@ -32,7 +33,7 @@ class SaveSearch(Command):
     """A search to be saved: what the list's address says, and a name."""
 
     name: Annotated[Line, Field(min_length=1, max_length=200, examples=["Batterie in Bremen"])]
-    q: Annotated[Line, Field(max_length=300)] = ""
+    q: QueryText = ""
     state: Values = Field(default_factory=list, examples=[["hb"]])
     district: Values = Field(default_factory=list)
     activity: Values = Field(default_factory=list)
