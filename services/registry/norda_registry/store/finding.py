@@ -76,6 +76,11 @@ class _Statement:
         """Condition: the index of words, or of names' words, finds the row by all the terms."""
         return f"{words} @@ {self.add(as_tsquery(terms), 'text')}::tsquery"
 
+    def beginning(self, listing: Listing) -> str:
+        """Condition: the name begins with the words. Folded names are of a to z, 0 to 9 and blanks; then comes `{`."""
+        name = self.add(listing.words.name, "text")
+        return f"sort_name >= {name} and sort_name < {name} || '{{'"
+
     def later(self, listing: Listing) -> str:
         """Condition: the row comes after the last one of the page before."""
         if listing.after is None:
@@ -200,31 +205,33 @@ async def _by_rank(connection: Connection, listing: Listing) -> list[Record]:
 
 async def _of_ranks(connection: Connection, listing: Listing, ranks: tuple[int, ...]) -> list[Record]:
     """The rows of these ranks; of `IN_NAME` alone perhaps too few, where names have the words but seldom."""
+
+    def conditions(statement: _Statement, *more: str) -> list[str]:
+        of_ranks = f"{statement.rank(listing)} = any({statement.add(list(ranks), 'int[]')})"
+        return [*more, *statement.chosen(listing.choice), of_ranks]
+
     statement = _Statement()
-    of_ranks = f"{statement.rank(listing)} = any({statement.add(list(ranks), 'int[]')})"
     if ranks == (IDENTIFIED,):
+        if not listing.identified:
+            return []
         among = f"organisation_id = any({statement.add(list(listing.identified), 'uuid[]')})"
-        conditions = [among, *statement.chosen(listing.choice)]
-        return await _all_sorted(connection, listing, statement, conditions) if listing.identified else []
+        return await _all_sorted(connection, listing, statement, conditions(statement, among))
     if ranks == (EXACT, BEGINNING):
-        # Folded names are of a to z, 0 to 9 and blanks, after which comes the brace.
-        name = statement.add(listing.words.name, "text")
-        begin = f"sort_name >= {name} and sort_name < {name} || '{{'"
-        conditions = [of_ranks, *statement.chosen(listing.choice)]
-        found = await _walked(connection, listing, statement, conditions, within=begin)
+        within = statement.beginning(listing)
+        found = await _walked(connection, listing, statement, conditions(statement), within=within)
         if len(found) < listing.limit:
-            found = await _all_sorted(connection, listing, statement, [begin, *conditions])
+            statement = _Statement()
+            wanted = conditions(statement, statement.beginning(listing))
+            found = await _all_sorted(connection, listing, statement, wanted)
         return found
     if ranks == (IN_NAME, IN_FORMER_NAME):
-        conditions = [statement.indexed(_NAME_WORDS, listing.words.terms), *statement.chosen(listing.choice)]
-        return await _all_sorted(connection, listing, statement, conditions, of_ranks=of_ranks)
-    conditions = statement.having(listing.words.terms) + statement.chosen(listing.choice) + [of_ranks]
-    found = await _walked(connection, listing, statement, conditions)
+        wanted = conditions(statement, statement.indexed(_NAME_WORDS, listing.words.terms))
+        return await _all_sorted(connection, listing, statement, wanted)
+    found = await _walked(connection, listing, statement, conditions(statement, *statement.having(listing.words.terms)))
     if len(found) < listing.limit and ranks == (ELSEWHERE,):
         statement = _Statement()
-        of_ranks = f"{statement.rank(listing)} = any({statement.add(list(ranks), 'int[]')})"
-        conditions = _matching(statement, listing)
-        found = await _all_sorted(connection, listing, statement, conditions, of_ranks=of_ranks)
+        wanted = conditions(statement, statement.indexed(_WORDS, listing.words.terms))
+        found = await _all_sorted(connection, listing, statement, wanted)
     return found
 
 
@@ -233,8 +240,6 @@ async def _all_sorted(
     listing: Listing,
     statement: _Statement,
     conditions: Sequence[str],
-    *,
-    of_ranks: str = "true",
 ) -> list[Record]:
     """Read all that match, sort them, and read the documents of one page only."""
     table = _TABLES[listing.released]
@@ -242,7 +247,7 @@ async def _all_sorted(
     later, order = statement.later(listing), _order(listing)
     text = (
         f"with page as (select * from (select {rank} as rank, sort_name, changed_at, organisation_id from {table} "  # noqa: S608 - constants and placeholders
-        f"where {' and '.join([*conditions, of_ranks])} offset 0) as found where {later} order by {order} "
+        f"where {' and '.join(conditions) or 'true'} offset 0) as found where {later} order by {order} "
         f"limit {statement.add(listing.limit, 'int')}) "
         "select page.*, whole.sequence, whole.data from page cross join lateral "
         f"(select sequence, data from {table} as it where it.organisation_id = page.organisation_id offset 0) as whole "
