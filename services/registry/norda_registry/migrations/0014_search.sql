@@ -48,15 +48,15 @@ create index directory_name_words on directory
     using gin (array_to_tsvector(string_to_array(ltrim(left(search_text, former_end)), ' ')));
 
 -- Words of many rows: the planner's own statistics of the index of words, which nobody but its owner may read.
-create function directory_common_words() returns table (word text, share real)
+create function directory_common_words() returns table (word text, share real, of_names boolean)
     stable security definer set search_path from current language sql as $$
-    select word, frequency
+    select word, frequency, tablename = 'directory_name_words'
       from pg_catalog.pg_stats,
            unnest(most_common_elems::text::text[],
                   most_common_elem_freqs[1:array_length(most_common_elems::text::text[], 1)]) as common(word, frequency)
-     where schemaname = current_schema() and tablename = 'directory_words'
+     where schemaname = current_schema() and tablename in ('directory_words', 'directory_name_words')
 $$;
-comment on function directory_common_words is 'Words of the directory''s rows and in which share of them they are.';
+comment on function directory_common_words is 'Words in which share of the directory''s rows, or of their names, they are.';
 
 create table directory_word (
     word text collate "C" primary key check (length(word) <= 40)
@@ -68,12 +68,19 @@ create policy read on directory_word for select using ((select is_somebody()));
 create policy follow on directory_word using ((select is_system()));
 -- As with the index of words: behind a policy the index of trigrams would not be used.
 create function similar_words(typed text, at_most int) returns setof text
-    stable security definer set search_path from current set pg_trgm.word_similarity_threshold = 0.5 language sql as $$
+    stable security definer set search_path from current set pg_trgm.similarity_threshold = 0.3 language sql as $$
+    select word from directory_word
+     where (select is_somebody()) and word operator(public.%) typed
+     order by public.similarity(word, typed) desc, length(word), word limit at_most
+$$;
+comment on function similar_words is 'Words that look like what was typed, the likest first.';
+create function partly_similar_words(typed text, at_most int) returns setof text
+    stable security definer set search_path from current set pg_trgm.word_similarity_threshold = 0.4 language sql as $$
     select word from directory_word
      where (select is_somebody()) and word operator(public.%>) typed
      order by public.word_similarity(typed, word) desc, length(word), word limit at_most
 $$;
-comment on function similar_words is 'Words of which a part looks like what was typed, the likest first.';
+comment on function partly_similar_words is 'Words of which a part looks like what was typed: their beginning, perhaps.';
 -- Folded words are of a to z and 0 to 9, after which comes the brace.
 create function begins_a_word(beginnings text[]) returns setof text
     stable security definer set search_path from current language sql as $$

@@ -1,4 +1,4 @@
-"""Sets of the directory's rows by facet term, in the memory of each instance: what counts facets and narrows lists.
+"""Sets of the directory's rows by facet term and common word, in the memory of each instance: what counts and narrows.
 
 A set is a roaring bitmap of slots. `refresh` brings the sets up to what the connection sees, by the rows that
 transactions wrote which the last look did not see; so whoever refreshes before counting counts what is there, and loses
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -24,9 +24,15 @@ SLOTS_AT_ONCE = 50_000
 """Loading reads so many slots by one statement: a tenth of a second each, and others have a turn between them."""
 COMMON_WORDS_SECONDS = 300
 """Statistics change with the table's analysis only, every twentieth of its rows."""
+COMMON_ROWS = 1_000
+"""A word of so many rows has a set of its own."""
 
+Common = Sequence[tuple[str, float]]
+"""Words in their order, each with its share of the rows."""
 _EVERY = "*"
 """Stands among the terms for the rows themselves."""
+_WORD = "w:"
+"""Begins the terms of common words, which are no facet."""
 _SNAPSHOT = "select pg_current_snapshot()::text"
 _EXTENT = "select coalesce(min(slot), 0), coalesce(max(slot), -1) from directory"
 _LOAD = """
@@ -35,10 +41,19 @@ select term, array_agg(slot) as slots
  where slot >= $1 and slot < $2
  group by term
 """
+_LOAD_WORDS = """
+select word, array_agg(slot) as slots
+  from directory, unnest(string_to_array(ltrim(search_text), ' ')) as word
+ where slot >= $1 and slot < $2 and word = any($3::text[])
+ group by word
+"""
 # One statement has one snapshot: what it reads is exactly what the snapshot that it gives has seen.
 _CHANGED = """
 with changed as materialized (
-    select slot, facets || '*'::text as terms from directory
+    select slot, facets || '*'::text || array(select 'w:' || word
+                                                 from unnest(string_to_array(ltrim(search_text), ' ')) as word
+                                                where word = any($3::text[])) as terms
+      from directory
      where touched >= $1::text::xid8 or touched = any($2::text[]::xid8[])
     union all
     select slot, '{}' from directory_erasure as erased
@@ -48,7 +63,7 @@ select null as term, array_agg(slot) as slots, pg_current_snapshot()::text as sn
 union all
 select term, array_agg(slot), null from changed, unnest(terms) as term group by term
 """
-_COMMON = "select word, share from directory_common_words()"
+_COMMON = "select word, share, of_names from directory_common_words()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +88,9 @@ class FacetIndex:
     rows: BitMap = field(default_factory=BitMap)
     _seen: Snapshot | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _common: list[tuple[str, float]] = field(default_factory=list)
+    _words: list[str] = field(default_factory=list)
+    _common: Common = ()
+    _common_in_names: Common = ()
     _common_at: float = float("-inf")
 
     async def refresh(self, connection: Connection) -> None:
@@ -81,10 +98,9 @@ class FacetIndex:
         async with self._turn:
             if self._seen is None:
                 await self._load(connection)
-            await self._follow(connection)
             if time.monotonic() - self._common_at > COMMON_WORDS_SECONDS:
-                self._common = sorted((row["word"], row["share"]) for row in await connection.fetch(_COMMON))
-                self._common_at = time.monotonic()
+                await self._learn_words(connection)
+            await self._follow(connection)
 
     async def _load(self, connection: Connection) -> None:
         seen = Snapshot.of(await connection.fetchval(_SNAPSHOT))
@@ -98,9 +114,30 @@ class FacetIndex:
             found.run_optimize()
         self.sets, self._seen = sets, seen
 
+    async def _learn_words(self, connection: Connection) -> None:
+        """Which words are common, and their sets; what is written meanwhile is followed afterwards, as for all sets."""
+        found = await connection.fetch(_COMMON)
+        common = sorted((row["word"], row["share"]) for row in found if not row["of_names"])
+        wanted = [word for word, share in common if share * len(self.rows) >= COMMON_ROWS]
+        known = {term.removeprefix(_WORD) for term in self.sets if term.startswith(_WORD)}
+        sets: dict[str, BitMap] = {_WORD + word: BitMap() for word in wanted if word not in known}
+        if sets:
+            first, last = await connection.fetchrow(_EXTENT) or (0, -1)
+            words = [term.removeprefix(_WORD) for term in sets]
+            for start in range(first, last + 1, SLOTS_AT_ONCE):
+                for word, slots in await connection.fetch(_LOAD_WORDS, start, start + SLOTS_AT_ONCE, words):
+                    _add(sets, _WORD + word, slots)
+        for word in known - set(wanted):
+            del self.sets[_WORD + word]
+        self.sets |= sets
+        self._words = wanted
+        self._common = common
+        self._common_in_names = sorted((row["word"], row["share"]) for row in found if row["of_names"])
+        self._common_at = time.monotonic()
+
     async def _follow(self, connection: Connection) -> None:
         assert self._seen is not None  # noqa: S101 - `refresh` has loaded
-        found = await connection.fetch(_CHANGED, self._seen.before, self._seen.running)
+        found = await connection.fetch(_CHANGED, self._seen.before, self._seen.running, self._words)
         slots, snapshot = next((row["slots"], row["snapshot"]) for row in found if row["term"] is None)
         if slots:
             changed = BitMap(slots)
@@ -133,14 +170,23 @@ class FacetIndex:
                     found[term.removeprefix(begin)] = number
         return found
 
-    def common(self, beginning: str) -> float:
-        """How many rows have common words that begin so, about; rare words are not counted."""
-        place = bisect_left(self._common, (beginning, 0.0))
-        share = 0.0
-        while place < len(self._common) and self._common[place][0].startswith(beginning):
-            share += self._common[place][1]
-            place += 1
-        return share * len(self.rows)
+    def common(self, beginning: str, *, in_names: bool = False) -> float:
+        """How many rows, or their names, have common words that begin so, about; rare words are not counted."""
+        known = self._common_in_names if in_names else self._common
+        return sum(share for _, share in _beginning(known, beginning)) * len(self.rows)
+
+    def with_word(self, beginning: str) -> BitMap:
+        """Rows with a common word that begins so: of all rows with such a word perhaps not the ones with rare ones."""
+        found = [self.sets.get(_WORD + word, BitMap()) for word, _ in _beginning(self._common, beginning)]
+        return BitMap.union(*found) if found else BitMap()
+
+
+def _beginning(known: Common, beginning: str) -> Iterator[tuple[str, float]]:
+    """Of words in their order those that begin so."""
+    for place in range(bisect_left(known, (beginning, 0.0)), len(known)):
+        if not known[place][0].startswith(beginning):
+            return
+        yield known[place]
 
 
 def _add(sets: dict[str, BitMap], term: str, slots: Iterable[int]) -> None:

@@ -18,11 +18,10 @@ from ..rules import facets
 from ..rules.facets import Choice
 from ..rules.search import Order, Term, Wording, as_patterns, as_tsquery
 
-MOST_READ = 5_000
+MOST_READ = 2_000
 """Up to so many matches are all looked at; of more, "more than" is said where it has to be."""
 MOST_WALKED = 20_000
 MOST_SAMPLED = 10_000
-MOST_BY_SLOT = 100_000
 
 IDENTIFIED, EXACT, BEGINNING, IN_NAME, IN_FORMER_NAME, ELSEWHERE = range(-1, 5)
 """The ranks of relevance: found by a number; the name itself, its beginning, its words, former names', the rest."""
@@ -47,6 +46,12 @@ class Listing:
     slots: Sequence[int] | None
     identified: Sequence[UUID] = ()
     released: bool = False
+    rare: Sequence[Term] = ()
+    """Of the terms those that the index of words is asked for; the others are looked for in the rows."""
+    rare_in_names: Sequence[Term] = ()
+    """The same for the index of names' words."""
+    walks_names: bool = True
+    """Whether names have the words so often that a walk soon finds enough."""
 
 
 class _Statement:
@@ -182,8 +187,14 @@ async def page(connection: Connection, listing: Listing) -> list[Record]:
 
 def _matching(statement: _Statement, listing: Listing) -> list[str]:
     """Conditions: the row has the words and is among what was chosen; by the index of words where there are any."""
-    indexed = [statement.indexed(_WORDS, listing.words.terms)] if listing.words else []
-    return indexed + statement.chosen(listing.choice)
+    return _having_all(statement, listing) + statement.chosen(listing.choice)
+
+
+def _having_all(statement: _Statement, listing: Listing) -> list[str]:
+    if not listing.words:
+        return []
+    others = [term for term in listing.words.terms if term not in listing.rare]
+    return [statement.indexed(_WORDS, listing.rare), *statement.having(others)]
 
 
 async def _by_rank(connection: Connection, listing: Listing) -> list[Record]:
@@ -225,12 +236,14 @@ async def _of_ranks(connection: Connection, listing: Listing, ranks: tuple[int, 
             found = await _all_sorted(connection, listing, statement, wanted)
         return found
     if ranks == (IN_NAME, IN_FORMER_NAME):
-        wanted = conditions(statement, statement.indexed(_NAME_WORDS, listing.words.terms))
+        wanted = conditions(statement, statement.indexed(_NAME_WORDS, listing.rare_in_names))
         return await _all_sorted(connection, listing, statement, wanted)
+    if ranks == (IN_NAME,) and not listing.walks_names:
+        return []
     found = await _walked(connection, listing, statement, conditions(statement, *statement.having(listing.words.terms)))
     if len(found) < listing.limit and ranks == (ELSEWHERE,):
         statement = _Statement()
-        wanted = conditions(statement, statement.indexed(_WORDS, listing.words.terms))
+        wanted = conditions(statement, *_having_all(statement, listing))
         found = await _all_sorted(connection, listing, statement, wanted)
     return found
 

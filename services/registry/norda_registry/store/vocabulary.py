@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from norda_common.database import Connection
 
-MOST_SIMILAR = 40
+MOST_SIMILAR = 60
 SLOTS_AT_ONCE = 100_000
 
 
@@ -18,8 +18,13 @@ async def beginnings_among(connection: Connection, texts: Sequence[str]) -> set[
 
 
 async def similar(connection: Connection, text: str) -> list[str]:
-    """Words that look like the text, or of which a part does; the likest first."""
+    """Words that look like the text, the likest first."""
     return [row[0] for row in await connection.fetch("select similar_words($1, $2)", text, MOST_SIMILAR)]
+
+
+async def partly_similar(connection: Connection, text: str) -> list[str]:
+    """Words of which a part looks like the text: somebody has typed their beginning."""
+    return [row[0] for row in await connection.fetch("select partly_similar_words($1, $2)", text, MOST_SIMILAR)]
 
 
 async def add(connection: Connection, words: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ of these are looked at (docs/decisions/0093-facets-in-memory.md).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -21,10 +22,11 @@ from ..store.facet_index import FacetIndex
 from ..store.finding import MOST_READ, Listing
 from .lookup import holders
 
-BROAD_ROWS = 20_000
-"""A word of more rows is not looked up in the index of words, but in rows that are read anyway."""
+MANY_ROWS = 20_000
 SHORT_BEGINNING = 2
-"""So short a beginning is of very many words, most of them rare."""
+"""So short a beginning is, of many rows, of very many words, most of them rare."""
+SOON_FOUND_ROWS = 4_000
+"""A walk of more rows than this is not expected to be cheaper than an index."""
 MOST_IDENTIFIED = 50
 
 
@@ -152,19 +154,25 @@ async def _of_words(
         some = BitMap(await finding.slots_of_words(connection, words, rare, released=released))
         if len(some) <= MOST_READ:
             return _Matches.all_of(some | numbered)
+    # Those that are known to match, from the sets of common words, or some of the first rows.
+    common = BitMap.intersection(*(BitMap.union(*map(index.with_word, term)) for term in words.terms))
+    some = max(some, common, key=len) or BitMap(await finding.some_slots(connection, words, released=released))
     if chosen is not None and len(chosen) <= MOST_READ:
         among = BitMap(await finding.slots_among(connection, words, list(chosen), released=released))
-        some = some or BitMap(await finding.some_slots(connection, words, released=released))
         return _Matches(some | among | numbered, exact=False, exact_among_chosen=True)
-    some = some or BitMap(await finding.some_slots(connection, words, released=released))
     return _Matches(some | numbered, exact=False, exact_among_chosen=False)
 
 
 def _is_broad(index: FacetIndex, term: Term) -> bool:
     """Whether the index of words would have to read very many entries for it."""
-    if len(index.rows) <= BROAD_ROWS:
-        return False
-    return any(len(word) <= SHORT_BEGINNING or index.common(word) > BROAD_ROWS for word in term)
+    if any(index.common(word) > MOST_READ for word in term):
+        return True
+    return len(index.rows) > MANY_ROWS and any(len(word) <= SHORT_BEGINNING for word in term)
+
+
+def _by_rarity(index: FacetIndex, words: Wording, *, in_names: bool) -> list[Term]:
+    """The terms, the one of the fewest rows first; a word that is not common is rare."""
+    return sorted(words.terms, key=lambda term: sum(index.common(word, in_names=in_names) for word in term))
 
 
 async def _corrected(connection: Connection, words: Wording) -> Wording | None:
@@ -173,7 +181,11 @@ async def _corrected(connection: Connection, words: Wording) -> Wording | None:
     known = await vocabulary.beginnings_among(connection, typed)
     corrections: dict[str, Term] = {}
     for word in typed:
-        if word not in known and (meant := likeliest(word, await vocabulary.similar(connection, word))):
+        if word in known:
+            continue
+        meant = likeliest(word, await vocabulary.similar(connection, word))
+        meant = meant or likeliest(word, await vocabulary.partly_similar(connection, word))
+        if meant:
             corrections[word] = meant
     return words.corrected(corrections) if corrections else None
 
@@ -223,11 +235,12 @@ async def _rows(
     identified: Sequence[UUID],
 ) -> Sequence[Record]:
     slots: list[int] | None = None
-    if total.exact and total.number <= MOST_READ:
+    if total.exact and total.number <= max(MOST_READ, math.isqrt(limit * len(index.rows))):
         found = index.rows if matches is None else matches.slots
         slots = list(found if chosen is None else found & chosen)
         if not slots:
             return ()
+    rare_in_names = _by_rarity(index, words, in_names=True)[:1]
     listing = Listing(
         words=words,
         choice=asked.choice,
@@ -238,5 +251,16 @@ async def _rows(
         slots=slots,
         identified=identified,
         released=asked.released,
+        rare=_by_rarity(index, words, in_names=False)[:1],
+        rare_in_names=rare_in_names,
+        walks_names=_soon_found(index, rare_in_names, chosen, limit),
     )
     return await finding.page(connection, listing)
+
+
+def _soon_found(index: FacetIndex, rare_in_names: Sequence[Term], chosen: BitMap | None, limit: int) -> bool:
+    """Whether so many names with the words are expected within a short walk through the list."""
+    rows = max(1, len(index.rows))
+    having = sum(index.common(word, in_names=True) for term in rare_in_names for word in term) / rows
+    share = having * (1 if chosen is None else len(chosen) / rows)
+    return share * SOON_FOUND_ROWS >= limit
