@@ -279,6 +279,8 @@ async def test_everybody_reconciles_what_is_released_and_nothing_else(
         ('{"q": {"query": 3}}', 422),
         ("null", 422),
         ('{"q": {"query": "\\u0000"}}', 200),
+        ('{"q": {"query": "x", "limit": Infinity}}', 200),
+        ('{"q": {"query": "\\ud800"}}', 400),
     ],
 )
 async def test_what_is_no_batch_is_refused(registry: Running, queries: str, status: int) -> None:

@@ -40,7 +40,8 @@ from ..store.facet_index import fresh_index
 from ..usecases.reconciling import read_entities, reconcile, suggest
 
 M = TypeVar("M", bound=BaseModel)
-MOST_QUERIES = 50
+MOST_QUERIES, MOST_QUERIES_OF_ANYBODY = 50, 10
+"""OpenRefine sends ten at once."""
 MOST_IDS = 500
 MOST_RESULTS = 25
 LONGEST_BATCH = 500_000
@@ -111,11 +112,11 @@ class ReconciliationQuery(BaseModel):
     def wanted(self) -> Wanted:
         """The same for the use case."""
         types = [self.type] if isinstance(self.type, str) else self.type or []
-        limit = int(self.limit) if self.limit and self.limit >= 1 else 5
+        limit = int(min(self.limit, MOST_RESULTS)) if self.limit and self.limit >= 1 else 5
         return Wanted(
             name=self.query.replace("\x00", " ").strip(),
             types=[item for item in types if item],
-            limit=min(limit, MOST_RESULTS),
+            limit=limit,
             properties=[
                 (item.pid, tuple(text.replace("\x00", " ") for text in item.texts())) for item in self.properties
             ],
@@ -144,6 +145,7 @@ class Asking:
         self.runtime = runtime
         self.language = language_of(request)
         self.released = caller is None
+        self.most_queries = MOST_QUERIES_OF_ANYBODY if caller is None else MOST_QUERIES
         self._asking: Caller | Identity = caller or NOBODY
 
     @asynccontextmanager
@@ -183,7 +185,7 @@ def manifest(asking: Asking, path: str) -> dict[str, Any]:
             "propose_properties": {"service_url": service, "service_path": "/extend/propose"},
             "property_settings": [],
         },
-        "batchSize": MOST_QUERIES,
+        "batchSize": asking.most_queries,
     }
     if asking.released:
         document["preview"] = {"url": f"{service}/preview?id={{{{id}}}}", "width": 430, "height": 220}
@@ -221,11 +223,12 @@ async def _answered(asking: Asking, path: str, queries: str | None, extend: str 
     if queries is None:
         return JSONResponse(manifest(asking, path))
     document = _document(queries, "queries")
-    if not isinstance(document, dict) or len(document) > MOST_QUERIES:
+    most = asking.most_queries
+    if not isinstance(document, dict) or len(document) > most:
         raise refused(
             "queries",
-            f"ist kein Objekt von bis zu {MOST_QUERIES} Anfragen",
-            f"is no object of up to {MOST_QUERIES} queries",
+            f"ist kein Objekt von bis zu {most} Anfragen",
+            f"is no object of up to {most} queries",
         )
     batch = {key: _checked(ReconciliationQuery, value, "queries") for key, value in document.items()}
     index = await fresh_index(asking.runtime.database)
@@ -261,9 +264,12 @@ def _document(text: str, field: str) -> Any:
     if len(text) > LONGEST_BATCH:
         raise refused(field, "ist zu lang", "is too long")
     try:
-        return json.loads(text)
+        document = json.loads(text)
+        # What an escape can say and no text can be: half a character.
+        json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Malformed(f"{field} ist kein gültiges JSON.", f"{field} is not valid JSON.") from error
+    return document
 
 
 def _checked(model: type[M], document: Any, field: str) -> M:

@@ -136,7 +136,7 @@ create policy read on saved_search for select
 create policy save on saved_search for insert
     with check (owner = caller_subject() and state = (select staff_state()));
 create policy change on saved_search for update
-    using (state = (select staff_state()) and (owner = caller_subject() or shared) or (select is_system()));
+    using (state = (select staff_state()) and owner = caller_subject() or (select is_system()));
 create policy remove on saved_search for delete
     using (state = (select staff_state())
            and (owner = caller_subject() or shared and (select has_role('lead'))));
