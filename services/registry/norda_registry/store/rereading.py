@@ -4,11 +4,13 @@ them when facets have changed (`facets.EDITION`). A worker reads them anew.
 
 from __future__ import annotations
 
+from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
+from pydantic import ValidationError
 
 from ..rules.facets import EDITION
-from .directory import row_of
+from .directory import Row, row_of
 
 AT_ONCE = 500
 
@@ -26,6 +28,9 @@ update directory
        as row(organisation_id, sequence, sort_name, search_text, name_end, former_end, facets)
  where directory.organisation_id = row.organisation_id and directory.sequence = row.sequence
 """
+_LEAVE = """
+update directory set facets_edition = $1, facets_of = sequence where organisation_id = any($2::uuid[])
+"""
 
 
 async def forget_other_clusters(connection: Connection) -> None:
@@ -42,9 +47,13 @@ async def forget_other_clusters(connection: Connection) -> None:
 
 
 async def reread(connection: Connection) -> int:
-    """Read up to AT_ONCE rows anew; how many there were. Idempotent."""
+    """Read up to AT_ONCE rows anew; how many there were. Idempotent.
+
+    A row whose document this release cannot read stays as it is, and is not looked at again in this version: the
+    consumer lets none in, so it is of a release before, whose rules were others.
+    """
     found = await connection.fetch(_UNREAD, AT_ONCE)
-    rows = [row_of(row["sequence"], Organisation.model_validate_json(row["data"]), data=row["data"]) for row in found]
+    rows = [row for item in found if (row := _read(item))]
     if rows:
         await connection.execute(
             _WRITE,
@@ -57,4 +66,15 @@ async def reread(connection: Connection) -> int:
             [row.former_end for row in rows],
             [row.facets for row in rows],
         )
-    return len(rows)
+    if len(rows) < len(found):
+        left = {item["organisation_id"] for item in found} - {row.organisation_id for row in rows}
+        await connection.execute(_LEAVE, EDITION, list(left))
+    return len(found)
+
+
+def _read(item: Record) -> Row | None:
+    try:
+        organisation = Organisation.model_validate_json(item["data"])
+    except ValidationError:
+        return None
+    return row_of(item["sequence"], organisation, data=item["data"])
