@@ -19,14 +19,16 @@ from ..rules.facets import FACETS, Choice
 from ..rules.search import Order, Term, Wording, likeliest, may_be_mistyped, wording
 from ..store import finding, vocabulary
 from ..store.facet_index import FacetIndex
-from ..store.finding import MOST_READ, Listing
+from ..store.finding import MOST_READ, MOST_WALKED, Listing
 from .lookup import holders
 
+MOST_AMONG = 5_000
+"""Of so many rows that were chosen each is looked at for words."""
 MANY_ROWS = 20_000
 SHORT_BEGINNING = 2
 """So short a beginning is, of many rows, of very many words, most of them rare."""
 SOON_FOUND_ROWS = 4_000
-"""A walk of more rows than this is not expected to be cheaper than an index."""
+"""A walk of so many rows is quick enough."""
 MOST_IDENTIFIED = 50
 
 
@@ -111,7 +113,7 @@ async def slots_matching(connection: Connection, index: FacetIndex, asked: Asked
     words, chosen = wording(asked.text), index.narrowed(asked.choice)
     if not words:
         return index.rows if chosen is None else chosen
-    if chosen is not None and len(chosen) <= MOST_READ:
+    if chosen is not None and len(chosen) <= MOST_AMONG:
         return BitMap(await finding.slots_among(connection, words, list(chosen), released=asked.released))
     found = await finding.slots_of_words(connection, words, words.terms, released=asked.released, most=most)
     if len(found) > most:
@@ -157,7 +159,7 @@ async def _of_words(
     # Those that are known to match, from the sets of common words, or some of the first rows.
     common = BitMap.intersection(*(BitMap.union(*map(index.with_word, term)) for term in words.terms))
     some = max(some, common, key=len) or BitMap(await finding.some_slots(connection, words, released=released))
-    if chosen is not None and len(chosen) <= MOST_READ:
+    if chosen is not None and len(chosen) <= MOST_AMONG:
         among = BitMap(await finding.slots_among(connection, words, list(chosen), released=released))
         return _Matches(some | among | numbered, exact=False, exact_among_chosen=True)
     return _Matches(some | numbered, exact=False, exact_among_chosen=False)
@@ -259,8 +261,9 @@ async def _rows(
 
 
 def _soon_found(index: FacetIndex, rare_in_names: Sequence[Term], chosen: BitMap | None, limit: int) -> bool:
-    """Whether so many names with the words are expected within a short walk through the list."""
+    """Whether a page full of names with the words is expected sooner by a walk through the list than by their index."""
     rows = max(1, len(index.rows))
-    having = sum(index.common(word, in_names=True) for term in rare_in_names for word in term) / rows
-    share = having * (1 if chosen is None else len(chosen) / rows)
-    return share * SOON_FOUND_ROWS >= limit
+    having = sum(index.common(word, in_names=True) for term in rare_in_names for word in term)
+    found = having / rows * (1 if chosen is None else len(chosen) / rows)
+    # The other way is to read all that have them. Either way a row costs about the same.
+    return found * max(SOON_FOUND_ROWS, min(having, MOST_WALKED)) >= limit
