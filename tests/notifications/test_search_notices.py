@@ -61,7 +61,7 @@ async def test_the_page_shows_both_inboxes_in_one_order(desk: Desk) -> None:
         assert told.index("Suche zwei") < told.index("Suche eins")
         listed = await person.get("/notifications/inbox")
         path = next(
-            part for part in listed.text.split('"') if part.startswith("/notifications/inbox/") and part[22:23] != "r"
+            part for part in listed.text.split('"') if part.startswith("/notifications/inbox/") and part[21:22] != "r"
         )
         entry = await person.get(path)
         assert "Eine Organisation entspricht neu Ihrer gespeicherten Suche" in text_of(entry)

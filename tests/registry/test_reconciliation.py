@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import jsonschema_rs
 import pytest
-from support.installation import Running
+from support.installation import Running, in_thread
 from support.people import signed_in
 from support.waiting import eventually
 
@@ -148,10 +148,16 @@ async def reconciled(client: httpx2.AsyncClient, path: str, **query: Any) -> lis
 
 
 @pytest.fixture(scope="module")
-async def known(registry: Running) -> dict[str, dict[str, Any]]:
+def known(registry: Running) -> dict[str, dict[str, Any]]:
     """Three organisations, one of them released."""
+    made: dict[str, dict[str, Any]] = {}
+    in_thread(_make(registry, made))
+    return made
+
+
+async def _make(registry: Running, made: dict[str, dict[str, Any]]) -> None:
     async with registry.client() as client, registry.client(state="ni") as ni:
-        made = {
+        made |= {
             "roland": await registered(
                 client,
                 legal_name="Beispiel Abgleich Batteriesysteme GmbH & Co. KG",
@@ -177,7 +183,6 @@ async def known(registry: Running) -> dict[str, dict[str, Any]]:
             assert len(await reconciled(client, ALL, query="Beispiel Abgleich", limit=10)) == 3
 
         await eventually(there)
-    return made
 
 
 @pytest.mark.parametrize("path", [ALL, RELEASED])
