@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from norda_local.bench import consume, journey, scale
+from norda_local.bench import consume, journey, registry, scale
 from norda_local.bench.report import Report
 
 
@@ -78,3 +78,19 @@ def test_journey_times_every_stage_with_and_without_load(tmp_path: Path) -> None
     for trips in written["rounds"].values():
         assert {len(trip) for found in trips for trip in found} == {len(journey.STAGES)}
         assert len(trips[0]) == journey.PER_SECOND
+
+
+def test_registry_has_every_kind_of_question(tmp_path: Path) -> None:
+    written = document(registry.measure_with(rows=600, imported=40, rounds=2, quick=True, say=quiet), tmp_path)
+    assert targets(written) == [
+        "search with facets, p95 ms",
+        "typo search, p95 ms",
+        "look-up, p95 ms",
+        "import, rows per second",
+    ]
+    assert {kind for kind, values in written["rounds"]["search with facets"].items() if len(values) == 2} >= {
+        "a company's name",
+        "three facets",
+        "facets of no row",
+        "page 21 of all by name",
+    }

@@ -64,7 +64,7 @@ async def told(desk: Desk) -> Told:
     await desk.tell(event_said("published", event), *relocation_said())
     async with acting(desk, SYSTEM) as system:
         office = await recipients.office(system, State.BREMEN)
-        (entry, *_) = await deliveries.inbox(system, office["id"], last=None, unread_only=True, limit=1)
+        (entry, *_) = await deliveries.inbox(system, [office["id"]], last=None, unread_only=True, limit=1)
         notice = await system.fetchval("select id from notice where subject_id = $1", event.event_id)
     return Told(email, of_bremen, of_hamburg, entry["id"], notice)
 
@@ -112,7 +112,8 @@ async def test_a_forgotten_check_changes_nothing_of_another_state(desk: Desk) ->
             assert await subscriptions.get(connection, bremens) is None
             assert await subscriptions.end(connection, [bremens], ended_by="office", now=now()) == []
             assert (
-                await deliveries.mark_read(connection, there.entry_of_bremen, recipient_id=new_id(), now=now()) is None
+                await deliveries.mark_read(connection, there.entry_of_bremen, recipient_ids=[new_id()], now=now())
+                is None
             )
             with pytest.raises(LookupError):
                 await recipients.set_office_contact(

@@ -22,9 +22,10 @@ from norda_common.statements import Identity
 from norda_common.states import ALL_STATES, State
 from norda_common.web.pages import NOBODY
 from norda_registry.rules.rights import CHANGE, READ_FIGURES
+from norda_registry.rules.search import Order, wording
 from norda_registry.rules.size_class import Figures
 from norda_registry.service import SERVICE
-from norda_registry.store import directory, matches, organisations, participations, searches
+from norda_registry.store import directory, finding, matches, organisations, participations, searches
 from norda_registry.store.organisations import Change, Stored
 from support.installation import Installation, Running, dsn_for
 
@@ -365,6 +366,35 @@ async def test_what_was_stored_before_figures_stood_apart_is_taken_over(installa
     await admin.close()
 
 
+class _Noting:
+    """Stands for a connection: what would be asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, tuple[Any, ...]]] = []
+
+    async def fetch(self, statement: str, *parameters: Any) -> list[Any]:
+        self.asked.append((statement, parameters))
+        return []
+
+
+async def _of_the_search() -> list[tuple[str, str, tuple[Any, ...]]]:
+    """Statements of the search, and which index each is to use."""
+    noting: Any = _Noting()
+    words = wording("x777 beispiel")
+    few = finding.Listing(
+        words=words, choice={}, order=Order.RELEVANCE, descending=False, after=None, limit=26, slots=[1, 2]
+    )
+    many = replace(few, slots=None, rare=words.terms[:1], rare_in_names=words.terms[:1], walks_names=False)
+    await finding.slots_of_words(noting, words, words.terms, released=False)
+    await finding.slots_among(noting, words, [1, 2], released=False)
+    await finding.page(noting, few)
+    await finding.page(noting, replace(many, words=wording(""), order=Order.CHANGED))
+    await finding.page(noting, many)
+    indexes = ["directory_words", "directory_by_slot", "directory_by_slot", "directory_changed"]
+    named = [*zip(indexes, noting.asked[:4], strict=True), ("directory_name_words", noting.asked[-3])]
+    return [(index, statement, parameters) for index, (statement, parameters) in named]
+
+
 async def test_lists_and_look_ups_behind_policies_use_their_indexes(installation: Installation) -> None:
     admin = await installation.connect()
     await admin.execute(
@@ -382,7 +412,6 @@ async def test_lists_and_look_ups_behind_policies_use_their_indexes(installation
     wanted = {
         "directory_sort": searches.Filters(),
         "directory_words": searches.Filters(words=["x777", "beispiel"]),
-        "directory_competences": searches.Filters(competence="NIX"),
         "directory_clusters": searches.Filters(cluster="NIX"),
         "directory_inactive_sort": searches.Filters(status="deactivated"),
     }
@@ -390,6 +419,11 @@ async def test_lists_and_look_ups_behind_policies_use_their_indexes(installation
         await act_as(connection, caller("auditor", None))
         for index, filters in wanted.items():
             statement, parameters = searches.list_statement(filters, after=None, limit=51)
+            plan = await connection.fetch(f"explain {statement}", *parameters)
+            text = "\n".join(row[0] for row in plan)
+            assert index in text, text
+            assert "One-Time Filter" in text, text
+        for index, statement, parameters in await _of_the_search():
             plan = await connection.fetch(f"explain {statement}", *parameters)
             text = "\n".join(row[0] for row in plan)
             assert index in text, text

@@ -160,7 +160,7 @@ def run_suite(
 def bench(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="relay, write, consume, journey, scale, pages, or all", show_default="all"),
+        typer.Argument(help="relay, write, consume, journey, scale, pages, registry, or all", show_default="all"),
     ] = None,
     quick: Annotated[bool, typer.Option(help="Shorter rounds and smaller numbers; the targets are the same")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import EVENT, PARTICIPATION
 from norda_common.contracts.privacy import PRIVACY_REQUEST
 from norda_common.contracts.registry import CONFIRMATION, ORGANISATION
+from norda_common.contracts.searches import SEARCH_MATCH
 from norda_common.database import Connection
 from norda_common.privacy import deal_with
 
@@ -41,4 +42,5 @@ CONSUMERS = (
     Consumer(name="organisations", topics=(ORGANISATION,), each=on_change),
     Consumer(name="requests", topics=(PRIVACY_REQUEST,), each=follow_requests),
     Consumer(name="confirmations", topics=(CONFIRMATION,), each=on_change),
+    Consumer(name="searches", topics=(SEARCH_MATCH,), each=on_change),
 )

@@ -10,7 +10,7 @@ from norda_local.bench.report import Report
 from norda_local.errors import StackError
 from norda_local.folders import PROJECT_ROOT
 
-NAMES = ("relay", "write", "consume", "journey", "scale", "pages")
+NAMES = ("relay", "write", "consume", "journey", "scale", "pages", "registry")
 """Each is a module of this package with `measure(*, quick: bool, say: Say) -> Report`."""
 
 FOLDER = PROJECT_ROOT / ".norda" / "bench"

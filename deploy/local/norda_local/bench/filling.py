@@ -6,6 +6,7 @@ ends with a vacuum and a checkpoint: what is measured afterwards is not the fill
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
@@ -47,8 +48,11 @@ select {_KEY}, (array['hb', 'hh', 'ni'])[1 + n % 3], 'Beispiel Bestand ' || n ||
 """  # noqa: S608
 _DIRECTORY = f"""
 insert into registry.directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name,
-                                search_text, competences, clusters, data, changed_at)
+                                search_text, name_end, former_end, facets, facets_edition, facets_of, competences,
+                                clusters, data, changed_at)
 select id, 1, state, 'company', 'active', name, lower(name), ' ' || lower(name) || ' bremen ' || n,
+       length(' ' || name), length(' ' || name),
+       array['s:' || state, 'k:company', 't:active', 'd:none', 'z:none', 'c:PRD-01', 'c:PRD', 'm:ANW'], 1, 1,
        array['PRD', 'PRD-01'], array['ANW'],
        jsonb_build_object(
            'organisation_id', id, 'responsible_state', state, 'kind', 'company', 'status', 'active',
@@ -73,8 +77,8 @@ _STATEMENTS = {
     "events.organisation": (_ORGANISATION,),
     "registry.directory": (_DIRECTORY, _NUMBERS),
 }
-BULKY_INDEXES = {"registry.directory": "directory_words"}
-"""Made anew after a large fill: entered row by row it would take most of the time."""
+BULKY_INDEXES = {"registry.directory": ("directory_words", "directory_name_words")}
+"""Made anew after a large fill: entered row by row they would take most of the time."""
 
 
 def key_of(number: int) -> UUID:
@@ -84,18 +88,15 @@ def key_of(number: int) -> UUID:
 
 async def fill(dsn: str, table: str, *, present: int, wanted: int, settle: bool = True) -> None:
     """Bring a table from the first `present` rows to the first `wanted`."""
-    connection = await _connect(dsn)
+    connection = await connect(dsn)
     try:
         await connection.execute(HEADER_FUNCTION)
-        index = BULKY_INDEXES.get(table) if wanted - present > CHUNK_ROWS else None
-        schema = table.partition(".")[0]
-        definition = index and await connection.fetchval("select pg_get_indexdef($1::regclass)", f"{schema}.{index}")
-        if index:
-            await connection.execute(f"drop index {schema}.{index}")
+        indexes = BULKY_INDEXES.get(table, ()) if wanted - present > CHUNK_ROWS else ()
+        definitions = await take_away(connection, table.partition(".")[0], indexes)
         for first in range(present, wanted, CHUNK_ROWS):
             for statement in _STATEMENTS[table]:
                 await connection.execute(statement, first, min(wanted, first + CHUNK_ROWS))
-        if definition:
+        for definition in definitions:
             await connection.execute(definition)
         if settle:
             await connection.execute(f"vacuum analyze {table}")
@@ -104,9 +105,19 @@ async def fill(dsn: str, table: str, *, present: int, wanted: int, settle: bool 
         await connection.close()
 
 
+async def take_away(connection: asyncpg.Connection[asyncpg.Record], schema: str, indexes: Sequence[str]) -> list[str]:
+    """Drop indexes for a large fill; the statements that make them anew."""
+    definitions = []
+    for index in indexes:
+        name = f"{schema}.{index}"
+        definitions.append(await connection.fetchval("select pg_get_indexdef($1::regclass)", name))
+        await connection.execute(f"drop index {name}")
+    return definitions
+
+
 async def empty(dsn: str, table: str) -> None:
     """Take all rows away."""
-    connection = await _connect(dsn)
+    connection = await connect(dsn)
     try:
         await connection.execute(f"truncate {table} cascade")
     finally:
@@ -115,7 +126,7 @@ async def empty(dsn: str, table: str) -> None:
 
 async def pass_through(dsn: str, *, rows: int) -> None:
     """Let so many rows come into the outbox and go again, the oldest first, as the relay leaves them behind."""
-    connection = await _connect(dsn)
+    connection = await connect(dsn)
     try:
         await connection.execute(HEADER_FUNCTION)
         for first in range(0, rows, PASSING_ROWS):
@@ -130,13 +141,14 @@ async def pass_through(dsn: str, *, rows: int) -> None:
 
 async def execute(dsn: str, statement: str, *values: object) -> list[asyncpg.Record]:
     """Run one statement."""
-    connection = await _connect(dsn)
+    connection = await connect(dsn)
     try:
         return await connection.fetch(statement, *values)
     finally:
         await connection.close()
 
 
-async def _connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
+async def connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection for filling, whose statements may take long."""
     settings = {"synchronous_commit": "off", "maintenance_work_mem": "512MB", "statement_timeout": "0"}
     return await asyncpg.connect(dsn, server_settings=settings, command_timeout=1_200)

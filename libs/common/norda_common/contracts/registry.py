@@ -9,6 +9,7 @@ from pydantic import Field
 
 from .model import EventData, StateCode, UtcInstant
 from .privacy import ANSWERS, PRIVACY_REQUEST
+from .searches import SEARCH_MATCH
 from .topics import Topic, TopicKind
 
 
@@ -374,4 +375,4 @@ MEMBERSHIP_PROPOSAL = Topic(
     partitions=1,
 )
 
-TOPICS = (ORGANISATION, RELEASE, CONFIRMATION, MEMBERSHIP_PROPOSAL, PRIVACY_REQUEST, ANSWERS["registry"])
+TOPICS = (ORGANISATION, RELEASE, CONFIRMATION, MEMBERSHIP_PROPOSAL, PRIVACY_REQUEST, ANSWERS["registry"], SEARCH_MATCH)

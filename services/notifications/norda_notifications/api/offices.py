@@ -88,7 +88,7 @@ async def put_contact(
     return _contact(row, response)
 
 
-@router.get("/inbox", summary="What the caller's office was told")
+@router.get("/inbox", summary="What the caller's office was told, and the caller")
 async def get_inbox(
     runtime: RuntimeDep,
     caller: Annotated[Caller, caller_with(INBOX)],
@@ -96,21 +96,20 @@ async def get_inbox(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> InboxPage:
-    """Newest first; `unread=true` leaves out what was read."""
+    """Newest first, also what the caller alone asked for (saved searches); `unread=true` leaves out what was read."""
     state = caller.require_own_state(INBOX)
     async with runtime.database.read(caller) as connection:
         office = await recipients.office(connection, state)
-        rows = await deliveries.inbox(
-            connection, office["id"], last=last_seen(cursor), unread_only=unread, limit=limit + 1
-        )
-        count = await deliveries.unread_count(connection, office["id"])
+        inboxes = await recipients.inboxes(connection, state, caller.subject)
+        rows = await deliveries.inbox(connection, inboxes, last=last_seen(cursor), unread_only=unread, limit=limit + 1)
+        count = await deliveries.unread_count(connection, inboxes)
     items = [_entry(row, language=office["language"]) for row in rows[:limit]]
     return InboxPage(items=items, next_cursor=next_cursor(rows, limit=limit), unread=count)
 
 
 @router.post("/inbox/{entry_id}/read", status_code=204, summary="Mark an entry as read")
 async def post_read(entry_id: UUID, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(INBOX)]) -> None:
-    """Idempotent; only in the own office's inbox."""
+    """Idempotent; only in the own office's inbox and the caller's own."""
     async with runtime.database.transaction(caller) as connection:
         await mark_read(connection, entry_id, caller=caller, now=datetime.now(UTC))
 

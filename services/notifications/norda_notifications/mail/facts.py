@@ -24,6 +24,8 @@ def facts_of(content: Mapping[str, Any], *, words: Mapping[str, Any], language: 
         if organisation.handover is not None and "moves_on" in words:
             return _handover(organisation, organisation.handover, words=words, language=language)
         return _relocation(organisation, told_office=content["told_office"], words=words)
+    if "search" in content:
+        return _search(content["search"], words=words)
     event = PublishedEvent.model_validate(content["event"])
     status = content.get("registration", {}).get("status")
     return _event(event, waiting=status == "waitlisted", words=words, language=language)
@@ -53,6 +55,11 @@ def _confirmation(said: Mapping[str, Any], *, words: Mapping[str, Any], language
     until = day(datetime.fromisoformat(said["expires_at"]), zone="Europe/Berlin", language=language)
     office = _state_label(said["state"])
     return {"title": said["legal_name"], "day": until, "office": office}, [(words["office_of"], office)]
+
+
+def _search(search: Mapping[str, Any], *, words: Mapping[str, Any]) -> tuple[dict[str, Any], Facts]:
+    names = [item["legal_name"] for item in search["organisations"]]
+    return {"title": search["name"], "number": len(names)}, [(words["organisation"], name) for name in names]
 
 
 def _relocation(

@@ -123,7 +123,7 @@ def _why(content: Mapping[str, Any], reasons: Sequence[Mapping[str, str]]) -> st
         return "reason"
     if "confirmation" in content:
         return "contact"
-    return "office" if "organisation" in content else "service"
+    return "office" if "organisation" in content or "search" in content else "service"
 
 
 @cache

@@ -28,8 +28,8 @@ async def home(page: Annotated[Page, page_for(SIGNED_IN)]) -> Response:
     fates: dict[str, int] | None = None
     async with page.read() as connection:
         if caller.may(INBOX):
-            office = await recipients.office(connection, caller.require_own_state(INBOX))
-            unread = await deliveries.unread_count(connection, office["id"])
+            inboxes = await recipients.inboxes(connection, caller.require_own_state(INBOX), caller.subject)
+            unread = await deliveries.unread_count(connection, inboxes)
         if caller.may(SUBSCRIBE):
             subscribed = await subscriptions.counts(connection, caller.require_own_state(SUBSCRIBE))
         if caller.may(DELIVERIES):

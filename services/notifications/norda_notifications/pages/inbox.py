@@ -1,4 +1,4 @@
-"""The inbox of the own office: what it was told, read or not."""
+"""The inbox: what the own office was told, and what the person asked for themselves, read or not."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ async def inbox(
 ) -> Response:
     """The entries, by the time they came."""
     async with page.read() as connection:
-        office = await recipients.office(connection, page.caller.require_own_state(INBOX))
+        inboxes = await recipients.inboxes(connection, page.caller.require_own_state(INBOX), page.caller.subject)
         rows = await deliveries.inbox(
             connection,
-            office["id"],
+            inboxes,
             last=last_seen(cursor),
             unread_only=unread == "yes",
             limit=ROWS + 1,
             oldest_first=direction == "asc",
         )
-        count = await deliveries.unread_count(connection, office["id"])
+        count = await deliveries.unread_count(connection, inboxes)
     shown = rows[:ROWS]
     return page.show(
         "inbox.html.jinja",
@@ -96,8 +96,8 @@ async def read_all(page: Reader) -> Response:
 async def entry(page: Reader, entry_id: UUID) -> Response:
     """One entry in full. Looking at it changes nothing; a button marks it as read."""
     async with page.read() as connection:
-        office = await recipients.office(connection, page.caller.require_own_state(INBOX))
-        row = await deliveries.inbox_entry(connection, entry_id, recipient_id=office["id"])
+        inboxes = await recipients.inboxes(connection, page.caller.require_own_state(INBOX), page.caller.subject)
+        row = await deliveries.inbox_entry(connection, entry_id, recipient_ids=inboxes)
     if row is None:
         raise NotFound("Diesen Eintrag gibt es in Ihrem Eingang nicht.", "There is no such entry in your inbox.")
     letter = compose(row["kind"], json.loads(row["content"]), language=page.language, name=None)

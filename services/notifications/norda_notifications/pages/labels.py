@@ -28,6 +28,7 @@ NOTICES: Mapping[str, Text] = {
     "organisation_offered": Text("Verlegung angeboten", "Relocation offered"),
     "organisation_refused": Text("Verlegung abgelehnt", "Relocation refused"),
     "organisation_confirmation": Text("Bitte um Bestätigung", "Request to confirm"),
+    "search_matched": Text("Neue Treffer einer Suche", "New matches of a search"),
 }
 STATUSES: Mapping[str, tuple[Text, str]] = {
     "due": (Text("wartet", "waiting"), "info"),
@@ -82,6 +83,8 @@ def subject_address(settings: ServiceSettings, kind: str, subject_id: UUID | str
     """Where what a notice is about is shown: in the pages of the service that owns it."""
     if kind.startswith("organisation"):
         return f"{settings.address_of('registry')}/registry/organisations/{subject_id}"
+    if kind == "search_matched":
+        return f"{settings.address_of('registry')}/registry/searches/{subject_id}"
     return f"{settings.address_of('events')}/events/{subject_id}"
 
 

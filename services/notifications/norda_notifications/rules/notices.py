@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import EVENT, PARTICIPATION, Participation, PublishedEvent
 from norda_common.contracts.registry import CONFIRMATION, ORGANISATION, Organisation
+from norda_common.contracts.searches import SEARCH_MATCH
 
 
 class Audience(StrEnum):
@@ -25,6 +26,8 @@ class Audience(StrEnum):
     """The office of the state on whose topic the change is said."""
     RECEIVING_OFFICE = "receiving_office"
     """The office that an organisation is offered to."""
+    STAFF = "staff"
+    """A person of that office, who asked to be told."""
 
 
 class Precedence(IntEnum):
@@ -116,6 +119,7 @@ RULES: dict[tuple[str, str], NoticeRule] = {
     (ORGANISATION.identity, "relocation_withdrawn"): NoticeRule(
         "organisation_refused", Audience.OFFICE, _by_sequence, _refused
     ),
+    (SEARCH_MATCH.identity, "found"): NoticeRule("search_matched", Audience.STAFF, _by_sequence),
 }
 SHARED_OCCASIONS = frozenset({"event_rescheduled", "event_cancelled"})
 """Kinds for subscribers that participants are told by a notice of their own."""

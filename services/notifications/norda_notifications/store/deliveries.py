@@ -93,29 +93,36 @@ select d.id, d.recipient_id, d.reasons, d.language,
 from delivery d
 where d.unsubscribe_token = $1
 """
-_ENTRY = """
+_ENTRY_COLUMNS = """
 select d.id, d.notice_id, n.kind, n.subject_id, n.content, n.occurred_at, n.traceparent, d.created_at, d.read_at
 from delivery d join notice n on n.id = d.notice_id
-where d.recipient_id = $1 and d.channel = 'inbox'
 """
+_ENTRY = _ENTRY_COLUMNS + "where d.recipient_id = any($1::uuid[]) and d.channel = 'inbox'"
+# The index has the entries of each inbox in their order: so many of each are read, and those put in order.
 _INBOX = in_both_orders(
-    _ENTRY
+    """
+select entry.* from unnest($1::uuid[]) as box(id) cross join lateral ("""
+    + _ENTRY_COLUMNS
     + """
+where d.recipient_id = box.id and d.channel = 'inbox'
   and ($2::uuid is null or d.id {after} $2) and (not $3 or d.read_at is null)
-order by d.id {order} limit $4
+order by d.id {order} limit $4) as entry
+order by entry.id {order} limit $4
 """
 )
 _UNREAD = """
 select count(*) from (
-    select from delivery where recipient_id = $1 and channel = 'inbox' and read_at is null limit $2
+    select from delivery where recipient_id = any($1::uuid[]) and channel = 'inbox' and read_at is null limit $2
 ) as counted
 """
 _READ = """
-update delivery set read_at = coalesce(read_at, $3) where id = $1 and recipient_id = $2 and channel = 'inbox'
+update delivery set read_at = coalesce(read_at, $3)
+where id = $1 and recipient_id = any($2::uuid[]) and channel = 'inbox'
 returning old.read_at is null
 """
 _READ_ALL = """
-update delivery set read_at = $3 where recipient_id = $1 and channel = 'inbox' and read_at is null and id <= $2
+update delivery set read_at = $3
+where recipient_id = any($1::uuid[]) and channel = 'inbox' and read_at is null and id <= $2
 """
 
 
@@ -200,33 +207,35 @@ async def by_unsubscribe_token(connection: Connection, token: str) -> Record | N
 
 async def inbox(
     connection: Connection,
-    recipient_id: UUID,
+    recipient_ids: Sequence[UUID],
     *,
     last: UUID | None,
     unread_only: bool,
     limit: int,
     oldest_first: bool = False,
 ) -> list[Record]:
-    """An inbox, those entries after `last` in this order."""
-    return await connection.fetch(_INBOX[oldest_first], recipient_id, last, unread_only, limit)
+    """What came to these inboxes, those entries after `last` in this order."""
+    return await connection.fetch(_INBOX[oldest_first], recipient_ids, last, unread_only, limit)
 
 
-async def inbox_entry(connection: Connection, entry_id: UUID, *, recipient_id: UUID) -> Record | None:
-    """One entry of this inbox."""
-    return await connection.fetchrow(f"{_ENTRY} and d.id = $2", recipient_id, entry_id)
+async def inbox_entry(connection: Connection, entry_id: UUID, *, recipient_ids: Sequence[UUID]) -> Record | None:
+    """One entry of these inboxes."""
+    return await connection.fetchrow(f"{_ENTRY} and d.id = $2", recipient_ids, entry_id)
 
 
-async def unread_count(connection: Connection, recipient_id: UUID) -> int:
+async def unread_count(connection: Connection, recipient_ids: Sequence[UUID]) -> int:
     """How many entries are unread; beyond COUNTED_AT_MOST counting ends."""
-    return int(await connection.fetchval(_UNREAD, recipient_id, COUNTED_AT_MOST))
+    return int(await connection.fetchval(_UNREAD, recipient_ids, COUNTED_AT_MOST))
 
 
-async def mark_read(connection: Connection, delivery_id: UUID, *, recipient_id: UUID, now: datetime) -> bool | None:
-    """Mark an entry as read; idempotent. False when it was already, None when it is not in this inbox."""
-    newly: bool | None = await connection.fetchval(_READ, delivery_id, recipient_id, now)
+async def mark_read(
+    connection: Connection, delivery_id: UUID, *, recipient_ids: Sequence[UUID], now: datetime
+) -> bool | None:
+    """Mark an entry as read; idempotent. False when it was already, None when it is in none of these inboxes."""
+    newly: bool | None = await connection.fetchval(_READ, delivery_id, recipient_ids, now)
     return newly
 
 
-async def mark_all_read(connection: Connection, *, recipient_id: UUID, until: UUID, now: datetime) -> int:
+async def mark_all_read(connection: Connection, *, recipient_ids: Sequence[UUID], until: UUID, now: datetime) -> int:
     """Mark the unread entries up to and with this one, ids growing with time; how many there were."""
-    return affected(await connection.execute(_READ_ALL, recipient_id, until, now))
+    return affected(await connection.execute(_READ_ALL, recipient_ids, until, now))

@@ -61,7 +61,7 @@ on conflict (recipient_id, channel, occasion) do update
         settled_at = null, last_error = null
     where d.precedence < excluded.precedence and d.status in ('due', 'dropped')
 """
-_TO_OFFICE = """
+_WITHIN_OFFICE = """
 insert into delivery (notice_id, recipient_id, state, channel, occasion, precedence, status, attempts, due_at,
                       settled_at, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, case $7 when 'delivered' then 1 else 0 end, $8,
@@ -195,7 +195,7 @@ async def keep_link(connection: Connection, notice_id: UUID, link: str) -> None:
     await connection.execute(_KEEP_LINK, notice_id, link)
 
 
-async def address_office(
+async def address_within(
     connection: Connection,
     notice_id: UUID,
     *,
@@ -206,10 +206,10 @@ async def address_office(
     precedence: int,
     now: datetime,
 ) -> UUID | None:
-    """One delivery to an office, a mail due or an inbox entry delivered; None when it was told already."""
+    """One delivery within an office: a mail due or an inbox entry delivered; None when it was told already."""
     status = "delivered" if channel == "inbox" else "due"
     delivery_id: UUID | None = await connection.fetchval(
-        _TO_OFFICE, notice_id, recipient_id, state, channel, occasion, precedence, status, now
+        _WITHIN_OFFICE, notice_id, recipient_id, state, channel, occasion, precedence, status, now
     )
     return delivery_id
 

@@ -21,6 +21,15 @@ update recipient set name = $2, address = $3, address_key = $4, language = $5, v
 where kind = 'office' and state = $1
 returning id, state, name, address, language, version
 """
+_STAFF = """
+insert into recipient (kind, state, subject, changed_at) values ('staff', $1, $2, $3)
+on conflict (state, subject) where kind = 'staff' do update set changed_at = recipient.changed_at
+returning id
+"""
+_INBOXES = """
+select id from recipient
+where kind = 'office' and state = $1 or kind = 'staff' and state = $1 and subject = $2
+"""
 _SUPPRESS = """
 insert into suppression (address_hash, state, created_at) values ($1, $2, $3)
 on conflict (address_hash) do nothing
@@ -49,6 +58,17 @@ async def office(connection: Connection, state: State, *, lock: bool = False) ->
     if row is None:
         raise LookupError(f"no office of {state.value}")
     return row
+
+
+async def staff(connection: Connection, state: State, subject: str, *, now: datetime) -> UUID:
+    """A person of a state's office, entered if new."""
+    recipient_id: UUID = await connection.fetchval(_STAFF, state.value, subject, now)
+    return recipient_id
+
+
+async def inboxes(connection: Connection, state: State, subject: str) -> list[UUID]:
+    """Whose inboxes a person of that state's office reads: the office's, and their own once something came."""
+    return [row["id"] for row in await connection.fetch(_INBOXES, state.value, subject)]
 
 
 async def offices(connection: Connection) -> list[Record]:

@@ -15,6 +15,7 @@ from norda_common.contracts.envelope import Received
 from norda_common.contracts.events import PARTICIPATION, Participation, PublishedEvent
 from norda_common.contracts.notifications import DELIVERY, Delivery
 from norda_common.contracts.registry import CONFIRMATION, Confirmation, Organisation
+from norda_common.contracts.searches import SearchMatch
 from norda_common.database import Connection
 from norda_common.identifiers import new_id
 from norda_common.states import State
@@ -97,6 +98,10 @@ async def _address(
         await _address_contact(connection, notice_id, rule.occasion(record), record=record, data=data, now=now)
     elif rule.audience in {Audience.OFFICE, Audience.RECEIVING_OFFICE}:
         await _address_office(connection, notice_id, rule, record=record, now=now)
+    elif rule.audience is Audience.STAFF and isinstance(data, SearchMatch):
+        # Of staff no address is known, so they are told in their inbox alone (docs/decisions/0093).
+        staff_id = await recipients.staff(connection, record.state, data.subject, now=now)
+        await _tell_within(connection, notice_id, rule, record=record, recipient_id=staff_id, now=now)
     else:
         raise TypeError(f"{rule.kind} is not told to {rule.audience} from {record.topic.identity}")
 
@@ -157,33 +162,80 @@ async def _address_office(
 ) -> None:
     state = State(office_told(rule, record))
     office = await recipients.office(connection, state)
-    for channel in ("inbox", "email") if office["address"] else ("inbox",):
-        delivery_id = await notices.address_office(
+    await _tell_within(connection, notice_id, rule, record=record, state=state, recipient_id=office["id"], now=now)
+    if office["address"]:
+        await _deliver_to(
             connection,
             notice_id,
+            rule,
+            record=record,
+            state=state,
             recipient_id=office["id"],
-            state=state.value,
-            channel=channel,
-            occasion=rule.occasion(record),
-            precedence=Precedence.ORDINARY,
+            channel="email",
             now=now,
         )
-        if channel == "inbox" and delivery_id is not None:
-            delivered = Delivery(
-                delivery_id=delivery_id,
-                notice_id=notice_id,
-                responsible_state=state.value,
-                notice=rule.kind,
-                channel=channel,
-                outcome="delivered",
-                caused_by=record.event_id,
-                attempts=1,
-                changed_at=now,
-            )
-            await outbox.append(
-                connection,
-                DELIVERY.event("delivered", delivered, state=state, key=delivery_id, sequence=1, time=now),
-            )
+
+
+async def _tell_within(
+    connection: Connection,
+    notice_id: UUID,
+    rule: NoticeRule,
+    *,
+    record: Received,
+    state: State,
+    recipient_id: UUID,
+    now: datetime,
+) -> None:
+    """Put it into the inbox of an office or one of its people, which is delivery at once."""
+    delivery_id = await _deliver_to(
+        connection,
+        notice_id,
+        rule,
+        record=record,
+        state=state,
+        recipient_id=recipient_id,
+        channel="inbox",
+        now=now,
+    )
+    if delivery_id is None:
+        return
+    delivered = Delivery(
+        delivery_id=delivery_id,
+        notice_id=notice_id,
+        responsible_state=state.value,
+        notice=rule.kind,
+        channel="inbox",
+        outcome="delivered",
+        caused_by=record.event_id,
+        attempts=1,
+        changed_at=now,
+    )
+    await outbox.append(
+        connection, DELIVERY.event("delivered", delivered, state=state, key=delivery_id, sequence=1, time=now)
+    )
+
+
+async def _deliver_to(
+    connection: Connection,
+    notice_id: UUID,
+    rule: NoticeRule,
+    *,
+    record: Received,
+    state: State,
+    recipient_id: UUID,
+    channel: str,
+    now: datetime,
+) -> UUID | None:
+    return await notices.address_within(
+        connection,
+        notice_id,
+        recipient_id=recipient_id,
+        state=state.value,
+        channel=channel,
+        occasion=rule.occasion(record),
+        precedence=Precedence.ORDINARY,
+        now=now,
+    )
 
 
 def _content_of(record: Received, rule: NoticeRule) -> tuple[UUID, dict[str, Any]]:
@@ -205,4 +257,7 @@ def _content_of(record: Received, rule: NoticeRule) -> tuple[UUID, dict[str, Any
             "organisation": data.model_dump(mode="json"),
             "told_office": office_told(rule, record),
         }
+    if isinstance(data, SearchMatch):
+        found = [item.model_dump(mode="json") for item in data.organisations]
+        return data.search_id, {"search": {"name": data.name, "organisations": found}}
     raise TypeError(f"nothing is told of {record.topic.identity}")

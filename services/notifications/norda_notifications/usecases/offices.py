@@ -58,9 +58,9 @@ async def set_contact(
 
 
 async def mark_read(connection: Connection, entry_id: UUID, *, caller: Caller, now: datetime) -> None:
-    """Mark an entry of the caller's office as read; idempotent. Raises NotFound."""
-    office = await recipients.office(connection, caller.require_own_state(INBOX))
-    newly = await deliveries.mark_read(connection, entry_id, recipient_id=office["id"], now=now)
+    """Mark an entry of the caller's office, or of their own, as read; idempotent. Raises NotFound."""
+    inboxes = await recipients.inboxes(connection, caller.require_own_state(INBOX), caller.subject)
+    newly = await deliveries.mark_read(connection, entry_id, recipient_ids=inboxes, now=now)
     if newly is None:
         raise NotFound("Diesen Eintrag gibt es in Ihrem Eingang nicht.", "There is no such entry in your inbox.")
     if newly:
@@ -68,10 +68,10 @@ async def mark_read(connection: Connection, entry_id: UUID, *, caller: Caller, n
 
 
 async def mark_all_read(connection: Connection, until: UUID, *, caller: Caller, now: datetime) -> int:
-    """Mark the unread entries of the caller's office up to and with this one as read; how many there were."""
+    """Mark the unread entries of the caller's office, and their own, up to and with this one as read; how many."""
     state = caller.require_own_state(INBOX)
-    office = await recipients.office(connection, state)
-    number = await deliveries.mark_all_read(connection, recipient_id=office["id"], until=until, now=now)
+    inboxes = await recipients.inboxes(connection, state, caller.subject)
+    number = await deliveries.mark_all_read(connection, recipient_ids=inboxes, until=until, now=now)
     if number:
         await audit.record(
             connection, caller, audit.Entry("inbox.mark", "inbox", state.value, after={"entries": number})

@@ -17,9 +17,11 @@ from . import (
     organisations,
     people,
     profiles,
+    reconciliation,
     releases,
     relocations,
     requests,
+    saved_searches,
     sites,
 )
 
@@ -42,4 +44,7 @@ ROUTERS = (
     exports.router,
     people.router,
     requests.router,
+    saved_searches.router,
+    reconciliation.router,
+    reconciliation.public_router,
 )

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Organisation
-from norda_common.requests import Cursor, Limit, QueryText, read_cursor, write_cursor
-from norda_common.states import State
+from norda_common.requests import Cursor, Limit, QueryText
 from norda_common.web import RuntimeDep, caller_with
 
-from ..rules.names import query_words
 from ..rules.rights import READ
-from ..store import searches
-from ..usecases.commands import Kind
+from ..store.facet_index import fresh_index
+from ..usecases import searching
 from ..usecases.lookup import find_as_of, find_by_identifier
 from ..usecases.organisations import local_day
+from .asking import Search, search
 from .views import (
     FoundAsOf,
     FoundOrganisation,
     LookupAsOf,
     LookupResult,
     OrganisationPage,
+    count,
     summary,
+    values_of,
     view,
     view_as_of,
 )
@@ -87,35 +87,27 @@ async def lookup(
 async def list_organisations(
     caller: Reader,
     runtime: RuntimeDep,
-    q: Annotated[
-        QueryText | None,
-        Query(description="Beginnings of words of names and places; ä or ae, ß or ss, any case"),
-    ] = None,
-    state: Annotated[State | None, Query(description="Responsible state")] = None,
-    kind: Kind | None = None,
-    competence: Annotated[QueryText | None, Query(description="`BAT` finds `BAT-02` too")] = None,
-    cluster: Annotated[QueryText | None, Query(description="Code of a cluster it is a member of now")] = None,
-    status: Annotated[QueryText | None, Query(description="`active`, `deactivated`, `dissolved` or `merged`")] = None,
-    released: Annotated[bool, Query(description="Only what is released for the public, and active")] = False,
+    asked: Annotated[Search, Depends(search)],
+    facets: Annotated[bool, Query(description="Also how many there are, by the values of each facet")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> OrganisationPage:
-    """Organisations of all states, by name. The directory follows the topics, so a write shows within a moment."""
-    filters = searches.Filters(
-        words=query_words(q or ""),
-        state=state,
-        kind=kind,
-        competence=competence.upper() if competence else None,
-        cluster=cluster.upper() if cluster else None,
-        status=status,
-        released=released,
-    )
-    after = read_cursor(cursor, str, UUID) if cursor else None
+    """Organisations of all states. The directory follows the topics, so a write shows within a moment.
+
+    Values of one facet are alternatives, facets narrow each other, and the counts of each leave out its own choice. A
+    number leads to its organisation first.
+    """
+    after = asked.after(cursor)
+    index = await fresh_index(runtime.database)
     async with runtime.database.read(caller) as connection:
-        rows = await searches.listed(connection, filters, after=after, limit=limit + 1)
-    items = [summary(Organisation.model_validate_json(row["data"]), row["sequence"]) for row in rows[:limit]]
-    last = rows[limit - 1] if len(rows) > limit else None
+        found = await searching.search(
+            connection, index, asked.asked(), after=after, limit=limit + 1, with_counts=facets
+        )
+    rows = found.rows[:limit]
     return OrganisationPage(
-        items=items,
-        next_cursor=write_cursor(last["sort_name"], last["organisation_id"]) if last else None,
+        items=[summary(Organisation.model_validate_json(row["data"]), row["sequence"]) for row in rows],
+        next_cursor=asked.cursor(rows[-1]) if len(found.rows) > limit else None,
+        total=count(found.total) if facets else None,
+        facets={name: values_of(counts) for name, counts in found.counts.items()} if facets else None,
+        corrected=list(found.corrected) or None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -15,6 +16,7 @@ from pydantic import BaseModel, Field
 from ..rules.as_of import AsOf
 from ..rules.profile import current_clusters, current_entry
 from ..usecases.recording import Outcome
+from ..usecases.searching import Counted
 
 
 class WarningView(BaseModel):
@@ -84,11 +86,33 @@ class OrganisationSummary(BaseModel):
     merged_into: UUID | None = None
 
 
+class Count(BaseModel):
+    """How many: exactly, or at least so many."""
+
+    count: int
+    exact: bool = True
+
+
+class FacetValue(Count):
+    """How many organisations have a value."""
+
+    value: str = Field(examples=["hb"])
+
+
 class OrganisationPage(BaseModel):
     """A page of a list; `next_cursor` is absent on the last one."""
 
     items: list[OrganisationSummary]
     next_cursor: str | None = None
+    total: Count | None = None
+    facets: dict[str, list[FacetValue]] | None = Field(
+        default=None,
+        description="By facet: state, district, activity, competence, cluster, size, role, kind, status; most first. "
+        "What is chosen of a facet does not narrow its own counts.",
+    )
+    corrected: list[str] | None = Field(
+        default=None, description="Words looked for in the place of those asked for, which lead nowhere"
+    )
 
 
 class FoundOrganisation(BaseModel):
@@ -175,6 +199,17 @@ class ParticipationPage(BaseModel):
 
     items: list[ParticipationView]
     next_cursor: str | None = None
+
+
+def count(counted: Counted) -> Count:
+    """A count as answered."""
+    return Count(count=counted.number, exact=counted.exact)
+
+
+def values_of(counts: Mapping[str, Counted]) -> list[FacetValue]:
+    """A facet's values, those of most organisations first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1].number, item[0]))
+    return [FacetValue(value=value, count=counted.number, exact=counted.exact) for value, counted in ordered]
 
 
 def view(organisation: Organisation, version: int) -> OrganisationView:

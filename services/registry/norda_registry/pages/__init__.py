@@ -16,6 +16,7 @@ from . import (
     editing,
     exports,
     figures,
+    finding,
     handovers,
     home,
     identity,
@@ -32,6 +33,7 @@ from . import (
     profiles,
     public,
     requests,
+    saved_searches,
     sites,
 )
 
@@ -59,6 +61,7 @@ SITE = Site(
         home.router,
         districts.router,
         editing.router,
+        finding.router,
         organisations.router,
         moving.router,
         identity.router,
@@ -75,6 +78,7 @@ SITE = Site(
         profiles.router,
         notes.router,
         public.router,
+        saved_searches.router,
         imports.router,
         import_steps.router,
         exports.router,

@@ -1,39 +1,34 @@
-"""Organisations of all states: the list with its filters, and one of them with its history."""
+"""One organisation of any state in full, with its history; the list of them is `finding`'s."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from asyncpg import Record
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
-from norda_common.contracts.competences import competences
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.errors import NotFound, Text
 from norda_common.requests import Cursor, QueryText, read_cursor, write_cursor
 from norda_common.rights import READ_AUDIT, Right
 from norda_common.signin import sessions
-from norda_common.states import ALL_STATES, State
+from norda_common.states import State
 from norda_common.web.pages import Page, page_for
 
 from ..rules.districts import districts
 from ..rules.handovers import offered_to
-from ..rules.names import fold, query_words
 from ..rules.notes import Visibility
 from ..rules.profile import ACTIVE
 from ..rules.rights import CHANGE, MERGE, NOTE_READ, NOTE_WRITE, PERSON_KEEP, READ, READ_FIGURES, RELEASE, TAKE_OVER
 from ..store import mergers, organisations, participations, releases, searches
 from ..store.notes import Note
 from ..store.organisations import Stored
-from ..store.searches import NO_DISTRICT, Filters, Order
 from ..usecases.confirming import SUBJECT as BY_LINK
 from ..usecases.handovers import SPEAKER
-from ..usecases.lookup import sole_holder
 from ..usecases.notes import list_notes
 from ..usecases.people import people_of
 from . import people_words, texts, timeline
@@ -43,8 +38,6 @@ from .texts import CHANGES, KINDS, SIZES, STATUSES, named
 router = APIRouter(prefix="/registry/organisations")
 LIST = "/registry/organisations"
 TITLE = Text("Organisationen", "Organisations")
-ROWS = 25
-MOST_COUNTED = 1_000
 VERSIONS = 10
 PARTICIPATIONS = 20
 NOTES = 20
@@ -53,133 +46,8 @@ MOST_ABSORBED = 20
 ALL = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a list's address asks for, as it stands there."""
-
-    q: QueryText = ""
-    state: QueryText | None = None
-    kind: QueryText = ""
-    status: QueryText = ""
-    competence: QueryText = ""
-    cluster: QueryText = ""
-    district: QueryText = ""
-    sort: QueryText = "name"
-    direction: QueryText = "asc"
-
-    def only_words(self) -> bool:
-        """Whether it is a search and nothing else, as from the field in every page's header."""
-        return bool(self.q) and not any((self.kind, self.status, self.competence, self.cluster, self.district))
-
-    def filters(self, state: str) -> Filters:
-        """The same for the store; `state` is the one asked for or shown, or all."""
-        return Filters(
-            words=query_words(self.q),
-            state=state if state in set(ALL_STATES) else None,
-            kind=self.kind or None,
-            status=self.status or None,
-            competence=self.competence.upper() or None,
-            cluster=self.cluster.upper() or None,
-            district=self.district or None,
-        )
-
-    def query(self, state: str) -> list[tuple[str, str]]:
-        """The filters in force, for addresses of the same list."""
-        pairs = [("q", self.q), ("state", state), ("kind", self.kind), ("status", self.status)]
-        pairs += [("competence", self.competence), ("cluster", self.cluster), ("district", self.district)]
-        return [(name, value) for name, value in pairs if value]
-
-
-async def asked(
-    q: QueryText = "",
-    state: QueryText | None = None,
-    kind: QueryText = "",
-    status: QueryText = "",
-    competence: QueryText = "",
-    cluster: QueryText = "",
-    district: QueryText = "",
-    sort: QueryText = "name",
-    direction: QueryText = "asc",
-) -> Asked:
-    """The filters and the order of the address; what is no order is by name."""
-    return Asked(
-        q=q,
-        state=state,
-        kind=kind,
-        status=status,
-        competence=competence,
-        cluster=cluster,
-        district=district,
-        sort=sort if sort in set(Order) else Order.NAME,
-        direction="desc" if direction == "desc" else "asc",
-    )
-
-
-@router.get("")
-async def show_list(
-    page: Annotated[Page, page_for(READ)], wanted: Annotated[Asked, Depends(asked)], cursor: Cursor = None
-) -> Response:
-    """Organisations by name or by last change. A number that means exactly one leads to that one."""
-    order = Order(wanted.sort)
-    state = wanted.state or page.shown_state or ALL
-    filters = wanted.filters(state)
-    after = read_cursor(cursor, str if order is Order.NAME else datetime, UUID) if cursor else None
-    async with page.read() as connection:
-        if wanted.only_words() and after is None:
-            found = await sole_holder(connection, wanted.q)
-            if found is not None:
-                return RedirectResponse(f"{LIST}/{found}", 303)
-        rows = await searches.listed(
-            connection, filters, after=after, limit=ROWS + 1, order=order, descending=wanted.direction == "desc"
-        )
-        whole = after is None and len(rows) <= ROWS
-        total = len(rows) if whole else await searches.count(connection, filters, most=MOST_COUNTED + 1)
-    last = rows[ROWS - 1] if len(rows) > ROWS else None
-    key = "sort_name" if order is Order.NAME else "changed_at"
-    return page.show(
-        "organisations.html.jinja",
-        title=TITLE,
-        crumbs=[(Text("Übersicht", "Overview"), "/registry/"), (TITLE, None)],
-        items=[Organisation.model_validate_json(row["data"]) for row in rows[:ROWS]],
-        listing={
-            "path": LIST,
-            "query": wanted.query(state),
-            "total": total,
-            "most": MOST_COUNTED,
-            "sort": wanted.sort,
-            "direction": wanted.direction,
-            "cursor": cursor,
-            "next_cursor": write_cursor(last[key], last["organisation_id"]) if last else None,
-        },
-        wanted=wanted,
-        state=state,
-        choices=_choices(page.language),
-        may_change=page.caller.may(CHANGE),
-        **_labels(page.language),
-    )
-
-
-def _choices(language: str) -> dict[str, list[tuple[str, str]]]:
-    """What the filters offer, as (value, label)."""
-    known = [item for item in competences().values() if item.active]
-    return {
-        "states": [
-            (ALL, Text("alle", "all").in_language(language)),
-            *texts.STATES.items(),
-        ],
-        "kinds": [(code, text.in_language(language)) for code, text in KINDS.items()],
-        "statuses": [(code, text.in_language(language)) for code, text in STATUSES.items()],
-        "competences": [
-            (item.code, ("– " if item.broader else "") + item.label.in_language(language)) for item in known
-        ],
-        "districts": [
-            (NO_DISTRICT, Text("nicht bekannt", "not known").in_language(language)),
-            *sorted(((item.ags, item.label) for item in districts().values()), key=lambda pair: fold(pair[1])),
-        ],
-    }
-
-
-def _labels(language: str) -> dict[str, Any]:
+def labels(language: str) -> dict[str, Any]:
+    """What templates name codes by."""
     return {
         "kind_label": lambda code: named(KINDS, code, language),
         "status_label": lambda code: named(STATUSES, code, language),
@@ -332,7 +200,7 @@ async def show(
         district=districts().get((organisation.seat.ags or "")[:5]),
         state_name=texts.STATES,
         **profile,
-        **_labels(page.language),
+        **labels(page.language),
     )
 
 

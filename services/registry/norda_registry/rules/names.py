@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "œ": "oe", "ł": "l", "đ": "d"}
 _DIAERESIS = "\N{COMBINING DIAERESIS}"
@@ -31,12 +32,22 @@ def fold_plain(text: str) -> str:
 
 def search_text(*texts: str | None) -> str:
     """All words of the texts in both foldings, each after a blank, so that ` wor` finds the beginning of a word."""
+    return as_search_text(search_words(*texts))
+
+
+def search_words(*texts: str | None) -> dict[str, None]:
+    """The words of the texts in both foldings, each once and in their order."""
     # Folded together: a line's end is no part of a word, and a call costs more than a name.
     text = "\n".join(filter(None, texts))
     words = fold(text).split()
     if not text.isascii():
         words += fold_plain(text).split()
-    return " " + " ".join(dict.fromkeys(word[:LONGEST_WORD] for word in words)) if words else ""
+    return dict.fromkeys(word[:LONGEST_WORD] for word in words)
+
+
+def as_search_text(words: Iterable[str]) -> str:
+    """The words, each after a blank."""
+    return "".join(f" {word}" for word in words)
 
 
 def query_words(text: str) -> list[str]:

@@ -42,6 +42,10 @@ and no phone number, source or why else they are kept. Inviting is public relati
 """
 PRIVACY = Right("privacy.handle", OFFICES, own_state=True)
 """Take what persons ask for under the GDPR, and see how far it is, its proof and its report; the own office's alone."""
+SAVE_SEARCH = Right("search.save", STAFF, own_state=True)
+"""Save searches for oneself or one's office, and be told of what newly matches."""
+SHARED_SEARCHES = Right("search.shared", frozenset({Role.LEAD}), own_state=True)
+"""Take away what others of the own office share."""
 
 
 def reads_note(caller: Caller, state: State, visibility: Visibility, author: str) -> bool:

@@ -18,28 +18,36 @@ from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 
 from ..rules.classifications import with_broader
-from ..rules.names import fold, search_text
+from ..rules.facets import EDITION, facets_of
+from ..rules.names import as_search_text, fold, search_words
 from ..rules.profile import ACTIVE, current_clusters, numbers_of
 from .matches import plan_every_statement
 
 _BREAK = "\n"
 
+# A row keeps its slot; what touches it says which transaction did, for those who follow (store/facet_index.py).
 _UPSERT = """
 insert into directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
-                       competences, clusters, cluster_code, data, changed_at)
+                       name_end, former_end, facets, facets_edition, facets_of, competences, clusters, cluster_code,
+                       data, changed_at, slot)
 select organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
-       string_to_array(competences, E'\\n'), string_to_array(clusters, E'\\n'), cluster_code,
-       data, changed_at
+       name_end, former_end, string_to_array(facets, E'\\n'), $16::smallint, sequence,
+       string_to_array(competences, E'\\n'), string_to_array(clusters, E'\\n'), cluster_code, data, changed_at,
+       coalesce((select known.slot from directory as known where known.organisation_id = row.organisation_id),
+                nextval('directory_slot'))
   from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-              $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::timestamptz[])
+              $9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::jsonb[],
+              $17::timestamptz[])
        as row(organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name, search_text,
-              competences, clusters, cluster_code, data, changed_at)
+              name_end, former_end, facets, competences, clusters, cluster_code, data, changed_at)
 on conflict (organisation_id) do update
    set sequence = excluded.sequence, responsible_state = excluded.responsible_state, kind = excluded.kind,
        status = excluded.status, legal_name = excluded.legal_name, sort_name = excluded.sort_name,
-       search_text = excluded.search_text, competences = excluded.competences, clusters = excluded.clusters,
+       search_text = excluded.search_text, name_end = excluded.name_end, former_end = excluded.former_end,
+       facets = excluded.facets, facets_edition = excluded.facets_edition, facets_of = excluded.facets_of,
+       competences = excluded.competences, clusters = excluded.clusters,
        cluster_code = excluded.cluster_code, data = excluded.data,
-       changed_at = excluded.changed_at
+       changed_at = excluded.changed_at, touched = pg_current_xact_id()
  where directory.sequence < excluded.sequence
 returning organisation_id
 """
@@ -48,7 +56,10 @@ with forbidden as (
 delete from directory using directory_erasure as erased
  where directory.organisation_id = any($1) and erased.organisation_id = directory.organisation_id
    and erased.sequence >= directory.sequence
-returning directory.organisation_id)
+returning directory.organisation_id, directory.slot),
+gone as (
+update directory_erasure set slot = forbidden.slot, touched = pg_current_xact_id()
+  from forbidden where directory_erasure.organisation_id = forbidden.organisation_id)
 select organisation_id, forbidden.organisation_id is not null as forbidden, number.kind, number.value, number.held
   from unnest($1::uuid[]) as written(organisation_id)
   left join forbidden using (organisation_id)
@@ -79,6 +90,9 @@ class Row(NamedTuple):
     legal_name: str
     sort_name: str
     search_text: str
+    name_end: int
+    former_end: int
+    facets: str
     competences: str
     clusters: str
     cluster_code: str | None
@@ -106,7 +120,8 @@ def row_of(sequence: int, organisation: Organisation, *, data: str | None = None
         organisation.status,
         organisation.legal_name,
         name[:200],
-        _searchable(organisation),
+        *_searchable(organisation),
+        _BREAK.join(facets_of(organisation)),
         _BREAK.join(with_broader(organisation.competences)),
         _BREAK.join(current_clusters(organisation.memberships)),
         organisation.cluster_code,
@@ -124,8 +139,8 @@ async def upsert(connection: Connection, rows: Sequence[Row]) -> set[UUID]:
     if not rows:
         return set()
     await plan_every_statement(connection)
-    columns = list(zip(*rows, strict=True))[:-1]
-    written = [key for (key,) in await connection.fetch(_UPSERT, *columns)]
+    *columns, changed_at, _ = zip(*rows, strict=True)
+    written = [key for (key,) in await connection.fetch(_UPSERT, *columns, EDITION, changed_at)]
     if not written:
         return set()
     gone = set[UUID]()
@@ -156,11 +171,16 @@ async def _replace_numbers(
         await connection.execute(_ADD_NUMBERS, *(zip(*rows, strict=True) if rows else [()] * 4))
 
 
-def _searchable(organisation: Organisation) -> str:
-    """What a search looks through: present and former names and places, the source's id, all register numbers."""
-    return search_text(
-        organisation.legal_name,
-        *(former.legal_name for former in organisation.former_names),
+def _searchable(organisation: Organisation) -> tuple[str, int, int]:
+    """What a search looks through: present and former names and places, the source's id, all register numbers; and so
+    many characters of it are of the present name, and with former ones.
+    """
+    words = search_words(organisation.legal_name)
+    name_end = _length(words)
+    if organisation.former_names:
+        words |= search_words(*(former.legal_name for former in organisation.former_names))
+    former_end = _length(words)
+    words |= search_words(
         organisation.seat.place,
         *(site.address.place for site in organisation.sites),
         organisation.own_id,
@@ -168,6 +188,11 @@ def _searchable(organisation: Organisation) -> str:
         *(former.address.place for former in organisation.former_seats),
         *dict.fromkeys(entry.number for entry in organisation.register_entries),
     )
+    return as_search_text(words), name_end, former_end
+
+
+def _length(words: Mapping[str, None]) -> int:
+    return sum(map(len, words)) + len(words)
 
 
 async def erase(connection: Connection, erased: Sequence[Erased]) -> None:
@@ -175,9 +200,13 @@ async def erase(connection: Connection, erased: Sequence[Erased]) -> None:
     ids, sequences = [item.organisation_id for item in erased], [item.sequence for item in erased]
     await connection.execute(_LOCK, ids, sequences)
     await connection.execute(
-        """insert into directory_erasure (organisation_id, sequence) select * from unnest($1::uuid[], $2::bigint[])
+        """insert into directory_erasure (organisation_id, sequence, slot)
+           select row.organisation_id, row.sequence, directory.slot
+             from unnest($1::uuid[], $2::bigint[]) as row(organisation_id, sequence)
+             left join directory using (organisation_id)
            on conflict (organisation_id) do update
-           set sequence = greatest(directory_erasure.sequence, excluded.sequence)""",
+           set sequence = greatest(directory_erasure.sequence, excluded.sequence),
+               slot = coalesce(excluded.slot, directory_erasure.slot), touched = pg_current_xact_id()""",
         ids,
         sequences,
     )

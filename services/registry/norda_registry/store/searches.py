@@ -206,6 +206,23 @@ async def get_released(connection: Connection, organisation_id: UUID) -> Entry |
     return Entry(Organisation.model_validate_json(row["data"]), row["sequence"]) if row else None
 
 
+async def get_many(connection: Connection, ids: Sequence[UUID], *, released: bool = False) -> list[Entry]:
+    """Organisations of any state as last published, in the order of their ids as given; unknown ones are left out."""
+    if not ids:
+        return []
+    table = "directory_released" if released else "directory"
+    rows = await connection.fetch(
+        f"select organisation_id, sequence, data from {table} where organisation_id = any($1)",  # noqa: S608 - constants
+        list(ids),
+    )
+    found = {row["organisation_id"]: row for row in rows}
+    return [
+        Entry(Organisation.model_validate_json(found[key]["data"]), found[key]["sequence"])
+        for key in ids
+        if key in found
+    ]
+
+
 async def state_of(connection: Connection, organisation_id: UUID) -> State | None:
     """Who is responsible for an organisation: by the own row, else by the directory, which may lag behind it."""
     state: str | None = await connection.fetchval(

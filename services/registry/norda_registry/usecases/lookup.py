@@ -109,6 +109,12 @@ async def sole_holder(connection: Connection, text: str) -> UUID | None:
     return None
 
 
+async def holders(connection: Connection, text: str) -> list[UUID]:
+    """All that have or had the number the text means, those that hold it first."""
+    found = await matches.find(connection, candidates(text))
+    return list(dict.fromkeys(match.organisation_id for match in sorted(found, key=lambda match: not match.current)))
+
+
 def candidates(text: str) -> list[tuple[str, str]]:
     """What the text may mean, as (kind, value) numbers; wrong checksums mean nothing."""
     value = text.strip()

@@ -1,0 +1,213 @@
+"""Sets of the directory's rows by facet term and common word, in the memory of each instance: what counts and narrows.
+
+A set is a roaring bitmap of slots. `refresh` brings the sets up to what the connection sees, by the rows that
+transactions wrote which the last look did not see; so whoever refreshes before counting counts what is there, and loses
+no transaction that committed late. The sets are copies: they can be thrown away and loaded anew at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from norda_common.database import SYSTEM, Connection, Database
+from pyroaring import BitMap
+
+from ..rules import facets
+from ..rules.facets import Choice, Facet
+
+SLOTS_AT_ONCE = 50_000
+"""Loading reads so many slots by one statement: a tenth of a second each, and others have a turn between them."""
+COMMON_WORDS_SECONDS = 300
+"""Statistics change with the table's analysis only, every twentieth of its rows."""
+COMMON_ROWS = 1_000
+"""A word of so many rows has a set of its own."""
+
+Common = Sequence[tuple[str, float]]
+"""Words in their order, each with its share of the rows."""
+_EVERY = "*"
+"""Stands among the terms for the rows themselves."""
+_WORD = "w:"
+"""Begins the terms of common words, which are no facet."""
+_SNAPSHOT = "select pg_current_snapshot()::text"
+_EXTENT = "select coalesce(min(slot), 0), coalesce(max(slot), -1) from directory"
+_LOAD = """
+select term, array_agg(slot) as slots
+  from directory, unnest(facets || '*'::text) as term
+ where slot >= $1 and slot < $2
+ group by term
+"""
+_LOAD_WORDS = """
+select word, array_agg(slot) as slots
+  from directory, unnest(string_to_array(ltrim(search_text), ' ')) as word
+ where slot >= $1 and slot < $2 and word = any($3::text[])
+ group by word
+"""
+# One statement has one snapshot: what it reads is exactly what the snapshot that it gives has seen.
+_CHANGED = """
+with changed as materialized (
+    select slot, facets || '*'::text || array(select 'w:' || word
+                                                 from unnest(string_to_array(ltrim(search_text), ' ')) as word
+                                                where word = any($3::text[])) as terms
+      from directory
+     where touched >= $1::text::xid8 or touched = any($2::text[]::xid8[])
+    union all
+    select slot, '{}' from directory_erasure as erased
+     where slot is not null and (touched >= $1::text::xid8 or touched = any($2::text[]::xid8[]))
+       and not exists (select from directory where directory.slot = erased.slot))
+select null as term, array_agg(slot) as slots, pg_current_snapshot()::text as snapshot from changed
+union all
+select term, array_agg(slot), null from changed, unnest(terms) as term group by term
+"""
+_COMMON = "select word, share, of_names from directory_common_words()"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Which transactions were seen: all below `before`, but those that ran."""
+
+    before: str
+    running: list[str]
+
+    @staticmethod
+    def of(text: str) -> Snapshot:
+        """Of PostgreSQL's text, `xmin:xmax:xip,...`."""
+        _, before, running = text.split(":")
+        return Snapshot(before, [item for item in running.split(",") if item])
+
+
+@dataclass(slots=True)
+class FacetIndex:
+    """The sets of one database, and its common words."""
+
+    sets: dict[str, BitMap] = field(default_factory=dict)
+    rows: BitMap = field(default_factory=BitMap)
+    _seen: Snapshot | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _words: list[str] = field(default_factory=list)
+    _common: Common = ()
+    _common_in_names: Common = ()
+    _common_at: float = float("-inf")
+
+    async def refresh(self, connection: Connection) -> None:
+        """Bring the sets up to what the connection sees now, which must be the service's own; first they are loaded."""
+        async with self._turn:
+            if self._seen is None:
+                await self._load(connection)
+            if time.monotonic() - self._common_at > COMMON_WORDS_SECONDS:
+                await self._learn_words(connection)
+            await self._follow(connection)
+
+    async def _load(self, connection: Connection) -> None:
+        seen = Snapshot.of(await connection.fetchval(_SNAPSHOT))
+        sets: dict[str, BitMap] = {}
+        first, last = await connection.fetchrow(_EXTENT) or (0, -1)
+        for start in range(first, last + 1, SLOTS_AT_ONCE):
+            for term, slots in await connection.fetch(_LOAD, start, start + SLOTS_AT_ONCE):
+                _add(sets, term, slots)
+        self.rows = sets.pop(_EVERY, BitMap())
+        for found in sets.values():
+            found.run_optimize()
+        self.sets, self._seen = sets, seen
+
+    async def _learn_words(self, connection: Connection) -> None:
+        """Which words are common, and their sets; what is written meanwhile is followed afterwards, as for all sets."""
+        found = await connection.fetch(_COMMON)
+        common = sorted((row["word"], row["share"]) for row in found if not row["of_names"])
+        wanted = [word for word, share in common if share * len(self.rows) >= COMMON_ROWS]
+        known = {term.removeprefix(_WORD) for term in self.sets if term.startswith(_WORD)}
+        sets: dict[str, BitMap] = {_WORD + word: BitMap() for word in wanted if word not in known}
+        if sets:
+            first, last = await connection.fetchrow(_EXTENT) or (0, -1)
+            words = [term.removeprefix(_WORD) for term in sets]
+            for start in range(first, last + 1, SLOTS_AT_ONCE):
+                for word, slots in await connection.fetch(_LOAD_WORDS, start, start + SLOTS_AT_ONCE, words):
+                    _add(sets, _WORD + word, slots)
+        for word in known - set(wanted):
+            del self.sets[_WORD + word]
+        self.sets |= sets
+        self._words = wanted
+        self._common = common
+        self._common_in_names = sorted((row["word"], row["share"]) for row in found if row["of_names"])
+        self._common_at = time.monotonic()
+
+    async def _follow(self, connection: Connection) -> None:
+        assert self._seen is not None  # noqa: S101 - `refresh` has loaded
+        found = await connection.fetch(_CHANGED, self._seen.before, self._seen.running, self._words)
+        slots, snapshot = next((row["slots"], row["snapshot"]) for row in found if row["term"] is None)
+        if slots:
+            changed = BitMap(slots)
+            for known in (self.rows, *self.sets.values()):
+                known.difference_update(changed)
+            for row in found:
+                if row["term"] == _EVERY:
+                    self.rows.update(BitMap(row["slots"]))
+                elif row["term"] is not None:
+                    _add(self.sets, row["term"], row["slots"])
+        self._seen = Snapshot.of(snapshot)
+
+    def narrowed(self, choice: Choice, *, but: str | None = None) -> BitMap | None:
+        """The rows that were chosen, leaving out one facet's choice; None where nothing is: all rows."""
+        found: BitMap | None = None
+        for name, wanted in facets.terms(choice).items():
+            if name != but:
+                among = BitMap.union(*(self.sets.get(term, BitMap()) for term in wanted))
+                found = among if found is None else found & among
+        return found
+
+    def counts(self, facet: Facet, among: BitMap | None) -> dict[str, int]:
+        """How many of these rows each of the facet's values has; values of none are left out."""
+        begin = facet.term("")
+        found: dict[str, int] = {}
+        for term, having in self.sets.items():
+            if term.startswith(begin):
+                number = len(having) if among is None else having.intersection_cardinality(among)
+                if number:
+                    found[term.removeprefix(begin)] = number
+        return found
+
+    def common(self, beginning: str, *, in_names: bool = False) -> float:
+        """How many rows, or their names, have common words that begin so, about; rare words are not counted."""
+        known = self._common_in_names if in_names else self._common
+        return sum(share for _, share in _beginning(known, beginning)) * len(self.rows)
+
+    def with_word(self, beginning: str) -> BitMap:
+        """Rows with a common word that begins so: of all rows with such a word perhaps not the ones with rare ones."""
+        found = [self.sets.get(_WORD + word, BitMap()) for word, _ in _beginning(self._common, beginning)]
+        return BitMap.union(*found) if found else BitMap()
+
+
+def _beginning(known: Common, beginning: str) -> Iterator[tuple[str, float]]:
+    """Of words in their order those that begin so."""
+    for place in range(bisect_left(known, (beginning, 0.0)), len(known)):
+        if not known[place][0].startswith(beginning):
+            return
+        yield known[place]
+
+
+def _add(sets: dict[str, BitMap], term: str, slots: Iterable[int]) -> None:
+    known = sets.get(term)
+    if known is None:
+        sets[term] = BitMap(slots)
+    else:
+        known.update(BitMap(slots))
+
+
+_INDEXES: WeakKeyDictionary[Database, FacetIndex] = WeakKeyDictionary()
+
+
+def index_of(database: Database) -> FacetIndex:
+    """The index of a process's database, one for all that ask; perhaps not loaded yet."""
+    return _INDEXES.setdefault(database, FacetIndex())
+
+
+async def fresh_index(database: Database) -> FacetIndex:
+    """The index as the database is now. Before a connection is taken for something else, since it takes one itself."""
+    index = index_of(database)
+    async with database.read(SYSTEM) as connection:
+        await index.refresh(connection)
+    return index
