@@ -95,12 +95,12 @@ def kind_of(address: str) -> str:
     return UUID.sub("id", parts.path) + query
 
 
-def pages(browser: Browser, base: str, *further: str) -> Iterator[Found]:
-    """The pages of a service below `base` that links lead to, from `base` and these further addresses.
+def pages(browser: Browser, base: str, *starts: str) -> Iterator[Found]:
+    """The pages below `base` that links lead to, from these addresses on; what needs a sign-in leads away from there.
 
     Fails on an error, and when there are more than there can be.
     """
-    waiting, seen = [base, *further], {base, *further}
+    waiting, seen = list(starts), set(starts)
     alike, shapes = Counter[str](), set[object]()
     while waiting:
         response = browser.get(waiting.pop(0))

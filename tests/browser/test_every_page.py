@@ -55,11 +55,11 @@ def world(norda: Realm) -> Filled:
 def found_by(person: str | None, made: Filled, service: str, client: Client) -> list[Found]:
     """The pages of a service that this person reaches by links."""
     running = made.norda.services[service]
+    base = f"{running.url}/{service}/"
     if person:
         client.sign_in(running, person)
-        return list(pages(client, f"{running.url}/{service}/"))
-    public = [f"{running.url}/{service}/legal/{what}" for what in ("imprint", "accessibility")]
-    return list(pages(client, f"{running.url}/{service}/public" if service != "notifications" else public[0], *public))
+        return list(pages(client, base, base))
+    return list(pages(client, base, f"{base}legal/imprint", *([f"{base}public"] if service != "notifications" else [])))
 
 
 def look(at: Watched, name: str, *, whole: bool, turn: int = 0, keep: bool = False) -> Iterator[str]:
