@@ -31,8 +31,11 @@ LOOKS = (("light", 1280), ("dark", 320), ("light", 320), ("dark", 1280))
 BEGUN_ELSEWHERE = ("/sign-in", "/sign-in/callback", "/signed-out", ".ics")
 """Ends of addresses that no link leads to, or that are no pages; what they show stands in `states.py`."""
 STEPS = frozenset(
-    {"agree", "publish", "discard", "edit", "cancel", "reschedule", "release-quotas", "release", "withdraw-release"}
-)
+    {
+        "agree", "publish", "discard", "edit", "cancel", "reschedule", "release-quotas", "release-quota", "release",
+        "withdraw-release",
+    }
+)  # fmt: skip
 """What can be asked about an event."""
 GERMAN = re.compile(
     r"\b(und|oder|nicht|keine?[nmrs]?|der|das|dem|den|des|eine?[nmrs]?|ist|sind|wird|werden|wurden?|mit|für|vo[nm]|zu[mr]?"

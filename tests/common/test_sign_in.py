@@ -222,6 +222,27 @@ def _session_of(both: Realm, browser: Browser) -> str:
     return str(claims["sid"])
 
 
+def test_signing_out_of_a_session_that_has_ended_still_asks_the_provider(both: Realm) -> None:
+    registry, browser = both.services["registry"], Browser()
+    browser.sign_in(registry, "hb-office")
+    browser.cookies = {name: value for name, value in browser.cookies.items() if "norda-registry" not in name}
+    led = browser.submit(f"{registry.url}/registry/sign-out", {}, follow=False)
+    assert led.status_code == 303
+    assert led.headers["location"].startswith(both.issuer), "the other services' sessions would live on"
+
+
+def test_signing_in_from_a_page_about_signing_in_leads_to_the_first_page(both: Realm) -> None:
+    registry, browser = both.services["registry"], Browser()
+    page = browser.get(f"{registry.url}/registry/signed-out")
+    assert 'href="/registry/sign-in?to=%2Fregistry%2F"' in page.text
+
+
+def test_a_way_back_that_is_too_long_is_forgotten(both: Realm) -> None:
+    registry, browser = both.services["registry"], Browser()
+    asked = browser.get(f"{registry.url}/registry/sign-in?to={quote('/registry/' + 'ä' * 1000)}", follow=False)
+    assert asked.status_code == 303
+
+
 async def test_a_session_ends_after_its_time_and_after_idleness(both: Realm, module_installation: Installation) -> None:
     registry = both.services["registry"]
     for change in (

@@ -232,7 +232,7 @@ def _events() -> dict[str, tuple[Cell, ...]]:
             *_hosted(200, **step("agree")),
             *_led(200, **step("publish")),
             *_led(200, **step("release-quotas")),
-            *_hosted(200, **step("release-quota")),
+            Cell(record="published", own=200, host=200, **step("release-quota?state={host}")),
             *_led(200, **step("release")),
             *_led(200, **step("withdraw-release")),
             *_led(200, **step("discard")),

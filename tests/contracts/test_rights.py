@@ -129,7 +129,7 @@ async def differences(route: Walked, cell: Cell, asking: Asking, records: Record
     """In what an answer is not as expected."""
     wanted = expected(cell, route.right, asking.role, asking.state, whose=whose)
     ids = await records.fresh(whose) if cell.fresh and wanted in {204, 303} else records.of[whose][cell.record]
-    path = route.at({**ids, **cell.path})
+    path = route.at({**ids, **filled(cell.path, whose)})
     response = await asking.ask(route, path, filled(cell.body, whose), cell.headers)
     what = f"{asking}: {route.method} {path}, {cell.record} of {whose}"
     status = wanted if isinstance(wanted, int) else 403 if wanted in PHRASES else 409

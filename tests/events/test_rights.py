@@ -537,3 +537,16 @@ async def _sees_no_draft(connection: Any, records: Records) -> None:
         "select count(*) from events_with(array['%verborgener%'], 9) as id where id = $1",
     ):
         assert await connection.fetchval(statement, hidden) == 0, statement
+
+
+async def test_a_host_changes_no_more_of_an_event_than_its_agreement_needs(
+    module_installation: Installation, records: Records
+) -> None:
+    async with database_as(module_installation, "hh", "office") as connection:
+        for statement in (
+            "update event set title = 'Fremd' where id = $1",
+            "update event set status = 'cancelled', cancellation_reason = 'Fremd' where id = $1",
+            "update event set responsible_state = 'hh' where id = $1",
+        ):
+            await refused(connection, statement, records.id("event"))
+        await connection.execute("update event set version = version + 1 where id = $1", records.id("event"))

@@ -206,7 +206,9 @@ async def test_a_number_that_is_taken_leads_to_who_has_it(registry: Running) -> 
 
 async def test_only_what_was_changed_is_changed(registry: Running) -> None:
     async with registry.client() as api:
-        document = await registered(api, turnover_eur="48000000.00", employees=240)
+        document = await registered(
+            api, turnover_eur="48000000.00", employees=240, competences=["PRD-02", "DRV-01", "BAT-02"]
+        )
         async with signed_in(registry) as person:
             told = await follow(person, await send(person, f"{path(document)}/edit"))
             assert "es hat sich nichts geändert" in told

@@ -1,4 +1,4 @@
-"""`bench pages`: how long a person waits for a list page, with a hundred thousand organisations and as many events.
+"""`bench pages`: how long a person waits for a page of the registry, with a hundred thousand organisations.
 
 A real service with its session, rights and templates; the time is the server's, from the request to the last byte on
 the loopback, one request after the other, as one person's clicks are. Tables are filled by SQL; a page is asked for as

@@ -74,14 +74,16 @@ class Provider:
             raise RefusedByProvider(str(answer.get("error", "no id_token"))[:100])
         return token
 
-    async def logout_address(self, *, id_token: str, back: str) -> str | None:
-        """Where the browser is sent to sign out everywhere; None when the provider has no such place."""
+    async def logout_address(self, *, id_token: str | None, back: str) -> str | None:
+        """Where the browser is sent to sign out everywhere; None when the provider has no such place.
+
+        Without a token of the session the provider asks the person first.
+        """
         address = (await self._discovered()).get("end_session_endpoint")
         if address is None:
             return None
-        return _with_query(
-            address, {"id_token_hint": id_token, "post_logout_redirect_uri": back, "client_id": self.client_id}
-        )
+        hint = {"id_token_hint": id_token} if id_token else {}
+        return _with_query(address, hint | {"post_logout_redirect_uri": back, "client_id": self.client_id})
 
     async def key_set(self) -> Any:
         """The provider's JWK set. Raises Unavailable."""

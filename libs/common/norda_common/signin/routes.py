@@ -85,6 +85,10 @@ def routes(service: str) -> APIRouter:  # noqa: PLR0915 - five routes
         claims = await _claims(
             runtime, id_token, nonce={"essential": True, "value": under_way.nonce}, exp={"essential": True}
         )
+        try:
+            caller = caller_of(claims)
+        except Unauthenticated as refused:
+            return _failed(page, page.t(refused.text.de, refused.text.en), known=True)
         secret = new_secret()
         async with runtime.database.transaction(SYSTEM, news=False) as connection:
             if page.session:
@@ -92,7 +96,7 @@ def routes(service: str) -> APIRouter:  # noqa: PLR0915 - five routes
             await sessions.create(
                 connection,
                 secret=secret,
-                caller=caller_of(claims),
+                caller=caller,
                 provider_session=_text(claims, "sid"),
                 csrf=new_secret(),
                 id_token=id_token,
@@ -106,14 +110,14 @@ def routes(service: str) -> APIRouter:  # noqa: PLR0915 - five routes
 
     @router.post("/sign-out")
     async def sign_out(page: Annotated[Page, page_for(PUBLIC)]) -> Response:
-        """End the session here, and through the provider everywhere."""
-        if page.session is None:
-            return RedirectResponse(f"/{service}/signed-out", 303)
-        await page.form()
-        async with page.transaction() as connection:
-            await sessions.end(connection, page.session)
+        """End the session here, and through the provider everywhere, also where the one here has ended by itself."""
+        if page.session is not None:
+            await page.form()
+            async with page.transaction() as connection:
+                await sessions.end(connection, page.session)
         back = f"{page.runtime.settings.base_url}/{service}/signed-out"
-        away = await _provider(page.runtime).logout_address(id_token=page.session.id_token, back=back)
+        token = page.session.id_token if page.session else None
+        away = await _provider(page.runtime).logout_address(id_token=token, back=back)
         response = RedirectResponse(away or back, 303)
         response.delete_cookie(session_cookie(service), secure=True, httponly=True, samesite="lax")
         return response
@@ -157,13 +161,14 @@ def _callback(runtime: Runtime) -> str:
     return f"{runtime.settings.base_url}/{runtime.service}/sign-in/callback"
 
 
-def _failed(page: Page, reason: str) -> Response:
-    """A sign-in that did not come to its end; nothing is known about the person."""
+def _failed(page: Page, reason: str, *, known: bool = False) -> Response:
+    """A sign-in that did not come to its end; `known` are people whom the provider knows, and who may nothing here."""
     return page.show(
         "sign_in_failed.html.jinja",
         title=Text("Anmeldung nicht abgeschlossen", "Sign-in not completed"),
         status=400,
         reason=reason[:100],
+        known=known,
     )
 
 

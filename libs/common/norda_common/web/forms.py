@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from ..errors import FieldError, InvalidInput, NordaError
+from ..errors import FieldError, InvalidInput, Malformed, NordaError
 from .edge import field_error
 
 M = TypeVar("M", bound=BaseModel)
@@ -23,6 +23,8 @@ BASE = "base"
 OWN_FIELDS = frozenset({"csrf", "version", BASE})
 """Fields of the form itself."""
 MOST_FIELDS = 1_000
+DEEPEST = 6
+"""So many parts may a field's name have; none of ours has more than three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ class Form:
         """What this form was filled in from; None when it does not say so in the way it was given out."""
         try:
             found = json.loads(self.value(BASE))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(found, dict) or not all(isinstance(several, list) for several in found.values()):
             return None
@@ -181,18 +183,30 @@ class Form:
 
 
 def nested(values: Mapping[str, Sequence[str]], *, lists: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Names with dots as a document; empty fields are left out, and with them parts that hold nothing else."""
+    """Names with dots as a document; empty fields are left out, and with them parts that hold nothing else.
+
+    Raises Malformed for names that contradict each other.
+    """
     document: dict[str, Any] = {}
     for name, texts in values.items():
         filled = [text for text in texts if text.strip()]
         if name in OWN_FIELDS or not (filled or name in lists):
             continue
-        parts = name.split(".")
-        here = document
+        parts = name.split(".", DEEPEST)
+        here: Any = document
         for part in parts[:-1]:
             here = here.setdefault(part, {})
+            if not isinstance(here, dict):
+                raise _no_form(name)
+        if isinstance(here.get(parts[-1]), dict) or len(parts) > DEEPEST:
+            raise _no_form(name)
         here[parts[-1]] = filled if name in lists else filled[-1]
     return {name: _listed(value) for name, value in document.items()}
+
+
+def _no_form(name: str) -> Malformed:
+    """The refusal of fields no form of ours has: one that is both a value and a part, or parts without end."""
+    return Malformed(f"Das Feld {name[:40]} passt zu keinem Formular.", f"The field {name[:40]} is of no form.")
 
 
 def _listed(value: Any) -> Any:

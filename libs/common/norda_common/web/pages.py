@@ -42,6 +42,8 @@ NOBODY = Identity(subject="", state="", roles="")
 """Somebody who has not signed in: policies show what is public."""
 LANGUAGE_COOKIE, STATE_COOKIE = "norda-language", "norda-state"
 YEAR_SECONDS = 365 * 86_400
+LONGEST_PATH = 2_000
+"""So long may the address be to which somebody comes back after signing in."""
 
 
 class Answered(Exception):  # noqa: N818 - no fault
@@ -80,6 +82,8 @@ class Page:
     session: Session | None = None
     otherwise: str = "de"
     """The page's language where nobody asks for one."""
+    sent: FormData | None = None
+    """The form that was sent, once somebody has read it."""
     _flash: tuple[Flash, ...] = field(default=())
 
     @property
@@ -146,7 +150,7 @@ class Page:
             raise Forbidden(
                 "Das Formular kam nicht von dieser Seite.", "The form did not come from this page.", code="csrf"
             )
-        data = await self.request.form(max_files=1, max_fields=MOST_FIELDS)
+        data = self.sent = await self.request.form(max_files=1, max_fields=MOST_FIELDS)
         token = data.get("csrf")
         if self.session is None or not (isinstance(token, str) and compare_digest(token, self.session.csrf)):
             raise Answered(self.send_again(data))
@@ -154,12 +158,12 @@ class Page:
 
     def send_again(self, data: FormData) -> Response:
         """The page that keeps what was typed when the session it was typed in has ended."""
-        kept = [(name, value) for name, value in data.multi_items() if name != "csrf" and isinstance(value, str)]
         return self.show(
             "send_again.html.jinja",
             title=Text("Noch nicht gespeichert", "Not stored yet"),
             status=403 if self.session else 401,
-            fields=kept,
+            fields=typed_in(data),
+            files=any(not isinstance(value, str) for _, value in data.multi_items()),
         )
 
     def show(
@@ -194,7 +198,9 @@ class Page:
         settings, base = self.runtime.settings, f"/{self.service}"
         places = [place for place in self.site.places if caller is not None and caller.may(place.right)]
         path = self.request.url.path
-        came_from = self.address if self.request.method == "GET" else f"{base}/"
+        # From a page that belongs to signing in or out one comes to the first page.
+        own = self.request.method == "GET" and not path.startswith((f"{base}/sign-", f"{base}/signed-"))
+        came_from = self.address if own else f"{base}/"
         return {
             "title": title.in_language(language),
             "service": self.service,
@@ -222,6 +228,7 @@ class Page:
             "query": self.request.query_params.get("q", ""),
             "trace_id": current_trace_id(),
             "legal": {name: f"{base}/legal/{name}" for name in ("imprint", "privacy", "accessibility", "feedback")},
+            "answers_form": self.request.method == "POST",
             "sign_in_path": f"{base}/sign-in?{urlencode({'to': came_from})}",
             "version": __version__,
         }
@@ -234,6 +241,11 @@ class Page:
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
             f"connect-src 'self'; form-action 'self'{provider}; base-uri 'none'; frame-ancestors 'none'"
         )
+
+
+def typed_in(data: FormData) -> list[tuple[str, str]]:
+    """The fields of a form, but for its token and its files, which a page cannot send again."""
+    return [(name, value) for name, value in data.multi_items() if name != "csrf" and isinstance(value, str)]
 
 
 def _leads_to(place: str, path: str) -> bool:
@@ -312,9 +324,10 @@ def local_path(address: str, service: str, *, beside: tuple[str, ...] = ()) -> s
     own = f"/{service}/"
     parts = urlsplit(address)
     harmless = address.startswith((own, *beside)) and not (parts.scheme or parts.netloc or "\\" in address)
-    if not harmless or any(ord(char) < 0x21 for char in address) or len(address) > 2_000:
+    if not harmless or any(ord(char) < 0x21 for char in address) or len(address) > LONGEST_PATH:
         return own
-    return quote(address, safe="/?&=%:@,;+$!*'()~#._-")
+    quoted = quote(address, safe="/?&=%:@,;+$!*'()~#._-")
+    return quoted if len(quoted) <= LONGEST_PATH else own
 
 
 async def error_page(request: Request, error: NordaError) -> Response | None:
@@ -325,4 +338,11 @@ async def error_page(request: Request, error: NordaError) -> Response | None:
         return None
     page: Page = getattr(request.state, "page", None) or Page(request, runtime, site)
     document = error.problem(language=page.language, instance=page.request.url.path, trace_id=current_trace_id())
-    return page.show("error.html.jinja", title=error.title, status=error.status, problem=document)
+    return page.show(
+        "error.html.jinja",
+        title=error.title,
+        status=error.status,
+        problem=document,
+        # Nothing typed is lost, whatever went wrong with it.
+        fields=typed_in(page.sent) if page.sent else [],
+    )

@@ -21,13 +21,13 @@ comment on function event_history is 'What was done to an event, newest first: f
 -- Organisations are found by the beginnings of the words of their names, as in the registry
 -- (docs/decisions/0071-words-not-trigrams.md): a name has four words and forty trigrams, and folding it here, at every change
 -- of whatever, cost as much as the rest of the row.
-alter table organisation add column words text;
+alter table organisation add column words text not null default '';
 update organisation set words = btrim(regexp_replace(folded_name, '[^[:alnum:]]+', ' ', 'g'));
-alter table organisation alter column words set not null;
 comment on column organisation.words is 'The words of the name, folded by rules/search.py.';
-drop function organisations_named;
-alter table organisation drop column folded_name;
-drop function folded;
+-- While a release rolls out, the one before writes without words and searches without an index; its function, `folded` and
+-- `folded_name` can go with the next release.
+alter table organisation alter column folded_name drop expression;
+drop index organisation_folded_name;
 create index organisation_words on organisation using gin (array_to_tsvector(string_to_array(words, ' ')));
 -- Most records change an organisation that is there: with room on its page a change needs no new entries in the indexes.
 alter table organisation set (fillfactor = 80);
@@ -39,4 +39,17 @@ begin atomic
     order by o.words collate "C", o.id
     limit most;
 end;
-comment on function organisations_named is 'Active organisations whose names have all these words or beginnings of words, ä beside ae. PostgreSQL asks an index for them only where no policy stands before it (as for events_with).';
+comment on function organisations_named(tsquery, int) is 'Active organisations whose names have all these words or beginnings of words, ä beside ae. PostgreSQL asks an index for them only where no policy stands before it (as for events_with).';
+
+-- Whoever hosts or has a quota may agree and release, which raises an event's version and draws positions. All else is the
+-- lead's, whatever a use case forgets to ask.
+create function only_the_lead_changes() returns trigger language plpgsql set search_path from current as $$
+begin
+    if not is_system() and old.responsible_state is distinct from office_state()
+       and to_jsonb(new) - '{version,sequence,last_position,changed_at}'::text[]
+           is distinct from to_jsonb(old) - '{version,sequence,last_position,changed_at}'::text[] then
+        raise insufficient_privilege using message = 'only the lead''s office changes an event';
+    end if;
+    return new;
+end $$;
+create trigger only_the_lead_changes before update on event for each row execute function only_the_lead_changes();

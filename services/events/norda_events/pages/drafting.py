@@ -77,7 +77,7 @@ async def edit(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Respons
 @router.post(f"{EVENT}/edit")
 async def change(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Response:
     """Store the change; or the form again with what is wrong, or both versions when the event changed meanwhile."""
-    event, typed = await event_of(page, event_id), await page.form()
+    typed, event = await page.form(), await event_of(page, event_id)
     version = version_of(typed)
     form = _chosen(event, typed) if typed.value("conflict") else typed
     if form.value("search"):
@@ -92,7 +92,8 @@ async def change(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Respo
                 connection, event_id, command, office=office_of(page), expected_version=version, now=page.now
             )
     except StaleVersion as error:
-        return await _show_conflict(page, event, typed, error)
+        # After a comparison what was chosen is the person's version, and it started from what was compared with.
+        return await _show_conflict(page, event, form, error)
     except NordaError as error:
         return await _show_edit(page, event, form.refuse(error), version=version, status=error.status)
     told = Text("Die Änderung ist gespeichert.", "The change is stored.")
@@ -107,7 +108,7 @@ def _chosen(event: Event, typed: Form) -> Form:
     chosen = {name.removeprefix("choice-"): typed.value(name) for name in typed.values if name.startswith("choice-")}
     own = {name for name, choice in chosen.items() if choice == "mine"}
     own |= {f"{name}_offset" for name in own}
-    values = dict(stored.values)
+    values = dict(stored.values) | {BASE: (typed.value(BASE),)}
     for name in own:
         if name in typed.values:
             values[name] = typed.values[name]

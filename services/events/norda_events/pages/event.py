@@ -106,7 +106,7 @@ async def show_event(
         missing=missing_agreements(event) if event.status is EventStatus.DRAFT else (),
         seats=seats,
         seats_text=seats_text(event.capacity, seats, language),
-        by_state=_seats_by_state(event, seats),
+        by_state=_seats_by_state(event, seats, office),
         competences=competence_labels(event.competences, language),
         actions=actions(event, office, page),
         history=[entry(row, page) for row in history],
@@ -140,9 +140,9 @@ def actions(event: Event, office: Office, page: Page) -> list[Action]:
     changeable = allowed(require_changeable, event, now=page.now)
     found: list[Action] = []
     if own in missing_agreements(event) and allowed(require_draft, event) and allowed(office.require_host, event):
-        found.append(Action(t("Zustimmen", "Agree"), f"{base}/agree", "primary"))
+        found.append(Action(t("Zustimmen", "Agree"), f"{base}/agree?version={event.version}", "primary"))
     if lead and allowed(require_draft, event):
-        found.append(Action(t("Veröffentlichen", "Publish"), f"{base}/publish", "primary"))
+        found.append(Action(t("Veröffentlichen", "Publish"), f"{base}/publish?version={event.version}", "primary"))
     if lead and changeable:
         found.append(Action(t("Ändern", "Change"), f"{base}/edit"))
     if lead and allowed(require_published, event, now=page.now):
@@ -151,7 +151,7 @@ def actions(event: Event, office: Office, page: Page) -> list[Action]:
     if lead and event.quotas_held and allowed(require_open, event, now=page.now):
         found.append(Action(t("Kontingente freigeben", "Release quotas"), f"{base}/release-quotas"))
     if lead and allowed(require_draft, event):
-        found.append(Action(t("Entwurf verwerfen", "Discard draft"), f"{base}/discard"))
+        found.append(Action(t("Entwurf verwerfen", "Discard draft"), f"{base}/discard?version={event.version}"))
     if allowed(office.require_lead, event, right=RELEASE):
         if event.released_at is not None:
             found.append(Action(t("Freigabe für alle zurücknehmen", "Take release back"), f"{base}/withdraw-release"))
@@ -174,7 +174,7 @@ def _host(event: Event, index: int, known: dict[UUID, KnownOrganisation]) -> dic
     }
 
 
-def _seats_by_state(event: Event, seats: SeatsView) -> list[dict[str, Any]]:
+def _seats_by_state(event: Event, seats: SeatsView, office: Office) -> list[dict[str, Any]]:
     """Each state's quota and registrations; states with neither are left out. None stands for elsewhere."""
     counted = {item.state: item for item in seats.by_state}
     quotas = {quota.state.value: quota for quota in event.quotas}
@@ -185,6 +185,7 @@ def _seats_by_state(event: Event, seats: SeatsView) -> list[dict[str, Any]]:
             "quota": quotas.get(state) if state else None,
             "confirmed": counted[state].confirmed if state in counted else 0,
             "waitlisted": counted[state].waitlisted if state in counted else 0,
+            "releasable": state is not None and allowed(office.require_lead_or, event, State(state)),
         }
         for state in [*states, *([None] if None in counted else [])]
     ]

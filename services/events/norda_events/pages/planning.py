@@ -28,7 +28,7 @@ from ..usecases.quotas import release_quota, release_quotas
 from ..usecases.releasing import release_event, withdraw_release
 from .edge import EVENT, Blank, crumbs_to, event_of, office_of, summary, version_of
 from .fields import STATE_VALUES, Fields, moment_text, moment_values, offset_fields, time_fields
-from .words import span
+from .words import place, span
 
 router = APIRouter(prefix="/events")
 
@@ -47,6 +47,8 @@ class Step:
     right: Right = PLAN
     by_hosts: bool = False
     """Open to the offices of all hosting states, not to the lead's alone."""
+    by_state: bool = False
+    """Open to the office of the state it is about, and to the lead's."""
 
 
 async def _agree(connection: Connection, event: Event, page: Page, form: Form) -> None:
@@ -79,8 +81,8 @@ async def _withdraw_release(connection: Connection, event: Event, page: Page, fo
     await withdraw_release(connection, event.id, office=office_of(page), now=page.now)
 
 
-async def _discard(connection: Connection, event: Event, page: Page, form: Form) -> None:  # noqa: ARG001 - a step's signature
-    await discard_draft(connection, event.id, office=office_of(page))
+async def _discard(connection: Connection, event: Event, page: Page, form: Form) -> None:
+    await discard_draft(connection, event.id, office=office_of(page), expected_version=version_of(form))
 
 
 _SEATS_OPEN = (
@@ -133,7 +135,7 @@ STEPS: dict[str, Step] = {
         consequences=_SEATS_OPEN,
         told=Text("Das Kontingent ist freigegeben.", "The quota is released."),
         do=_release_one,
-        by_hosts=True,
+        by_state=True,
     ),
     "release": Step(
         title=Text("Für alle freigeben", "Release for the public"),
@@ -250,7 +252,7 @@ async def ask_when(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Res
 @router.post(f"{EVENT}/reschedule")
 async def reschedule(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Response:
     """Give the event its new time; or the form again, with what was typed and what is wrong."""
-    event, form = await event_of(page, event_id), await page.form()
+    form, event = await page.form(), await event_of(page, event_id)
     given: dict[str, Any] = {
         "starts": moment_text(form, "starts"),
         "ends": moment_text(form, "ends"),
@@ -300,30 +302,44 @@ async def _ask_when(page: Page, event: Event, form: Form, *, error: NordaError |
 
 @router.get(EVENT + "/{step}")
 async def ask(
-    page: Annotated[Page, page_for(PLAN)], event_id: UUID, step: str, state: Annotated[State | None, Blank] = None
+    page: Annotated[Page, page_for(PLAN)],
+    event_id: UUID,
+    step: str,
+    state: Annotated[State | None, Blank] = None,
+    version: int | None = None,
 ) -> Response:
-    """The question before a step, for whom it is open. Raises Forbidden, and NotFound for what is no step."""
+    """The question before a step, for whom it is open; `version` is the one the person has read.
+
+    Raises Forbidden, and NotFound for what is no step.
+    """
     event, office, found = await event_of(page, event_id), office_of(page), _step(step)
     if found.by_hosts:
         office.require_host(event)
+    elif found.by_state and state is not None:
+        office.require_lead_or(event, state)
     else:
         office.require_lead(event, right=found.right)
-    return await _ask(page, event, step, Form.of({"state": state}, language=page.language))
+    form = Form.of({"state": state, "version": version}, language=page.language)
+    return await _ask(page, event, step, form, stale=version not in {None, event.version})
 
 
 @router.post(EVENT + "/{step}")
 async def do(page: Annotated[Page, page_for(PLAN)], event_id: UUID, step: str) -> Response:
     """Do what was asked; or the question again, with what forbids it."""
-    found, event, form = _step(step), await event_of(page, event_id), await page.form()
+    found, form, event = _step(step), await page.form(), await event_of(page, event_id)
     try:
         async with page.transaction() as connection:
             await found.do(connection, event, page, form)
     except NordaError as error:
-        return await _ask(page, await event_of(page, event_id), step, form, error=error)
+        stale = isinstance(error, StaleVersion)
+        return await _ask(page, await event_of(page, event_id), step, form, error=error, stale=stale)
     return await page.go("/events/list" if step == "discard" else f"/events/{event_id}", found.told)
 
 
-async def _ask(page: Page, event: Event, name: str, form: Form, *, error: NordaError | None = None) -> Response:
+async def _ask(
+    page: Page, event: Event, name: str, form: Form, *, error: NordaError | None = None, stale: bool = False
+) -> Response:
+    """The question; `stale` when the event is no longer what the person has read: then they are to read it first."""
     step = _step(name)
     missing = missing_agreements(event) if name == "publish" else ()
     state = form.value("state") if form.value("state") in STATE_VALUES else ""
@@ -341,6 +357,10 @@ async def _ask(page: Page, event: Event, name: str, form: Form, *, error: NordaE
         hidden=[("version", event.version), *([("state", state)] if state else [])],
         errors=_refusals(error, page),
         missing=[state.label for state in missing],
+        stale=stale,
+        where=place(event, page.language),
+        hosts=", ".join(host.state.label for host in event.hosts if host.state),
+        quotas=", ".join(f"{quota.state.label} {quota.seats}" for quota in event.quotas),
         reason=None,
     )
 

@@ -54,7 +54,7 @@ async def register(page: Annotated[Page, page_for(REGISTER)], event_id: UUID) ->
 
     The same person again gets the registration there is.
     """
-    event, form = await event_of(page, event_id), await page.form()
+    form, event = await page.form(), await event_of(page, event_id)
     if form.value("search"):
         return await _show_form(page, event, form)
     given: dict[str, Any] = {name: text for name in ("name", "email", "language") if (text := form.value(name).strip())}

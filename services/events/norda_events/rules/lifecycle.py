@@ -88,5 +88,5 @@ def what_they_agreed_to(event: Event) -> tuple[object, ...]:
         event.capacity,
         event.quota_release_at,
         tuple(sorted((quota.state, quota.seats) for quota in event.quotas)),
-        tuple(host.same_as for host in event.hosts),
+        frozenset(host.same_as for host in event.hosts),
     )

@@ -168,14 +168,15 @@ async def _changed(connection: Connection, event: Event, command: ChangeEvent, *
         if name in named
     }
     for name in ("competences", "clusters"):
-        if name in named:
+        if name in named and set(getattr(command, name)) != set(getattr(event, name)):
             changes[name] = tuple(getattr(command, name))
     if command.quotas is not None:
         changes["quotas"] = read_quotas(command.quotas, known=event.quotas)
     if command.hosts is not None:
-        changes["hosts"] = await read_hosts(
-            connection, command.hosts, lead=event.responsible_state, known=event.hosts, now=now
-        )
+        hosts = await read_hosts(connection, command.hosts, lead=event.responsible_state, known=event.hosts, now=now)
+        # Their order says nothing.
+        if {host.same_as for host in hosts} != {host.same_as for host in event.hosts}:
+            changes["hosts"] = hosts
     fields = {"starts": "starts_at", "ends": "ends_at", "quota_release_at": "quota_release_at"}
     texts = {name: getattr(command, name) for name in fields if name in named}
     moments = read_moments(texts, zone=command.time_zone or event.time_zone)

@@ -67,9 +67,12 @@ async def draft_event(connection: Connection, command: DraftEvent, *, office: Of
     return event
 
 
-async def discard_draft(connection: Connection, event_id: UUID, *, office: Office) -> None:
-    """Remove a draft for good. Raises Conflict once it was published."""
+async def discard_draft(
+    connection: Connection, event_id: UUID, *, office: Office, expected_version: int | None = None
+) -> None:
+    """Remove a draft for good. Raises Conflict once it was published, StaleVersion."""
     event = await locked_event(connection, event_id, office=office, allowed=office.require_lead)
+    require_version(event, expected_version)
     require_draft(event)
     await events.delete(connection, event.id)
     await record_event(connection, office, "discard", before=event, after=None)

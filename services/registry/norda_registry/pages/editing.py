@@ -271,10 +271,15 @@ def change_command(form: Form, stored: Form) -> ChangeOrganisation:
     """The groups in which a form differs from what is stored; what was emptied is null. Raises InvalidInput."""
     typed = _prepared(form)
     mine, theirs = grouped(typed.values), grouped(_prepared(stored).values)
-    changed = {group for group in GROUPS if mine.get(group) != theirs.get(group)}
+    changed = {group for group in GROUPS if _comparable(mine.get(group)) != _comparable(theirs.get(group))}
     emptied: dict[str, object] = {group: [] if group in _LISTS else None for group in changed if group not in mine}
     chosen = {name: several for name, several in typed.values.items() if group_of(name) in changed - emptied.keys()}
     return Form(chosen, form.language).command(ChangeOrganisation, lists=("competences",), **emptied)
+
+
+def _comparable(fields: Mapping[str, tuple[str, ...]] | None) -> dict[str, list[str]] | None:
+    """A group's fields without the order in which several values were ticked, which says nothing."""
+    return {name: sorted(several) for name, several in fields.items()} if fields else None
 
 
 def _group_text(group: str, fields: Mapping[str, tuple[str, ...]], language: str) -> str:
@@ -292,4 +297,4 @@ def _group_text(group: str, fields: Mapping[str, tuple[str, ...]], language: str
         "size_class": lambda code: texts.named(texts.SIZES, code, language),
     }
     say = in_words.get(group, str)
-    return ", ".join(say(value) for value in values.get(group, ()))
+    return ", ".join(say(value) for value in sorted(values.get(group, ())))

@@ -16,7 +16,7 @@ from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.errors import NotFound, Text
 from norda_common.requests import Cursor, QueryText, read_cursor, write_cursor
-from norda_common.rights import Right
+from norda_common.rights import READ_AUDIT, Right
 from norda_common.signin import sessions
 from norda_common.states import ALL_STATES, State
 from norda_common.web.pages import Page, page_for
@@ -210,6 +210,14 @@ def _kept_for(page: Page, shown: Shown, right: Right) -> bool:
     return shown.stored is not None and state in page.runtime.settings.states and page.caller.may(right, state)
 
 
+def _who(page: Page, subject: str, state: str, names: Mapping[str, str]) -> str:
+    """Somebody by name, for their own office and for auditors; for all others by their office."""
+    if page.caller.state == state or page.caller.may(READ_AUDIT):
+        return names.get(subject, subject)
+    label = State(state).label
+    return page.t(f"Dienststelle {label}", f"Office of {label}")
+
+
 def _noted(page: Page, note: Note, who: Mapping[str, str]) -> dict[str, Any]:
     """A note as the template shows it."""
     return {
@@ -219,7 +227,7 @@ def _noted(page: Page, note: Note, who: Mapping[str, str]) -> dict[str, Any]:
         "visibility": named(texts.VISIBILITIES, note.visibility, page.language),
         "confidential": note.visibility is Visibility.CONFIDENTIAL,
         "state": note.state,
-        "who": who.get(note.author, note.author),
+        "who": _who(page, note.author, note.state, who),
         "when": note.created_at,
         "changed": note.changed_at if note.changed_at != note.created_at else None,
         "mine": page.caller.may(NOTE_WRITE, note.state),
@@ -296,7 +304,8 @@ def _history(page: Page, versions: Sequence[Record], who: Mapping[str, str]) -> 
         earlier = documents[place + 1] if place + 1 < len(documents) else None
         entries.append(
             {
-                "who": who.get(row["changed_by"], row["changed_by"]),
+                # Each change is by the office that was responsible before it.
+                "who": _who(page, row["changed_by"], (earlier or documents[place]).responsible_state, who),
                 "when": row["changed_at"],
                 "what": f"{named(CHANGES, row['change'], page.language)} ({word} {row['version']})",
                 "changes": texts.differences(earlier, documents[place], page.language) if earlier else [],

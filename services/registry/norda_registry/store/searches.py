@@ -6,8 +6,7 @@ the id, so that a cursor stays valid while rows come and go.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -17,8 +16,6 @@ from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.states import State
-
-from .matches import plan_every_statement
 
 _WORDS = "array_to_tsvector(string_to_array(ltrim(search_text), ' '))"
 """A row's words, as its index `directory_words` has them."""
@@ -40,6 +37,8 @@ class Filters:
     """What is released for the public alone; nothing else can be listed without signing in."""
 
 
+FEW = 1_000
+"""So many rows are sorted in a millisecond or two."""
 NO_DISTRICT = "none"
 """Stands for organisations whose district is not known."""
 
@@ -79,8 +78,12 @@ def list_statement(
     limit: int,
     order: Order = Order.NAME,
     descending: bool = False,
+    few: bool = False,
 ) -> tuple[str, list[object]]:
-    """The statement and its parameters; only the filters that are set stand in it, so that the planner sees them."""
+    """The statement and its parameters; only the filters that are set stand in it, so that the planner sees them.
+
+    `few`: that few rows fit is known, so they are to be found first and then sorted.
+    """
     conditions, parameters = _narrowed(filters)
     key, direction, beyond = _KEYS[order], *(("desc", "<") if descending else ("asc", ">"))
     if after is not None:
@@ -88,12 +91,12 @@ def list_statement(
         conditions.append(f"({key}, organisation_id) {beyond} (${first}, ${first + 1}::uuid)")
         parameters.extend(after)
     parameters.append(limit)
-    statement = (
-        "select sort_name, changed_at, organisation_id, sequence, data "  # noqa: S608 - constants and placeholders
-        f"from {_source(filters)} {_where(conditions)}"
-        f"order by {key} {direction}, organisation_id {direction} limit ${len(parameters)}"
-    )
-    return statement, parameters
+    columns = "sort_name, changed_at, organisation_id, sequence, data"
+    found = f"select {columns} from {_source(filters)} {_where(conditions)}"  # noqa: S608 - constants and placeholders
+    ordered = f"order by {key} {direction}, organisation_id {direction} limit ${len(parameters)}"
+    if few:
+        return f"with found as materialized ({found}) select {columns} from found {ordered}", parameters  # noqa: S608
+    return f"{found}{ordered}", parameters
 
 
 def _narrowed(filters: Filters) -> tuple[list[str], list[object]]:
@@ -143,34 +146,25 @@ async def listed(
     descending: bool = False,
 ) -> list[Record]:
     """Up to `limit` rows after that (sort_name or changed_at, organisation_id): both, sequence, data."""
-    statement, parameters = list_statement(filters, after=after, limit=limit, order=order, descending=descending)
-    async with _planned_for(connection, filters):
-        return await connection.fetch(statement, *parameters)
-
-
-@asynccontextmanager
-async def _planned_for(connection: Connection, filters: Filters) -> AsyncIterator[None]:
-    """Let statements be planned for what is asked: of a rare word the few rows are to be sorted, of a frequent one the
-    sorted rows to be filtered, and a plan for any word is wrong for one of them. Costs two round trips.
-    """
-    if not (filters.words or filters.competence or filters.cluster):
-        yield
-        return
-    async with connection.transaction():
-        await plan_every_statement(connection)
-        yield
+    # Of a rare word the few rows are to be sorted, of a frequent one the sorted rows to be filtered. PostgreSQL takes
+    # every beginning of a word for equally rare, and a plan it keeps is one for any competence: so it is told.
+    selective = bool(filters.words or filters.competence or filters.cluster)
+    few = selective and await count(connection, filters, most=FEW) < FEW
+    statement, parameters = list_statement(
+        filters, after=after, limit=limit, order=order, descending=descending, few=few
+    )
+    return await connection.fetch(statement, *parameters)
 
 
 async def count(connection: Connection, filters: Filters, *, most: int) -> int:
     """How many there are; it stops counting at `most`, so that a wide search costs no more than a narrow one."""
     conditions, parameters = _narrowed(filters)
-    async with _planned_for(connection, filters):
-        found: int = await connection.fetchval(
-            f"select count(*) from (select from {_source(filters)} {_where(conditions)}"  # noqa: S608 - as above
-            f"limit ${len(parameters) + 1}) as found",
-            *parameters,
-            most,
-        )
+    found: int = await connection.fetchval(
+        f"select count(*) from (select from {_source(filters)} {_where(conditions)}"  # noqa: S608 - as above
+        f"limit ${len(parameters) + 1}) as found",
+        *parameters,
+        most,
+    )
     return found
 
 
