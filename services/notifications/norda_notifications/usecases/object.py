@@ -8,7 +8,7 @@ from asyncpg import Record
 from norda_common import audit
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
-from norda_common.database import Connection
+from norda_common.database import SYSTEM, Connection
 from norda_common.errors import NotFound
 from norda_common.input import Command
 from norda_common.states import State
@@ -16,6 +16,7 @@ from pydantic import Field
 
 from ..rules.rights import SUBSCRIBE
 from ..store import deliveries, recipients, subscriptions
+from .subscribe import ended_entries
 
 
 class Suppress(Command):
@@ -47,5 +48,7 @@ async def subscriptions_behind(connection: Connection, token: str) -> Record:
 async def unsubscribe(connection: Connection, token: str, *, now: datetime) -> Record:
     """End the subscriptions behind the mail; idempotent, and also for mails already waiting. Raises NotFound."""
     row = await subscriptions_behind(connection, token)
-    await subscriptions.end(connection, list(row["running"]), ended_by="recipient", now=now)
+    ended = await subscriptions.end(connection, list(row["running"]), ended_by="recipient", now=now)
+    # Whoever holds the link has no name here: the service itself does it for them.
+    await audit.record(connection, SYSTEM, *ended_entries(ended))
     return row
