@@ -14,6 +14,7 @@ from norda_common.web.search import AskedDep, Hit, Section
 
 from ..rules.event import Event, EventStatus
 from ..rules.rights import READ, REGISTER
+from ..rules.search import query_words
 from ..store import events, organisations, registrations
 from ..store.events import EventFilter, EventOrder
 from .edge import office_of, title_of
@@ -51,6 +52,17 @@ async def find(page: Annotated[Page, page_for(READ)], wanted: AskedDep) -> Respo
 
 async def _events(connection: Connection, page: Page, wanted: search.Asked) -> Section:
     """Those to come, the next one first; then, where there is room, past ones, the last one first."""
+    found = await _found(connection, page, wanted) if query_words(wanted.q) else []
+    return Section(
+        key="events",
+        title=Text("Veranstaltungen", "Events"),
+        every=Text("Alle Veranstaltungen", "All events"),
+        hits=[_event(event, page) for event in found],
+        list_address=wanted.listed("/events/list", state="all", past="yes"),
+    )
+
+
+async def _found(connection: Connection, page: Page, wanted: search.Asked) -> list[Event]:
     words = EventFilter(seen_by=office_of(page).state, words=wanted.q)
     to_come = EventFilter(seen_by=office_of(page).state, words=wanted.q, ends_after=page.now)
     found = await events.page(connection, to_come, after=None, limit=wanted.most)
@@ -61,13 +73,7 @@ async def _events(connection: Connection, page: Page, wanted: search.Asked) -> S
         )
         known = {event.id for event in found}
         found += [event for event in last if event.id not in known][: wanted.most - len(found)]
-    return Section(
-        key="events",
-        title=Text("Veranstaltungen", "Events"),
-        every=Text("Alle Veranstaltungen", "All events"),
-        hits=[_event(event, page) for event in found],
-        list_address=wanted.listed("/events/list", state="all", past="yes"),
-    )
+    return found
 
 
 def _event(event: Event, page: Page) -> Hit:

@@ -79,9 +79,9 @@ async def subscribe(
 ) -> tuple[Record, bool]:
     """Enter the subscription in the caller's state; the same person and topic again gives the running one (False).
 
-    That one stays as it is: it is corrected by `correct_subscription`, for a version that was seen. Name and language are
-    the subscription's own, and no other subscription's. Raises Forbidden, Conflict (state_not_served), InvalidInput. An
-    address that objected still gets nothing.
+    That one stays as it is: it is corrected by `correct_subscription`, for a version that was seen. Name and language
+    are the subscription's own, and no other subscription's. Raises Forbidden, Conflict (state_not_served),
+    InvalidInput. An address that objected still gets nothing.
     """
     state = caller.require_served(SUBSCRIBE, served)
     value = _checked(command, now=now)
