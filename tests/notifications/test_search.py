@@ -1,4 +1,4 @@
-"""The search page of messages: notices for everybody, the own state's subscriptions and inbox, deliveries for operators."""
+"""The search page of messages: notices, the own state's subscriptions and inbox, and deliveries for operators."""
 
 from __future__ import annotations
 
@@ -166,7 +166,8 @@ async def _fill(admin: Any) -> None:
            from generate_series(1, 20000) as n"""
     )
     await admin.execute(
-        """insert into delivery (notice_id, recipient_id, state, channel, occasion, precedence, status, due_at, created_at)
+        """insert into delivery (notice_id, recipient_id, state, channel, occasion, precedence, status, due_at,
+                                 created_at)
            select n.id, r.id, 'hb', 'inbox', n.id::text, 1, 'delivered', now(), now()
            from notice as n, recipient as r where r.kind = 'office' and r.state = 'hb'"""
     )

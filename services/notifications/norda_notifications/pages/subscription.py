@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 from fastapi import APIRouter, Response
-from norda_common.errors import InvalidInput, StaleVersion, Text
+from norda_common.errors import Conflict, InvalidInput, StaleVersion, Text
 from norda_common.signin import sessions
 from norda_common.web.forms import BASE, Compared, Form
 from norda_common.web.pages import Page, page_for
@@ -130,7 +130,7 @@ def compare(page: Page, row: Record, mine: Form, *, ran_already: bool = False) -
         title=Text("Läuft schon", "Running already")
         if ran_already
         else Text("Inzwischen geändert", "Changed meanwhile"),
-        status=StaleVersion.status,
+        status=Conflict.status if ran_already else StaleVersion.status,
         crumbs=_crumbs(row, CORRECT),
         it=shown_as(row, page),
         ran_already=ran_already,
