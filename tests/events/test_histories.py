@@ -30,7 +30,7 @@ def history_in(page: str) -> str:
 async def test_a_due_release_and_its_promotions_are_the_services_own(
     offices: Offices, module_installation: Installation
 ) -> None:
-    due = (datetime.now(UTC) + timedelta(seconds=4)).isoformat(timespec="seconds")
+    due = (datetime.now(UTC) + timedelta(seconds=8)).isoformat(timespec="seconds")
     event = await offices.publish(hosts=HOSTS, capacity=2, quotas={"hb": 1, "hh": 1}, quota_release_at=due)
     await offices.register(event, "hb")
     waiting = await offices.register(event, "hb")

@@ -197,11 +197,11 @@ async def test_who_unsubscribes_by_the_link_is_in_the_history_and_the_service_in
     ):
         page = text_of(await office.get(f"{BASE}/subscriptions/{made['id']}"))
         history = page[page.index("Verlauf") :]
-        assert re.findall(r"Eingetragen|Beendet|die Person selbst, über den Link|ein Programm", history) == [
+        assert re.findall(r"Eingetragen|Beendet|die Person selbst, über den Link|Beispiel Person", history) == [
             "Beendet",
             "die Person selbst, über den Link",
             "Eingetragen",
-            "ein Programm",
+            "Beispiel Person",
         ]
         log = text_of(await auditor.get(f"{BASE}/audit", params={"item": made["id"], "subject": "Norda"}))
         assert log.count("subscription.end") == 1

@@ -263,7 +263,7 @@ async def test_what_is_done_stands_in_the_audit_log_without_what_it_was(desk: De
     assert corrected == ("subscription.correct", made, {"version": 1}, {"version": 2, "touched": ["name"]})
     assert ended[:3] == ("subscription.end", made, {"ended_at": None, "ended_by": None, "version": 2})
     assert (ended[3]["ended_by"], ended[3]["version"]) == ("office", 3)
-    assert objected == ("subscription.object", "hb", None, None)
+    assert objected == ("subscription.object", "hb", {"objects": False}, {"objects": True})
     assert marked[:3] == ("inbox.mark", str(there.entry_of_bremen), {"read_at": None})
     assert contacted == (
         "office.contact",

@@ -22,12 +22,12 @@ create function subscriptions_about(typed text, at_most int) returns setof uuid
     stable security definer set search_path = notifications, pg_temp language sql
 begin atomic
     select found.id
-    from (select s.id, s.ended_at is not null as over from subscription as s
+    from (select s.id, s.ended_at is not null as ended from subscription as s
           where array_to_tsvector(folded_words(coalesce(s.name, '') || ' ' || s.address || ' ' || s.topic_value))
                 @@ (select beginnings(typed))
             and s.state = (select staff_state())
           limit 1000) as found
-    order by found.over, found.id desc
+    order by found.ended, found.id desc
     limit at_most;
 end;
 comment on function subscriptions_about is 'The own state''s subscriptions whose name, address or topic has words that begin so: running ones first, the newest before.';
@@ -35,10 +35,12 @@ comment on function subscriptions_about is 'The own state''s subscriptions whose
 create function inbox_about(words text, at_most int) returns setof uuid
     stable security definer set search_path = notifications, pg_temp language sql
 begin atomic
-    select d.id from notice as n join delivery as d on d.notice_id = n.id
-    where to_tsvector('simple', title_of(n.content)) @@ to_tsquery('simple', words)
-      and d.channel = 'inbox' and d.state = (select staff_state())
-    order by d.id desc
+    select found.id
+    from (select d.id from notice as n join delivery as d on d.notice_id = n.id
+          where to_tsvector('simple', title_of(n.content)) @@ to_tsquery('simple', words)
+            and d.channel = 'inbox' and d.state = (select staff_state())
+          limit 1000) as found
+    order by found.id desc
     limit at_most;
 end;
 comment on function inbox_about is 'The newest entries in the own state''s inbox whose title has words that begin so: `forum:* & nord:*`.';

@@ -33,7 +33,8 @@ async def suppress(
     new = await recipients.suppress(connection, command.email, state=state, now=now)
     if new:
         # Not even the hash: whoever knows the address could find it there.
-        await audit.record(connection, caller, audit.Entry("subscription.object", "suppression", state.value))
+        entry = audit.Entry("subscription.object", "suppression", state.value, {"objects": False}, {"objects": True})
+        await audit.record(connection, caller, entry)
     return new
 
 
