@@ -76,7 +76,13 @@ async def test_subscriptions_are_found_by_name_address_and_topic_running_ones_fi
     async with desk.service.client() as client:
         await client.delete(f"/api/v1/subscriptions/{ended['id']}")
     async with signed_in(desk.service) as office:
-        for typed in (word, f"NEU.{word}@ex-005.example", f"{word} joerg groess", f"bat-02 {word}"):
+        for typed in (
+            word,
+            f"NEU.{word}@ex-005.example",
+            f"{word} joerg groess",
+            f"{word} jorg grosser",
+            f"bat-02 {word}",
+        ):
             page = await office.get(PATH, params={"q": typed})
             assert running["id"] in page.text, typed
         both = await office.get(PATH, params={"q": word})

@@ -1,8 +1,8 @@
 -- What the search page asks for: persons by the beginnings of the words of their names, or by their address. And the history
 -- of a registration.
 
--- Both what is kept and what is typed is folded here, as rules/search.py folds: Müller is found by mueller. No column holds
--- it, so what is erased is gone from the index, too.
+-- Both what is kept and what is typed is folded here, as rules/search.py folds: Müller is found by mueller and muller. No
+-- column holds it, so what is erased is gone from the index, too.
 create function folded_words(line text) returns text[] immutable parallel safe language sql return
     string_to_array(btrim(regexp_replace(regexp_replace(regexp_replace(
         normalize(replace(replace(replace(replace(
@@ -11,11 +11,14 @@ create function folded_words(line text) returns text[] immutable parallel safe l
         '[^[:alnum:]]+', ' ', 'g'),
         '([^ ]{100})[^ ]+', '\1', 'g')), ' ');
 comment on function folded_words is 'The words of a line: lower case, umlauts spelt out, other marks dropped, of each 100 letters.';
+create function kept_words(line text) returns text[] immutable parallel safe language sql return
+    folded_words(line) || folded_words(translate(normalize(line, nfc), 'äöüÄÖÜ', 'aouAOU'));
+comment on function kept_words is 'By which words a line is found: those with umlauts also as people write them who have none.';
 create function beginnings(typed text) returns tsquery immutable parallel safe language sql return
     (select string_agg(word || ':*', ' & ')::tsquery from unnest((folded_words(typed))[1:10]) as word);
 comment on function beginnings is 'Each word that was typed, or its beginning; null without a word.';
 
-create index participant_words on participant using gin (array_to_tsvector(folded_words(name)));
+create index participant_words on participant using gin (array_to_tsvector(kept_words(name)));
 
 -- The policy of reading and the words together, since behind a policy no index is asked for words (as for events_with). Of a
 -- word that very many bear a thousand are looked at.
@@ -24,7 +27,7 @@ stable security definer language sql
 begin atomic
     select found.registration_id
     from (select p.registration_id from participant as p
-          where (array_to_tsvector(folded_words(p.name)) @@ (select beginnings(typed)) or p.email_key = address)
+          where (array_to_tsvector(kept_words(p.name)) @@ (select beginnings(typed)) or p.email_key = address)
             and (p.responsible_state = (select office_state())
                  or exists (select from registration as r join host as h on h.event_id = r.event_id
                             where r.id = p.registration_id and r.participant_state = (select office_state())

@@ -1,6 +1,6 @@
 -- What the search page asks for, and what was done to subscriptions and contacts.
 
--- Both what is kept and what is typed is folded here: Müller is found by mueller. No column holds it.
+-- Both what is kept and what is typed is folded here: Müller is found by mueller and muller. No column holds it.
 create function folded_words(line text) returns text[] immutable parallel safe language sql return
     string_to_array(btrim(regexp_replace(regexp_replace(regexp_replace(
         normalize(replace(replace(replace(replace(
@@ -9,12 +9,15 @@ create function folded_words(line text) returns text[] immutable parallel safe l
         '[^[:alnum:]]+', ' ', 'g'),
         '([^ ]{100})[^ ]+', '\1', 'g')), ' ');
 comment on function folded_words is 'The words of a line: lower case, umlauts spelt out, other marks dropped, of each 100 letters.';
+create function kept_words(line text) returns text[] immutable parallel safe language sql return
+    folded_words(line) || folded_words(translate(normalize(line, nfc), 'äöüÄÖÜ', 'aouAOU'));
+comment on function kept_words is 'By which words a line is found: those with umlauts also as people write them who have none.';
 create function beginnings(typed text) returns tsquery immutable parallel safe language sql return
     (select string_agg(word || ':*', ' & ')::tsquery from unnest((folded_words(typed))[1:10]) as word);
 comment on function beginnings is 'Each word that was typed, or its beginning; null without a word.';
 
 create index subscription_words on subscription
-    using gin (array_to_tsvector(folded_words(coalesce(name, '') || ' ' || address || ' ' || topic_value)));
+    using gin (array_to_tsvector(kept_words(coalesce(name, '') || ' ' || address || ' ' || topic_value)));
 
 -- What policies say and the words together: behind a policy no index is asked for words (as for notices_about). Of words
 -- that very many rows have a thousand are looked at.
@@ -23,7 +26,7 @@ create function subscriptions_about(typed text, at_most int) returns setof uuid
 begin atomic
     select found.id
     from (select s.id, s.ended_at is not null as ended from subscription as s
-          where array_to_tsvector(folded_words(coalesce(s.name, '') || ' ' || s.address || ' ' || s.topic_value))
+          where array_to_tsvector(kept_words(coalesce(s.name, '') || ' ' || s.address || ' ' || s.topic_value))
                 @@ (select beginnings(typed))
             and s.state = (select staff_state())
           limit 1000) as found
