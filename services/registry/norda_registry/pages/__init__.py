@@ -7,7 +7,7 @@ from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
 from ..rules.rights import IMPORT, READ
-from . import districts, editing, home, imports, moving, notes, organisations, public
+from . import districts, editing, home, imports, moving, notes, organisations, public, search
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/registry/"),
@@ -21,10 +21,11 @@ PLACES = (
 SITE = Site(
     package="norda_registry.pages",
     places=PLACES,
-    search="/registry/organisations",
+    search=search.PATH,
     # `/organisations/new` comes before `/organisations/{id}`.
     routers=(
         home.router,
+        search.router,
         districts.router,
         editing.router,
         organisations.router,

@@ -36,11 +36,19 @@ _NEWEST = f"""
 select {_COLUMNS} from note
  where organisation_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3
 """  # noqa: S608
+_FOUND = f"""
+select {_COLUMNS} from note where id = any (array(select notes_about($1, $2))) order by id desc
+"""  # noqa: S608
 
 
 async def newest(connection: Connection, organisation_id: UUID, *, before: object = None, limit: int) -> Sequence[Note]:
     """Notes on the organisation, newest first; `before` is a note's id, or None for all."""
     return [_note(row) for row in await connection.fetch(_NEWEST, organisation_id, before, limit)]
+
+
+async def found(connection: Connection, typed: str, *, limit: int) -> Sequence[Note]:
+    """The newest notes that have these words, or their beginnings."""
+    return [_note(row) for row in await connection.fetch(_FOUND, typed, limit)]
 
 
 async def get(connection: Connection, organisation_id: UUID, note_id: UUID) -> Note | None:

@@ -183,6 +183,14 @@ async def get(connection: Connection, organisation_id: UUID) -> Entry | None:
     return Entry(Organisation.model_validate_json(row["data"]), row["sequence"]) if row else None
 
 
+async def names(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What organisations of any state are called, as last published."""
+    rows = await connection.fetch(
+        "select organisation_id, legal_name from directory where organisation_id = any($1)", list(set(ids))
+    )
+    return {row["organisation_id"]: row["legal_name"] for row in rows}
+
+
 async def get_released(connection: Connection, organisation_id: UUID) -> Entry | None:
     """The same for everybody: None unless it is released for the public."""
     row = await connection.fetchrow(
