@@ -289,9 +289,9 @@ async def test_a_session_is_stored_as_a_hash_and_dies_with_its_row(
     assert not signed_in(browser.get(f"{registry.url}/registry/", follow=False))
 
 
-def bearer(both: Realm, **changed: object) -> int:
-    """The status of an API call with such a token."""
-    key, now = signing_key(both.home), int(time.time())
+def token_of(both: Realm, key: ECKey | None = None, **changed: object) -> str:
+    """A token that the APIs take, unless `changed`; signed by the realm's present key unless by another one."""
+    key, now = key or signing_key(both.home), int(time.time())
     claims = {
         "iss": both.issuer,
         "aud": "norda",
@@ -301,10 +301,17 @@ def bearer(both: Realm, **changed: object) -> int:
         "roles": ["office"],
         "state": "hb",
     }
-    token = jwt.encode({"alg": "ES256", "kid": key.kid}, claims | changed, key)
-    return httpx2.get(
-        f"{both.services['registry'].url}/api/v1/organisations", headers={"authorization": f"Bearer {token}"}
-    ).status_code
+    return jwt.encode({"alg": "ES256", "kid": key.kid}, claims | changed, key)
+
+
+def sent(both: Realm, path: str, token: str) -> httpx2.Response:
+    """What the registry answers a program with this token."""
+    return httpx2.get(f"{both.services['registry'].url}{path}", headers={"authorization": f"Bearer {token}"})
+
+
+def bearer(both: Realm, **changed: object) -> int:
+    """The status of an API call with such a token."""
+    return sent(both, "/api/v1/organisations", token_of(both, **changed)).status_code
 
 
 def test_api_tokens_are_checked_for_audience_issuer_and_expiry(both: Realm) -> None:
@@ -319,10 +326,11 @@ def test_a_session_opens_no_api_and_a_token_no_page(both: Realm) -> None:
     registry, browser = both.services["registry"], Browser()
     browser.sign_in(registry, "hb-office")
     assert browser.get(f"{registry.url}/api/v1/organisations").status_code == 401
-    key = signing_key(both.home)
-    token = jwt.encode({"alg": "ES256", "kid": key.kid}, {"aud": "norda", "sub": "x", "roles": ["office"]}, key)
-    page = httpx2.get(f"{registry.url}/registry/", headers={"authorization": f"Bearer {token}"})
+    token = token_of(both)
+    assert sent(both, "/api/v1/organisations", token).status_code == 200
+    page = sent(both, "/registry/", token)
     assert page.status_code == 303
+    assert page.headers["location"].startswith("/registry/sign-in?")
 
 
 def test_a_key_that_is_exchanged_signs_at_once_and_the_old_one_still_holds(installation: Installation) -> None:
@@ -330,12 +338,18 @@ def test_a_key_that_is_exchanged_signs_at_once_and_the_old_one_still_holds(insta
         registry = made.services["registry"]
         assert bearer(made) == 200
         old = signing_key(made.home)
+        earlier = token_of(made)
         rotate_signing_key(made.home)
         assert signing_key(made.home).kid != old.kid
         deadline = time.monotonic() + 25
         while bearer(made) != 200:
             assert time.monotonic() < deadline, "the new key was not fetched"
             time.sleep(0.5)
+        # The new keys are there, and with them every token is checked anew.
+        assert sent(made, "/api/v1/organisations", earlier).status_code == 200
+        assert sent(made, "/api/v1/organisations", token_of(made, old, sub="somebody else")).status_code == 200
+        forged = token_of(made, ECKey.generate_key("P-256", {"kid": old.kid}))
+        assert sent(made, "/api/v1/organisations", forged).status_code == 401
         assert signed_in(Browser().sign_in(registry, "hb-office"))
 
 

@@ -1,94 +1,29 @@
 """Every route of every service, walked with every role and state: who has the right gets in, nobody else does.
 
-The list is made from the applications themselves, so a new route is in it; one that names no right fails.
+The list is made from the applications themselves, so a new route is in it; one that names no right fails, and so does
+one that names a record without an expectation in `cells.py`. Those are asked about a real record of each state.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx2
 import pytest
-from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
-from fastapi.routing import _iter_routes_with_context as routes_with_context
 from norda_common.auth import Caller
-from norda_common.rights import Right, Role
-from norda_common.service import create_app
-from norda_common.settings import ServiceSettings
+from norda_common.rights import STAFF, Role
 from norda_common.states import ALL_STATES, State
-from pydantic import SecretStr
-from starlette.routing import Mount, Route
-from support.installation import SERVICES, Installation, Running, service_of
-from support.people import signed_in
+from support.installation import SERVICES, Installation, Running
+from support.people import Person, signed_in, text_of
+from support.routes import Walked, walked
 
-WRITTEN_BY_FASTAPI = {"/openapi.json"}
+from .cells import CELLS, PHRASES, Cell, expected, filled
+from .records import Records, records_of
+
 EVERYONE: list[tuple[Role, State | None]] = [(role, state) for role in Role for state in (*ALL_STATES, None)]
-VALUES = {"state": "hb", "token": "0" * 64, "row_id": "1", "identity": "none", "what": "imprint"}
-"""Path parameters that are no ids."""
-
-
-@dataclass(frozen=True)
-class Walked:
-    """A route as a request: method, a path that leads to it, and the right it names."""
-
-    method: str
-    path: str
-    right: Right
-
-    @property
-    def is_page(self) -> bool:
-        return not self.path.startswith(("/api/", "/livez", "/readyz", "/asyncapi", "/schemas")) and self.path != "/"
-
-
-def application(name: str) -> FastAPI:
-    service = service_of(name)
-    given = {key: info.default for key, info in service.settings.model_fields.items() if not info.is_required()}
-    settings: ServiceSettings = service.settings.model_construct(
-        **given
-        | {
-            "database_url": SecretStr("postgresql://nowhere"),
-            "kafka_bootstrap_servers": "nowhere:1",
-            "http_port": 1,
-            "token_jwks_file": Path("none.json"),
-        }
-    )
-    return create_app(service, settings)
-
-
-def rights_of(dependant: Dependant) -> Iterator[Right]:
-    right = getattr(dependant.call, "right", None)
-    if isinstance(right, Right):
-        yield right
-    for needed in dependant.dependencies:
-        yield from rights_of(needed)
-
-
-def walked(name: str) -> list[Walked]:
-    """All routes of a service. Fails for one that names no right."""
-    found, silent = list[Walked](), list[str]()
-    for route, context in routes_with_context(application(name).routes):
-        if isinstance(route, APIRoute):
-            named = set(rights_of(context.dependant if context else route.dependant))
-            where = context.path if context else route.path
-            if len(named) != 1:
-                silent.append(f"{sorted(route.methods)} {where} names {[right.name for right in named]}")
-                continue
-            path = re.sub(r"{(\w+)[^}]*}", lambda part: VALUES.get(part[1], str(uuid4())), where)
-            found += [Walked(method, path, *named) for method in sorted(route.methods)]
-        elif isinstance(route, Mount):
-            assert route.name == "static", f"{route.path} is mounted, and asks nobody who comes"
-        elif isinstance(route, Route):
-            assert route.path in WRITTEN_BY_FASTAPI, route.path
-    assert silent == []
-    return found
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -96,13 +31,50 @@ def test_every_route_names_one_right(name: str) -> None:
     assert len(walked(name)) > 10
 
 
-async def status(client: httpx2.AsyncClient, route: Walked, form: dict[str, str]) -> tuple[int, str]:
-    """What a request with nothing in it gets, and the problem's code."""
-    sends = route.method not in {"GET", "DELETE"}
-    content: dict[str, Any] = {"data": form} if sends and route.is_page else {"json": {}} if sends else {}
-    response = await client.request(route.method, route.path, **content)
+def code_of(response: httpx2.Response) -> str:
+    """The code of a problem document; empty for everything else."""
     kind = response.headers.get("content-type", "")
-    return response.status_code, response.json().get("code", "") if "problem+json" in kind else ""
+    return str(response.json().get("code", "")) if "problem+json" in kind else ""
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_route_that_names_a_record_says_what_it_answers_to_whom(name: str) -> None:
+    walk = {f"{route.method} {route.where}" for route in walked(name) if route.names_a_record}
+    assert walk - CELLS[name].keys() == set(), "these are asked about no record; see cells.py"
+    assert CELLS[name].keys() - walk == set(), "there are no such routes"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Somebody of a role and a state, as a program and as a person at the pages."""
+
+    role: Role
+    state: str | None
+    api: httpx2.AsyncClient
+    person: Person
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.state}"
+
+    async def ask(
+        self, route: Walked, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
+        """Send what a program or a browser would."""
+        content: dict[str, Any] = {}
+        if route.method not in {"GET", "DELETE"}:
+            content = {"data": {"csrf": self.person.csrf, **body}} if route.is_page else {"json": dict(body)}
+        client = self.person.client if route.is_page else self.api
+        return await client.request(route.method, path, headers=dict(headers or {}), **content)
+
+
+async def everyone(running: Running, stack: AsyncExitStack) -> list[Asking]:
+    found = []
+    for role, state in EVERYONE:
+        code = state.value if state else None
+        api = await stack.enter_async_context(running.client(state=code, role=role.value))
+        person = await stack.enter_async_context(signed_in(running, state=code, roles=(role.value,)))
+        found.append(Asking(role, code, api, person))
+    return found
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -110,27 +82,67 @@ async def test_each_role_of_each_state_gets_in_where_it_has_the_right(
     module_installation: Installation, name: str
 ) -> None:
     running = module_installation.start(name)
-    routes, wrong = walked(name), list[str]()
-    for role, state in EVERYONE:
-        caller = Caller(subject="x", name="x", roles=frozenset({role}), state=state)
-        async with AsyncExitStack() as stack:
-            api = await stack.enter_async_context(running.client(state=state and state.value, role=role.value))
-            person = await stack.enter_async_context(
-                signed_in(running, state=state and state.value, roles=(role.value,))
-            )
-            for route in routes:
-                if "back-channel" in route.path or "sign-" in route.path:
-                    continue
-                client = person.client if route.is_page else api
-                got, code = await status(client, route, {"csrf": person.csrf})
-                may = caller.may(route.right)
+    wrong = list[str]()
+    async with AsyncExitStack() as stack:
+        people = await everyone(running, stack)
+        for route in walked(name):
+            if route.names_a_record or "back-channel" in route.path or "sign-" in route.path:
+                continue
+            for asking in people:
+                caller = Caller(
+                    subject="x",
+                    name="x",
+                    roles=frozenset({asking.role}),
+                    state=State(asking.state) if asking.state else None,
+                )
+                response = await asking.ask(route, route.path, {})
+                got, code, may = response.status_code, code_of(response), caller.may(route.right)
                 if got >= 500 and code != "sign_in_missing":
-                    wrong.append(f"{role} of {state}: {route.method} {route.path} answers {got}")
+                    wrong.append(f"{asking}: {route.method} {route.path} answers {got}")
                 elif may and (got == 401 or code in {"role_missing", "no_state"}):
-                    wrong.append(f"{role} of {state} may {route.method} {route.path}, but gets {got} {code}")
+                    wrong.append(f"{asking} may {route.method} {route.path}, but gets {got} {code}")
                 elif not may and got != 403:
-                    wrong.append(f"{role} of {state} may not {route.method} {route.path}, but gets {got} {code}")
+                    wrong.append(f"{asking} may not {route.method} {route.path}, but gets {got} {code}")
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_each_role_of_each_state_gets_what_the_rights_say_of_a_record_of_its_own_and_of_another_state(
+    module_installation: Installation, name: str
+) -> None:
+    running = module_installation.start(name)
+    wrong, routes = list[str](), [route for route in walked(name) if route.names_a_record]
+    async with AsyncExitStack() as stack:
+        records = await records_of(running, module_installation, stack)
+        people = await everyone(running, stack)
+        for route in routes:
+            for cell in CELLS[name][f"{route.method} {route.where}"]:
+                for asking in people:
+                    # Whom the edge refuses is refused before anybody looks whose record it is.
+                    refused = asking.role not in route.right.roles and not route.right.public
+                    for whose in [asking.state or "hb"] if refused else list(records.of):
+                        wrong += await differences(route, cell, asking, records, whose=whose)
+    assert wrong == [], "\n".join(wrong)
+
+
+async def differences(route: Walked, cell: Cell, asking: Asking, records: Records, *, whose: str) -> list[str]:
+    """In what an answer is not as expected."""
+    wanted = expected(cell, route.right, asking.role, asking.state, whose=whose)
+    ids = await records.fresh(whose) if cell.fresh and wanted in {204, 303} else records.of[whose][cell.record]
+    path = route.at({**ids, **filled(cell.path, whose)})
+    response = await asking.ask(route, path, filled(cell.body, whose), cell.headers)
+    what = f"{asking}: {route.method} {path}, {cell.record} of {whose}"
+    status = wanted if isinstance(wanted, int) else 403 if wanted in PHRASES else 409
+    if response.status_code != status:
+        return [f"{what} answers {response.status_code} {code_of(response)}, not {wanted}"]
+    if isinstance(wanted, str):
+        said = PHRASES[wanted] in text_of(response) if route.is_page else code_of(response) == wanted
+        return [] if said else [f"{what} is not refused as {wanted}: {text_of(response)[-300:]}"]
+    if cell.kept:
+        own = asking.state == whose and asking.role in STAFF
+        if (cell.kept in response.json()) != own:
+            return [f"{what} shows {cell.kept}: {not own}"]
+    return []
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -205,6 +205,8 @@ async def test_organisations_are_found_by_name_and_host(offices: Offices, hb: Pe
     page = await hb.post("/events/new", FORM | {"search": "yes", "organisation_words": f"UEBERSEE {word}"})
     assert page.status_code == 200
     assert f"{word} Überseewerk GmbH (Bremen)" in page.text
+    plain = await hb.post("/events/new", FORM | {"search": "yes", "organisation_words": f"uberseew {word}"})
+    assert f"{word} Überseewerk GmbH (Bremen)" in plain.text
     assert "Stillgelegt" not in page.text
     assert value_of(page, "title") == FORM["title"], "looking for somebody loses nothing"
     shown = await after(hb, await hb.post("/events/new", FORM | {"hosts": ["hb", str(records[0].key)]}))

@@ -108,14 +108,127 @@ async def test_a_subscription_is_entered_found_and_ended(desk: Desk) -> None:
         assert "schon beendet" in text_of(await pr.get(f"{address}/end"))
 
 
-async def test_the_same_again_corrects_name_and_says_so(desk: Desk) -> None:
+async def test_the_same_again_overwrites_nothing_and_asks_which_shall_hold(desk: Desk) -> None:
     async with signed_in(desk.service) as office:
         form = new_subscription()
         address = await entered(office, form)
+        same = await office.post(NEW, form | {"consent.given_at": "2.11.2026"})
+        assert same.headers["location"] == address
+        assert "lief schon" in await told_in(office, same)
         again = await office.post(NEW, form | {"name": "Neuer Name", "consent.given_at": "2.11.2026"})
-        assert again.headers["location"] == address
-        assert "lief schon" in await told_in(office, again)
+        assert again.status_code == 409
+        said = text_of(again)
+        for shown in ("läuft schon", "Neuer Name", form["name"], form["email"], "01.11.2026"):
+            assert shown in said
+        assert "Neuer Name" not in text_of(await office.get(address))
+        kept = hidden(again, f"{address}/edit")
+        chosen = await office.post(f"{address}/edit", kept | {"choice-name": "mine"})
+        assert "ist berichtigt" in await told_in(office, chosen)
         assert "Neuer Name" in text_of(await office.get(address))
+
+
+async def test_a_subscription_is_never_corrected_over_a_newer_version_unseen(desk: Desk) -> None:
+    async with (
+        signed_in(desk.service, name="Anna Eins", roles=("lead",)) as anna,
+        signed_in(desk.service, name="Bert Zwei", roles=("pr",)) as bert,
+        signed_in(desk.service, state="hh") as other,
+    ):
+        address = await entered(anna, new_subscription(name="Alter Name"))
+        path = f"{address}/edit"
+        assert path in links(await bert.get(address))
+        seen = hidden(await bert.get(path), path)
+        wrong = await anna.post(path, hidden(await anna.get(path), path) | {"name": "x" * 201, "language": "de"})
+        assert wrong.status_code == 422
+        assert 'id="feld-name-fehler"' in wrong.text
+        assert "x" * 201 in wrong.text
+        saved = await anna.post(path, hidden(wrong, path) | {"name": "Annas Name", "language": "de"})
+        assert "ist berichtigt" in await told_in(anna, saved)
+
+        conflict = await bert.post(path, seen | {"name": "Berts Name", "language": "en"})
+        assert conflict.status_code == 412
+        for both in ("Annas Name", "Berts Name", "Englisch", "Deutsch", "beide geändert", "Sie haben geändert"):
+            assert both in text_of(conflict)
+        kept = hidden(conflict, path)
+        choice = {"choice-name": "theirs", "choice-language": "mine"}
+        chosen = await bert.post(path, kept | choice)
+        assert chosen.headers["location"] == address
+        page = text_of(await bert.get(address))
+        assert "Annas Name" in page
+        assert "Berts Name" not in page
+        assert "Englisch" in page
+        # The same once more is again over a newer one.
+        assert (await bert.post(path, kept | choice)).status_code == 412
+        assert (await bert.post(path, {"name": "Ohne Fassung", "language": "de"})).status_code == 422
+        nothing = await bert.post(path, hidden(await bert.get(path), path) | {"name": "Annas Name", "language": "en"})
+        assert "nichts zu ändern" in await told_in(bert, nothing)
+        history = page[page.index("Verlauf") :]
+        assert re.findall(r"Eingetragen|Berichtigt|Anna Eins|Bert Zwei", history) == [
+            "Berichtigt",
+            "Bert Zwei",
+            "Berichtigt",
+            "Anna Eins",
+            "Eingetragen",
+            "Anna Eins",
+        ]
+        assert "Geändert: Sprache der Nachrichten" in history
+        assert "Geändert: Name" in history
+
+        for refused in (await other.get(path), await other.post(path, seen | {"name": "x", "language": "de"})):
+            assert refused.status_code == 404
+        without = await bert.post(path, hidden(await bert.get(path), path) | {"name": "", "language": "en"})
+        assert without.status_code == 303
+        assert "Annas Name" not in text_of(await bert.get(address))
+        await bert.post(f"{address}/end")
+        assert (await bert.get(path)).status_code == 409
+        assert path not in links(await bert.get(address))
+
+
+async def test_who_unsubscribes_by_the_link_is_in_the_history_and_the_service_in_the_log(desk: Desk) -> None:
+    email, event = person(), make_event()
+    made = await desk.subscribe(email, "event", str(event.event_id))
+    await desk.tell(event_said("published", event))
+    async with httpx2.AsyncClient() as anybody:
+        link = await link_in_mail(desk, email)
+        for _ in range(2):
+            assert (await anybody.post(link)).status_code == 200
+    async with (
+        signed_in(desk.service) as office,
+        signed_in(desk.service, state=None, roles=("auditor",)) as auditor,
+    ):
+        page = text_of(await office.get(f"{BASE}/subscriptions/{made['id']}"))
+        history = page[page.index("Verlauf") :]
+        assert re.findall(r"Eingetragen|Beendet|die Person selbst, über den Link|Beispiel Person", history) == [
+            "Beendet",
+            "die Person selbst, über den Link",
+            "Eingetragen",
+            "Beispiel Person",
+        ]
+        log = text_of(await auditor.get(f"{BASE}/audit", params={"item": made["id"], "subject": "Norda"}))
+        assert log.count("subscription.end") == 1
+        assert "recipient" in log
+        assert email not in log
+
+
+async def test_the_own_office_sees_who_changed_its_contact(desk: Desk) -> None:
+    path = f"{BASE}/offices/ni/edit"
+    async with (
+        signed_in(desk.service, state="ni", roles=("lead",), name="Nina Neu") as lead,
+        signed_in(desk.service, state="ni", roles=("pr",)) as own,
+        signed_in(desk.service, state="hb") as other,
+        signed_in(desk.service, state=None, roles=("operator",)) as operator,
+    ):
+        before = hidden(await lead.get(path), path)
+        address = person("ni.example")
+        await lead.post(path, before | {"name": "Wirtschaft Nord-West", "email": address, "language": "en"})
+        page = text_of(await own.get(f"{BASE}/offices"))
+        history = page[page.index("Verlauf des Kontakts von Niedersachsen") :]
+        for said in ("Kontakt geändert", "Nina Neu", "Wirtschaftsförderung Niedersachsen", "Wirtschaft Nord-West"):
+            assert said in history
+        for said in ("Deutsch", "Englisch", "E-Mail-Adresse: geändert"):
+            assert said in history
+        assert address not in history
+        for somebody in (other, operator):
+            assert "Nina Neu" not in text_of(await somebody.get(f"{BASE}/offices"))
 
 
 @pytest.mark.parametrize(
@@ -371,6 +484,7 @@ async def test_no_page_loads_or_styles_anything_of_its_own(desk: Desk) -> None:
     address = (await desk.subscribe(person(), "cluster", "CSP"))["id"]
     async with signed_in(desk.service, roles=("lead", "operator", "auditor")) as everything:
         paths = ["", "inbox", "subscriptions", f"subscriptions/{address}", f"subscriptions/{address}/end"]
+        paths += [f"subscriptions/{address}/edit", "search", "search?q=CSP", "search?q=nichts"]
         paths += ["subscriptions/new?kind=state", "subscriptions/new?kind=event", "objections", "offices"]
         paths += ["offices/hb/edit", "notices", "deliveries", "operations", "operations/dead-letters"]
         for path in [*paths, "operations/blocked", "audit"]:

@@ -232,11 +232,11 @@ async def test_what_is_done_stands_in_the_audit_log_without_what_it_was(desk: De
         "topic": {"kind": "cluster", "value": "AUDIT"},
         "consent": {"given_at": "2026-11-01T10:00:00Z", "wording": "w"},
     }
-    contact = {"name": "Wirtschaftsförderung Bremen", "email": person("hb.example"), "language": "de"}
+    contact = {"name": "Wirtschaft Bremen", "email": person("hb.example"), "language": "en"}
     async with desk.service.client(state="hb", role="lead") as client:
         made = (await client.post("/api/v1/subscriptions", json=wanted)).json()["id"]
         for _ in range(2):  # Whatever changes nothing the second time is written once.
-            await client.post("/api/v1/subscriptions", json=wanted | {"name": "Neu"})
+            await client.patch(f"/api/v1/subscriptions/{made}", json={"name": "Neu"})
         for _ in range(2):
             await client.delete(f"/api/v1/subscriptions/{made}")
             await client.post("/api/v1/suppressions", json={"email": there.email})
@@ -244,14 +244,34 @@ async def test_what_is_done_stands_in_the_audit_log_without_what_it_was(desk: De
         await client.put("/api/v1/offices/hb/contact", json=contact)
     async with acting(desk, somebody(Role.AUDITOR, None)) as auditor:
         rows = await audit.page(auditor, subject="lead-hb", limit=50)
-    assert [(row["action"], row["item"], json.loads(row["after"] or "null")) for row in reversed(rows)] == [
-        ("subscription.enter", made, {"fields": ["address", "name", "language", "topic", "consent"]}),
-        ("subscription.correct", made, {"fields": ["name"]}),
-        ("subscription.end", made, {"fields": ["ended_at", "ended_by"]}),
-        ("subscription.object", "hb", None),
-        ("inbox.mark", str(there.entry_of_bremen), None),
-        ("office.contact", "hb", {"fields": ["address"]}),
+    said = [
+        (row["action"], row["item"], *(json.loads(row[side] or "null") for side in ("before", "after")))
+        for row in reversed(rows)
     ]
+    entered, corrected, ended, objected, marked, contacted = said
+    assert entered == (
+        "subscription.enter",
+        made,
+        None,
+        {
+            "topic_kind": "cluster",
+            "topic_value": "AUDIT",
+            "consent_given_at": "2026-11-01 10:00:00+00:00",
+            "version": 1,
+            "touched": ["address", "name", "language", "consent_wording"],
+        },
+    )
+    assert corrected == ("subscription.correct", made, {"version": 1}, {"version": 2, "touched": ["name"]})
+    assert ended[:3] == ("subscription.end", made, {"ended_at": None, "ended_by": None, "version": 2})
+    assert (ended[3]["ended_by"], ended[3]["version"]) == ("office", 3)
+    assert objected == ("subscription.object", "hb", {"objects": False}, {"objects": True})
+    assert marked[:3] == ("inbox.mark", str(there.entry_of_bremen), {"read_at": None})
+    assert contacted == (
+        "office.contact",
+        "hb",
+        {"name": "Wirtschaftsförderung Bremen", "language": "de", "version": 1},
+        {"name": "Wirtschaft Bremen", "language": "en", "version": 2, "touched": ["address"]},
+    )
     for row in rows:
         assert there.email not in str(tuple(row))
         assert contact["email"] not in str(tuple(row))

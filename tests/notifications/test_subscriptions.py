@@ -31,6 +31,30 @@ async def test_the_same_person_and_topic_again_is_the_same_subscription(desk: De
     assert first.headers["location"] == f"/api/v1/subscriptions/{first.json()['id']}"
 
 
+async def test_a_subscription_is_corrected_for_the_version_that_was_seen(desk: Desk) -> None:
+    wanted = body(name="Beispiel Person")
+    async with desk.service.client(state="hh") as client, desk.service.client(state="hb") as other:
+        made = (await client.post("/api/v1/subscriptions", json=wanted)).json()
+        path = f"/api/v1/subscriptions/{made['id']}"
+        again = await client.post("/api/v1/subscriptions", json=wanted | {"name": "Anders", "language": "en"})
+        assert again.json() == made, "entering it again corrects nothing"
+        assert (await client.get(path)).headers["etag"] == '"1"'
+        corrected = await client.patch(path, json={"language": "en"}, headers={"if-match": '"1"'})
+        assert (corrected.status_code, corrected.headers["etag"]) == (200, '"2"')
+        assert corrected.json() == made | {"language": "en", "version": 2}
+        stale = await client.patch(path, json={"name": "Anders"}, headers={"if-match": '"1"'})
+        assert (stale.status_code, stale.json()["version"]) == (412, 2)
+        same = await client.patch(path, json={"language": "en", "name": "Beispiel Person"})
+        assert same.json() == corrected.json()
+        assert (await client.patch(path, json={"name": None})).json()["name"] is None
+        for wrong in ({"language": None}, {"language": "fr"}, {"email": person()}, {"name": "a\nb"}):
+            assert (await client.patch(path, json=wrong)).status_code == 422, wrong
+        assert (await other.patch(path, json={"name": "x"})).status_code == 404
+        await client.delete(path)
+        ended = await client.patch(path, json={"name": "x"})
+        assert (ended.status_code, ended.json()["code"]) == (409, "subscription_ended")
+
+
 async def test_each_state_keeps_and_sees_its_own(desk: Desk) -> None:
     email = person()
     of_bremen = await desk.subscribe(email, "cluster", "ITS", state="hb")

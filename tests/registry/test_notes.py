@@ -168,23 +168,33 @@ async def test_the_old_office_keeps_its_notes_when_the_organisation_moves(regist
         assert await listed(old, path) == ["alliance", "office"]
 
 
-async def test_notes_are_audited_without_what_stands_in_them_and_never_published(
+async def test_the_log_says_who_a_note_was_for_and_never_its_text_and_notes_are_not_published(
     registry: Running, module_installation: Installation
 ) -> None:
     path = await path_of_one(registry)
     async with registry.client() as client:
-        made = await noted(client, path, kind="settlement_case", visibility="confidential")
+        made = await noted(client, path, kind="visit", visibility="office")
         await client.patch(f"{path}/notes/{made['id']}", json={"text": f"{SECRET} anders"})
+        await client.patch(f"{path}/notes/{made['id']}", json={"visibility": "alliance"})
+        await client.patch(f"{path}/notes/{made['id']}", json={"visibility": "alliance"})
         await client.delete(f"{path}/notes/{made['id']}")
     found = await entries(module_installation, made["id"])
-    assert [(entry["action"], entry["after"]["touched"]) for entry in found] == [
-        ("note.add", ["kind", "visibility", "text"]),
-        ("note.change", ["text"]),
-        ("note.remove", ["kind", "visibility", "text"]),
+    on = {"organisation_id": path.rpartition("/")[2]}
+    assert [(entry["action"], entry["before"], entry["after"]) for entry in found] == [
+        ("note.add", None, on | {"kind": "visit", "visibility": "office", "version": 1, "touched": ["text"]}),
+        ("note.change", {"version": 1}, on | {"version": 2, "touched": ["text"]}),
+        (
+            "note.change",
+            {"visibility": "office", "version": 2},
+            on | {"visibility": "alliance", "version": 3},
+        ),
+        (
+            "note.remove",
+            {"kind": "visit", "visibility": "alliance", "version": 3},
+            on | {"touched": ["text"]},
+        ),
     ]
-    said = json.dumps([[entry["before"], entry["after"]] for entry in found])
-    assert SECRET not in said
-    assert "settlement" not in said
+    assert SECRET not in json.dumps([[entry["before"], entry["after"]] for entry in found])
     connection = await module_installation.connect()
     assert await connection.fetchval("select count(*) from registry.outbox where value like $1", b"%Geheimnis%") == 0
     await connection.close()

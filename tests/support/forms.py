@@ -55,9 +55,15 @@ class _Forms(HTMLParser):
             self._fields = None
 
 
-def form_of(page: httpx2.Response, action: str) -> Fields:
-    """The fields of the form that leads there, as they are filled in; the token is among them."""
+def forms_of(page: httpx2.Response) -> dict[str, Fields]:
+    """All forms of a page by where they lead, with their fields as they are filled in."""
     parser = _Forms()
     parser.feed(page.text)
-    assert action in parser.forms, f"no form leads to {action}, but {list(parser.forms)}"
-    return parser.forms[action]
+    return parser.forms
+
+
+def form_of(page: httpx2.Response, action: str) -> Fields:
+    """The fields of the form that leads there, as they are filled in; the token is among them."""
+    forms = forms_of(page)
+    assert action in forms, f"no form leads to {action}, but {list(forms)}"
+    return forms[action]

@@ -12,7 +12,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import Morsel, SimpleCookie
@@ -27,6 +27,8 @@ from norda_local.issuer.clients import VARIABLE, service_client, written
 from .installation import Installation, Running, free_port
 
 ISSUER_SECONDS = 60
+# One client for all requests: each new one would read all certificate authorities, which takes longer than a page.
+_HTTP = httpx2.Client(timeout=20, limits=httpx2.Limits(max_keepalive_connections=0))
 
 
 @dataclass
@@ -109,14 +111,20 @@ class Browser:
         return self._go("GET", address, follow=follow)
 
     def submit(
-        self, address: str, form: dict[str, str], *, origin: str | None = None, follow: bool = True
+        self,
+        address: str,
+        form: Mapping[str, str | list[str]],
+        *,
+        origin: str | None = None,
+        follow: bool = True,
+        **options: Any,
     ) -> httpx2.Response:
         """Send a form, from a page of the address's own origin unless another is given."""
         parts = urlsplit(address)
         own = f"{parts.scheme}://{parts.netloc}"
         sent_from = own if origin is None else origin
         headers = {"origin": sent_from, "sec-fetch-site": "same-origin" if sent_from == own else "cross-site"}
-        return self._go("POST", address, follow=follow, data=form, headers=headers)
+        return self._go("POST", address, follow=follow, data=form, headers=headers, **options)
 
     def press(self, page: httpx2.Response, action: str, **fields: str) -> httpx2.Response:
         """Send the page's form whose action holds this text, with its hidden fields."""
@@ -137,7 +145,9 @@ class Browser:
             headers = {"accept": "text/html", **options.pop("headers", {})}
             if self.cookies:
                 headers["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-            response = httpx2.request(method, address, headers=headers, timeout=20, **options)
+            # The jar is this class's own; whatever the client kept would be another browser's.
+            _HTTP.cookies.clear()
+            response = _HTTP.request(method, address, headers=headers, **options)
             self._keep(response)
             self.address = address
             if not (follow and response.is_redirect):

@@ -14,7 +14,11 @@ from asyncpg import Record
 
 from .auth import Caller
 from .database import Connection
+from .statements import Identity
 from .telemetry import current_trace_id
+
+BY_ITSELF = "Norda"
+"""Who did what no person did: the name in histories of the service's own identity, whose subject is empty."""
 
 _ADD = """
 insert into audit_log (subject, roles, state, action, kind, item, before, after, trace_id)
@@ -43,15 +47,18 @@ def difference(
     return {name: old.get(name) for name in changed}, {name: new.get(name) for name in changed}
 
 
-async def record(connection: Connection, caller: Caller, *entries: Entry) -> None:
-    """Add entries in the running transaction; one round trip."""
+async def record(connection: Connection, by: Caller | Identity, *entries: Entry) -> None:
+    """Add entries in the running transaction; one round trip. `by` is the caller, or `SYSTEM` for what the service does
+    by itself.
+    """
     if not entries:
         return
+    roles = by.roles.split(",") if isinstance(by, Identity) else sorted(by.roles)
     await connection.execute(
         _ADD,
-        caller.subject,
-        sorted(caller.roles),
-        caller.state,
+        by.subject,
+        roles,
+        by.state or None,
         [entry.action for entry in entries],
         [entry.kind for entry in entries],
         [entry.item for entry in entries],

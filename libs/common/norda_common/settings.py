@@ -87,11 +87,6 @@ class ServiceSettings(BaseSettings):
         """Who signs tokens."""
         return self.token_issuer or self.oidc_issuer
 
-    @property
-    def secure(self) -> bool:
-        """Whether pages come over TLS."""
-        return self.base_url.startswith("https://")
-
     def address_of(self, service: str) -> str:
         """Base of a service's pages, without a trailing slash."""
         base: str = getattr(self, f"{service}_url")

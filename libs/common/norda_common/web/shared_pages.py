@@ -55,7 +55,8 @@ def routes(service: str) -> APIRouter:
             rows = await audit.page(
                 connection,
                 before=int(str(before)) if before is not None else None,
-                subject=subject or None,
+                # The service itself has an empty one.
+                subject="" if subject == audit.BY_ITSELF else subject or None,
                 action=action or None,
                 item=item or None,
                 limit=AUDIT_ROWS + 1,
@@ -101,8 +102,8 @@ def _entry(row: Any, page: Page) -> dict[str, Any]:
     before, after = (json.loads(row[side]) if row[side] else {} for side in ("before", "after"))
     return {
         "at": row["at"],
-        "who": row["name"] or row["subject"],
-        "subject": row["subject"],
+        "who": row["name"] or row["subject"] or audit.BY_ITSELF,
+        "subject": row["subject"] or audit.BY_ITSELF,
         "roles": row["roles"],
         "state": row["state"],
         "action": row["action"],

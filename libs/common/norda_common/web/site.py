@@ -43,7 +43,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A service's pages: `package` holds their templates, `search` is the path its search form leads to.
+    """A service's pages: `package` holds their templates, `search` is the page that finds what the service knows.
 
     Who has not signed in searches at `public_search`, where there is one.
     """

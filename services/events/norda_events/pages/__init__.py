@@ -6,7 +6,7 @@ from norda_common.errors import Text
 from norda_common.rights import OPERATE, PUBLIC, READ_AUDIT
 from norda_common.web.site import Place, Site
 
-from . import calendar, drafting, event, home, listing, planning, public, registrations
+from . import calendar, drafting, event, home, listing, planning, public, registrations, search
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/events/"),
@@ -19,9 +19,11 @@ PLACES = (
 SITE = Site(
     package="norda_events.pages",
     places=PLACES,
-    search="/events/list",
+    search=search.PATH,
+    public_search=public.PATH,
     routers=(
         home.router,
+        search.router,
         listing.router,
         calendar.router,
         public.router,

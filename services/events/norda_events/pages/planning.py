@@ -176,8 +176,10 @@ STEPS: dict[str, Step] = {
 
 @router.get(f"{EVENT}/cancel")
 async def ask_to_cancel(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Response:
-    """The question before an event is cancelled: why, and who will be told."""
-    return await _ask_to_cancel(page, await event_of(page, event_id), Form(language=page.language))
+    """The question before an event is cancelled: why, and who will be told. Raises Forbidden for all but the lead."""
+    event = await event_of(page, event_id)
+    office_of(page).require_lead(event)
+    return await _ask_to_cancel(page, event, Form(language=page.language))
 
 
 @router.post(f"{EVENT}/cancel")
@@ -241,8 +243,9 @@ async def _ask_to_cancel(page: Page, event: Event, form: Form, *, error: NordaEr
 
 @router.get(f"{EVENT}/reschedule")
 async def ask_when(page: Annotated[Page, page_for(PLAN)], event_id: UUID) -> Response:
-    """The form for another time, with the present one in it."""
+    """The form for another time, with the present one in it. Raises Forbidden for all but the lead."""
     event = await event_of(page, event_id)
+    office_of(page).require_lead(event)
     return await _ask_when(page, event, Form.of(_times(event), language=page.language))
 
 

@@ -6,13 +6,14 @@ No person, no seat plan and no draft stands in any of it; what was cancelled aft
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 from norda_common.errors import NotFound, Text
 from norda_common.requests import read_cursor, write_cursor
 from norda_common.rights import PUBLIC
+from norda_common.web.forms import Form
 from norda_common.web.legal import TENANTS
 from norda_common.web.pages import Page, page_for
 from norda_common.web.site import BERLIN
@@ -22,13 +23,14 @@ from ..rules.times import local_text
 from ..store import events
 from .calendar import MOST_EVENTS, Month, first_day, following, month_context
 from .calendar_file import calendar_file
-from .edge import PageCursor, title_of
+from .edge import Blank, PageCursor, Words, title_of
 from .listing import start_of
 from .words import STATUSES, competence_labels, duration, place, span, span_in_berlin
 
 router = APIRouter(prefix="/events/public")
 
 TITLE = Text("Öffentliche Veranstaltungen", "Public events")
+PATH = "/events/public"
 ROWS = 25
 FEED_EVENTS = 250
 FEED_DAYS = 31
@@ -38,9 +40,16 @@ ICALENDAR = "text/calendar; charset=utf-8; method=PUBLISH"
 
 @router.get("")
 async def public_events(
-    page: Annotated[Page, page_for(PUBLIC)], month: Month = None, cursor: PageCursor = None
+    page: Annotated[Page, page_for(PUBLIC)],
+    q: Words = None,
+    past: Annotated[Literal["yes"] | None, Blank] = None,
+    month: Month = None,
+    cursor: PageCursor = None,
 ) -> Response:
-    """Released events to come; with `month` those of a month, as a calendar."""
+    """Released events to come; where `past` ones are asked for too, the last one first.
+
+    With `month` those of a month, as a calendar, which knows no words.
+    """
     today = page.now.astimezone(BERLIN).date()
     first = first_day(month, today=today)
     after = cast("tuple[datetime, UUID]", read_cursor(cursor, datetime, UUID)) if cursor else None
@@ -49,24 +58,30 @@ async def public_events(
             seen_by=None, released=True, ends_after=start_of(first), starts_before=start_of(following(first))
         )
         if month
-        else events.EventFilter(seen_by=None, released=True, ends_after=page.now)
+        else events.EventFilter(seen_by=None, released=True, ends_after=None if past else page.now, words=q)
     )
+    query = [(name, value) for name, value in (("q", q), ("past", past)) if value]
+    form = Form.of({"q": q, "past": past}, language=page.language)
     limit = MOST_EVENTS if month else ROWS
+    order = events.EventOrder("starts_at", descending=bool(past) and not month)
     async with page.read() as connection:
-        found = await events.page(connection, wanted, after=after, limit=limit + 1)
+        found = await events.page(connection, wanted, after=after, limit=limit + 1, order=order)
     shown = found[:limit]
     return page.show(
         "public_list.html.jinja",
         title=TITLE,
         crumbs=[(TITLE, None)],
         rows=[_row(event, page) for event in shown],
-        calendar=month_context(first, shown, page, path="/events/public", query="") if month else None,
+        words=form.field("q", page.t("Titel, Beschreibung oder Ort", "Title, description or place")),
+        past=form.field("past", page.t("auch vergangene", "past ones too")),
+        narrowed=bool(query),
+        calendar=month_context(first, shown, page, path=PATH, query="") if month else None,
         this_month=f"{today:%Y-%m}",
         feed=f"{base_of(page)}/events/public.ics",
         address=f"{base_of(page)}/events/public",
         listing={
-            "path": "/events/public",
-            "query": [],
+            "path": PATH,
+            "query": query,
             "total": None,
             "cursor": cursor,
             "next_cursor": write_cursor(shown[-1].starts_at, shown[-1].id)

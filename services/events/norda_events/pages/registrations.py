@@ -16,7 +16,7 @@ from ..rules.event import Event
 from ..rules.lifecycle import require_open
 from ..rules.registration import RegistrationStatus
 from ..rules.rights import READ, REGISTER
-from ..store import organisations
+from ..store import organisations, registrations
 from ..usecases.commands import RegisterParticipant
 from ..usecases.loading import visible_event
 from ..usecases.registering import (
@@ -28,6 +28,7 @@ from ..usecases.registering import (
 )
 from .edge import EVENT, allowed, as_uuid, crumbs_to, event_of, office_of, organisation_options, summary
 from .fields import SEARCH_ROWS
+from .history import registration_entry
 from .words import REGISTRATION_STATUSES, span
 
 router = APIRouter(prefix="/events")
@@ -35,6 +36,7 @@ router = APIRouter(prefix="/events")
 REGISTRATION = EVENT + "/registrations/{registration_id:uuid}"
 NEW = Text("Person anmelden", "Register somebody")
 ONE = Text("Anmeldung", "Registration")
+HISTORY = 100
 ELSEWHERE = "none"
 """The choice of a state for somebody from none of the three."""
 
@@ -90,6 +92,8 @@ def _outcome(registered: Registered) -> tuple[str, Text]:
 async def show_registration(page: Annotated[Page, page_for(READ)], event_id: UUID, registration_id: UUID) -> Response:
     """One registration, for the offices of the lead and the hosting states; its person to whom it is shown."""
     event, view = await _registration(page, event_id, registration_id)
+    async with page.read() as connection:
+        history = await registrations.history(connection, registration_id, limit=HISTORY)
     office = office_of(page)
     mine = allowed(office.require_desk_for, event, view.participant_state)
     live = view.status in {RegistrationStatus.CONFIRMED, RegistrationStatus.WAITLISTED}
@@ -105,6 +109,7 @@ async def show_registration(page: Annotated[Page, page_for(READ)], event_id: UUI
         status_kind=kind,
         may_withdraw=mine and live and allowed(require_open, event, now=page.now),
         may_erase=mine and view.erased_at is None and not (view.participant and view.participant.restricted_at),
+        history=[registration_entry(row, page) for row in history],
     )
 
 

@@ -27,8 +27,14 @@ def query_words(text: str) -> list[str]:
 
 
 def name_words(name: str) -> str:
-    """The words of a name, as its index has them: bounded in length, set apart by one blank."""
-    return " ".join(word[:LONGEST_WORD] for word in search_words(name))
+    """The words of a name, as its index has them: bounded in length, set apart by one blank, those with umlauts also as
+    people write them who have none (Wümmer: wuemmer and wummer).
+    """
+    words = search_words(name)
+    if not name.isascii():
+        plain = unicodedata.normalize("NFD", name.casefold().replace("ß", "ss"))
+        words += search_words("".join(char for char in plain if not unicodedata.combining(char)))
+    return " ".join(word[:LONGEST_WORD] for word in dict.fromkeys(words))
 
 
 def beginnings(text: str) -> str:

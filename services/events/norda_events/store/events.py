@@ -17,7 +17,7 @@ from ..rules.event import Event, EventStatus, Host, Quota
 from ..rules.planning import LONGEST
 from ..rules.search import query_words, search_words
 
-_COLUMNS = """e.id, e.responsible_state, e.own_id, e.status, e.version, e.sequence, e.title, e.title_en, e.description,
+COLUMNS = """e.id, e.responsible_state, e.own_id, e.status, e.version, e.sequence, e.title, e.title_en, e.description,
        e.starts_at, e.ends_at, e.time_zone, e.venue, e.online, e.capacity, e.quota_release_at, e.competences,
        e.clusters, e.cancellation_reason, e.created_at, e.changed_at, e.released_at"""
 _DETAILS = """
@@ -138,14 +138,14 @@ async def lock(connection: Connection, event_id: UUID, *, skip_locked: bool = Fa
     statement would see them as they were before it waited.
     """
     suffix = " skip locked" if skip_locked else ""
-    row = await connection.fetchrow(f"select {_COLUMNS} from event as e where e.id = $1 for update{suffix}", event_id)  # noqa: S608 - constants
-    return (await _events(connection, [row]))[0] if row else None
+    row = await connection.fetchrow(f"select {COLUMNS} from event as e where e.id = $1 for update{suffix}", event_id)  # noqa: S608 - constants
+    return (await with_details(connection, [row]))[0] if row else None
 
 
 async def get(connection: Connection, event_id: UUID) -> Event | None:
     """The event, not locked."""
-    row = await connection.fetchrow(f"select {_COLUMNS} from event as e where e.id = $1", event_id)  # noqa: S608 - constants
-    return (await _events(connection, [row]))[0] if row else None
+    row = await connection.fetchrow(f"select {COLUMNS} from event as e where e.id = $1", event_id)  # noqa: S608 - constants
+    return (await with_details(connection, [row]))[0] if row else None
 
 
 async def id_of_own(connection: Connection, state: State, own_id: str) -> UUID | None:
@@ -173,39 +173,23 @@ async def page(
         conditions.append(f"(e.{column}, e.id) {beyond} (${len(values) - 1}, ${len(values)})")
     values.append(limit)
     query = (
-        f"select {_COLUMNS} from event as e where {' and '.join(conditions)} "  # noqa: S608 - constants and placeholders
+        f"select {COLUMNS} from event as e where {' and '.join(conditions)} "  # noqa: S608 - constants and placeholders
         f"order by e.{column} {way}, e.id {way} limit ${len(values)}"
     )
-    return await _events(connection, await connection.fetch(query, *values))
+    return await with_details(connection, await connection.fetch(query, *values))
 
 
-async def drafts_of(connection: Connection, state: State, *, limit: int) -> list[Event]:
-    """Drafts a state leads or hosts, in order of their start."""
-    rows = await connection.fetch(
-        f"""select {_COLUMNS} from event as e
-            where e.status = 'draft' and (e.responsible_state = $1
-                  or (select true from host as h where h.event_id = e.id and h.state = $1))
-            order by e.starts_at, e.id limit $2""",  # noqa: S608 - constants
-        state.value,
-        limit,
+async def count(connection: Connection, wanted: EventFilter, *, most: int) -> int:
+    """How many there are; it stops counting at `most`."""
+    conditions, values = _conditions(wanted)
+    await _narrow_to_words(connection, wanted, conditions, values)
+    found: int = await connection.fetchval(
+        f"select count(*) from (select from event as e where {' and '.join(conditions)} "  # noqa: S608 - as above
+        f"limit ${len(values) + 1}) as found",
+        *values,
+        most,
     )
-    return await _events(connection, rows)
-
-
-async def with_waiting(connection: Connection, *, state: State | None, now: datetime, limit: int) -> list[Event]:
-    """Published events to come, of one state or all, for which somebody waits; in order of their start."""
-    rows = await connection.fetch(
-        f"""select {_COLUMNS} from event as e
-            where e.id in (select r.event_id from registration as r where r.status = 'waitlisted')
-              and e.status = 'published' and e.starts_at > $1
-              and ($2::text is null or e.responsible_state = $2
-                   or (select true from host as h where h.event_id = e.id and h.state = $2))
-            order by e.starts_at, e.id limit $3""",  # noqa: S608 - constants
-        now,
-        state.value if state else None,
-        limit,
-    )
-    return await _events(connection, rows)
+    return found
 
 
 async def due_quota_releases(
@@ -343,7 +327,8 @@ async def _insert_quotas(connection: Connection, event: Event) -> None:
     )
 
 
-async def _events(connection: Connection, rows: Sequence[asyncpg.Record]) -> list[Event]:
+async def with_details(connection: Connection, rows: Sequence[asyncpg.Record]) -> list[Event]:
+    """The events of rows with COLUMNS, with their hosts and quotas; in the rows' order."""
     if not rows:
         return []
     details = {row["id"]: row for row in await connection.fetch(_DETAILS, [row["id"] for row in rows])}

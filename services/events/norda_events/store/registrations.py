@@ -12,6 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+from norda_common.addresses import address_key
 from norda_common.database import Connection, affected
 from norda_common.states import State
 
@@ -71,6 +72,15 @@ from registration as r
 left join participant as p on p.registration_id = r.id
 left join organisation as o on o.id = r.organisation_id
 """  # noqa: S608 - constants
+_FOUND = f"""
+select {_COLUMNS}, {_PERSON}, o.name as organisation_name, e.title, e.title_en
+from persons_found($1, $2, $3) with ordinality as found(id, place)
+join registration as r on r.id = found.id
+join event as e on e.id = r.event_id
+left join participant as p on p.registration_id = r.id
+left join organisation as o on o.id = r.organisation_id
+order by found.place
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +92,15 @@ class RegistrationRow:
     registration: Registration
     participant: Participant | None
     organisation_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRegistration:
+    """A registration found by its person, with its event's titles."""
+
+    row: RegistrationRow
+    title: str
+    title_en: str | None
 
 
 async def insert(
@@ -282,6 +301,24 @@ async def page(
     """Registrations in order of position, after a position."""
     rows = await connection.fetch(_PAGE, event_id, after, status.value if status else None, state, limit)
     return [found for row in rows if (found := _row(row)) is not None]
+
+
+async def found(connection: Connection, typed: str, *, limit: int) -> list[FoundRegistration]:
+    """Registrations of persons the caller's office sees, by the beginnings of words of their names or by their whole
+    address; newest first.
+    """
+    address = address_key(typed) if "@" in typed else None
+    rows = await connection.fetch(_FOUND, typed, address, limit)
+    return [
+        FoundRegistration(row=row, title=record["title"], title_en=record["title_en"])
+        for record in rows
+        if (row := _row(record)) is not None
+    ]
+
+
+async def history(connection: Connection, registration_id: UUID, *, limit: int) -> list[asyncpg.Record]:
+    """What was done to a registration, as `events.history` of an event."""
+    return await connection.fetch("select * from registration_history($1, $2)", registration_id, limit)
 
 
 async def taken(connection: Connection, event_id: UUID) -> dict[str | None, int]:

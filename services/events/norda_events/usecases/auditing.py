@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from norda_common import audit
-from norda_common.database import Connection
+from norda_common.auth import Caller
+from norda_common.database import SYSTEM, Connection
+from norda_common.statements import Identity
 
 from ..rules.event import Event
-from ..rules.registration import Registration
-from .office import Office
+from ..rules.registration import Registration, RegistrationStatus
 
 _EVENT = tuple(item.name for item in fields(Event) if item.name not in {"id", "created_at", "changed_at"})
 _REGISTRATION = ("event_id", "organisation_id", "participant_state", "status", "position", "version")
@@ -19,21 +21,24 @@ PERSON = ("name", "email", "language")
 
 
 async def record_event(
-    connection: Connection, office: Office, action: str, *, before: Event | None, after: Event | None
+    connection: Connection, by: Caller | Identity, action: str, *, before: Event | None, after: Event | None
 ) -> None:
-    """Note what was done to an event: all of a new or a discarded one, else what differs; nothing if nothing does."""
+    """Note what was done to an event: all of a new or a discarded one, else what differs; nothing if nothing does.
+
+    `by` is `SYSTEM` for what the service does by itself.
+    """
     event = after or before
     if event is None or before == after:
         return
     old, new = _event(before) if before else None, _event(after) if after else None
     if old and new:
         old, new = audit.difference(old, new)
-    await audit.record(connection, office.caller, audit.Entry(f"event.{action}", "event", str(event.id), old, new))
+    await audit.record(connection, by, audit.Entry(f"event.{action}", "event", str(event.id), old, new))
 
 
 async def record_registration(
     connection: Connection,
-    office: Office,
+    caller: Caller,
     action: str,
     *,
     before: Registration | None,
@@ -47,7 +52,17 @@ async def record_registration(
     if touched:
         new = new | {"touched": list(touched)}
     entry = audit.Entry(f"registration.{action}", "registration", str(after.id), old, new)
-    await audit.record(connection, office.caller, entry)
+    await audit.record(connection, caller, entry)
+
+
+async def record_promotions(connection: Connection, promoted: Sequence[Registration]) -> None:
+    """Note that these were promoted: by the service itself, whoever freed the seats. One statement for all."""
+    entries = []
+    for after in promoted:
+        before = replace(after, status=RegistrationStatus.WAITLISTED, version=after.version - 1)
+        old, new = audit.difference(_registration(before), _registration(after))
+        entries.append(audit.Entry("registration.promote", "registration", str(after.id), old, new))
+    await audit.record(connection, SYSTEM, *entries)
 
 
 def _event(event: Event) -> dict[str, Any]:

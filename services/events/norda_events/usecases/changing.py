@@ -51,7 +51,7 @@ async def publish_event(
     require_sound(event, now=now)
     announced = replace(event, status=EventStatus.PUBLISHED)
     stored = await _store_and_announce(connection, announced, "published", before=event, now=now)
-    await record_event(connection, office, "publish", before=event, after=stored)
+    await record_event(connection, office.caller, "publish", before=event, after=stored)
     return stored
 
 
@@ -85,11 +85,11 @@ async def change_event(
     if event.status is EventStatus.DRAFT:
         changed = _without_outdated_agreements(changed, before=event)
         stored = await _store(connection, changed, before=event, now=now)
-        await record_event(connection, office, "change", before=event, after=stored)
+        await record_event(connection, office.caller, "change", before=event, after=stored)
         return stored
     await _require_room_for_confirmed(connection, changed)
     stored = await _store_and_announce(connection, changed, "changed", before=event, now=now)
-    await record_event(connection, office, "change", before=event, after=stored)
+    await record_event(connection, office.caller, "change", before=event, after=stored)
     await promote_waiting(connection, stored, now=now)
     return stored
 
@@ -126,7 +126,7 @@ async def reschedule_event(
         return event
     require_sound(moved, before=event, now=now)
     stored = await _store_and_announce(connection, moved, "rescheduled", before=event, now=now)
-    await record_event(connection, office, "reschedule", before=event, after=stored)
+    await record_event(connection, office.caller, "reschedule", before=event, after=stored)
     told = await registrations.advance(connection, event.id, of=LIVE, to=None, now=now)
     await announce(connection, stored, "event_rescheduled", told, now=now)
     await promote_waiting(connection, stored, now=now)
@@ -154,7 +154,7 @@ async def cancel_event(
     require_published(event, now=now)
     cancelled = replace(event, status=EventStatus.CANCELLED, cancellation_reason=command.reason)
     stored = await _store_and_announce(connection, cancelled, "cancelled", before=event, now=now)
-    await record_event(connection, office, "cancel", before=event, after=stored)
+    await record_event(connection, office.caller, "cancel", before=event, after=stored)
     told = await registrations.advance(connection, event.id, of=LIVE, to=RegistrationStatus.EVENT_CANCELLED, now=now)
     await announce(connection, stored, "event_cancelled", told, now=now)
     return stored

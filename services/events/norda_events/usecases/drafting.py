@@ -63,7 +63,7 @@ async def draft_event(connection: Connection, command: DraftEvent, *, office: Of
     require_sound(event, now=now)
     if not await events.insert(connection, event):
         raise await _own_id_taken(connection, lead, command.own_id or "")
-    await record_event(connection, office, "draft", before=None, after=event)
+    await record_event(connection, office.caller, "draft", before=None, after=event)
     return event
 
 
@@ -75,7 +75,7 @@ async def discard_draft(
     require_version(event, expected_version)
     require_draft(event)
     await events.delete(connection, event.id)
-    await record_event(connection, office, "discard", before=event, after=None)
+    await record_event(connection, office.caller, "discard", before=event, after=None)
 
 
 async def agree_to_host(
@@ -115,7 +115,7 @@ async def agree_to_host(
         changed_at=now,
     )
     await events.update(connection, agreed, before=event)
-    await record_event(connection, office, "agree", before=event, after=agreed)
+    await record_event(connection, office.caller, "agree", before=event, after=agreed)
     return agreed
 
 

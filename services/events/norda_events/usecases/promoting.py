@@ -13,6 +13,7 @@ from ..rules.event import Event, EventStatus
 from ..rules.registration import Participant, Registration, RegistrationStatus
 from ..rules.seats import SeatPlan, promotions
 from ..store import registrations
+from .auditing import record_promotions
 
 CHUNK = 100
 """Registrations announced per statement: their records take some 20 ms to build, then other requests get a turn."""
@@ -21,7 +22,8 @@ CHUNK = 100
 async def promote_waiting(connection: Connection, event: Event, *, now: datetime) -> int:
     """Promote everybody who may take a seat now; returns how many. Nobody, unless the event is announced and to come.
 
-    Called after whatever frees a seat; a few statements however many are promoted.
+    Called after whatever frees a seat; a few statements however many are promoted. Each is entered in the audit log, as
+    the service's own doing.
     """
     if event.status is not EventStatus.PUBLISHED or event.starts_at <= now:
         return 0
@@ -43,6 +45,8 @@ async def promote_waiting(connection: Connection, event: Event, *, now: datetime
             now=now,
             only=chosen,
         )
+        for start in range(0, len(promoted), CHUNK):
+            await record_promotions(connection, [registration for registration, _ in promoted[start : start + CHUNK]])
     await announce(connection, event, "promoted", promoted, now=now)
     return len(promoted)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from norda_common import outbox
-from norda_common.database import Connection
+from norda_common.database import SYSTEM, Connection
 from norda_common.errors import NotFound
 from norda_common.states import State
 
@@ -26,7 +26,7 @@ async def release_quotas(connection: Connection, event_id: UUID, *, office: Offi
     event = await locked_event(connection, event_id, office=office, allowed=office.require_lead)
     require_open(event, now=now)
     released = await _release(connection, event, {quota.state for quota in event.quotas_held}, now=now)
-    await record_event(connection, office, "release_quotas", before=event, after=released)
+    await record_event(connection, office.caller, "release_quotas", before=event, after=released)
     return released
 
 
@@ -44,18 +44,21 @@ async def release_quota(
     require_open(event, now=now)
     held = {quota.state for quota in event.quotas_held}
     released = await _release(connection, event, held & {state}, now=now)
-    await record_event(connection, office, "release_quota", before=event, after=released)
+    await record_event(connection, office.caller, "release_quota", before=event, after=released)
     return released
 
 
 async def release_due_quotas(connection: Connection, event_id: UUID, *, now: datetime) -> bool:
-    """Release the event's quotas if they are due; False when there is nothing to do or another replica is at it."""
+    """Release the event's quotas if they are due, by the service itself; False when there is nothing to do or another
+    replica is at it.
+    """
     event = await events.lock(connection, event_id, skip_locked=True)
     if event is None or event.status is not EventStatus.PUBLISHED or not event.quotas_held:
         return False
     if event.quota_release_at is None or event.quota_release_at > now:
         return False
-    await _release(connection, event, {quota.state for quota in event.quotas_held}, now=now)
+    released = await _release(connection, event, {quota.state for quota in event.quotas_held}, now=now)
+    await record_event(connection, SYSTEM, "release_quotas", before=event, after=released)
     return True
 
 

@@ -97,7 +97,9 @@ async def register_participant(
             email_key=key,
             idempotency_key=hashed,
         )
-    await record_registration(connection, office, "register", before=existing, after=registration, touched=PERSON)
+    await record_registration(
+        connection, office.caller, "register", before=existing, after=registration, touched=PERSON
+    )
     change = registration.status.value
     await outbox.append(connection, *registrations_announced(event, change, [(registration, participant)], now=now))
     name = organisation.name if organisation else None
@@ -128,7 +130,7 @@ async def withdraw_registration(
     )
     withdrawn = changed[0][0]
     await outbox.append(connection, *registrations_announced(event, "withdrawn", changed, now=now))
-    await record_registration(connection, office, "withdraw", before=row.registration, after=withdrawn)
+    await record_registration(connection, office.caller, "withdraw", before=row.registration, after=withdrawn)
     await promote_waiting(connection, event, now=now)
     return event, replace(row, registration=withdrawn)
 
@@ -168,7 +170,7 @@ async def erase_participant(
     )
     await registrations.erase_person(connection, erased)
     await outbox.append(connection, *registration_erased(event, erased, now=now))
-    await record_registration(connection, office, "erase", before=registration, after=erased, touched=PERSON)
+    await record_registration(connection, office.caller, "erase", before=registration, after=erased, touched=PERSON)
     await promote_waiting(connection, event, now=now)
 
 

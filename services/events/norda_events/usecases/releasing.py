@@ -44,5 +44,5 @@ async def _store(
     stored = replace(event, released_at=released_at, version=event.version + 1, changed_at=now)
     await events.update(connection, stored, before=event)
     action = "withdraw_release" if released_at is None else "release"
-    await record_event(connection, office, action, before=event, after=stored)
+    await record_event(connection, office.caller, action, before=event, after=stored)
     return stored

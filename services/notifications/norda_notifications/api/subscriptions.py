@@ -10,7 +10,7 @@ from asyncpg import Record
 from fastapi import APIRouter, Response
 from norda_common.addresses import address_key
 from norda_common.auth import Caller
-from norda_common.requests import Cursor, Limit, QueryText
+from norda_common.requests import Cursor, ExpectedVersion, Limit, QueryText, etag
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel
 
@@ -18,7 +18,14 @@ from ..rules.rights import SUBSCRIBE
 from ..rules.topics import TopicKind
 from ..store import subscriptions
 from ..usecases.object import Suppress, suppress
-from ..usecases.subscribe import Subscribe, end_subscription, own_subscription, subscribe
+from ..usecases.subscribe import (
+    CorrectSubscription,
+    Subscribe,
+    correct_subscription,
+    end_subscription,
+    own_subscription,
+    subscribe,
+)
 from .paging import last_seen, next_cursor
 
 router = APIRouter(prefix="/api/v1", tags=["subscriptions"])
@@ -81,7 +88,10 @@ class SuppressionView(BaseModel):
 async def post_subscription(
     command: Subscribe, runtime: RuntimeDep, caller: Keeper, response: Response
 ) -> SubscriptionView:
-    """The subscription belongs to the caller's state. It takes effect for what happens from now on."""
+    """The subscription belongs to the caller's state. It takes effect for what happens from now on.
+
+    One that the person has already is answered as it is; PATCH corrects it.
+    """
     async with runtime.database.transaction(caller) as connection:
         row, created = await subscribe(
             connection,
@@ -92,7 +102,7 @@ async def post_subscription(
         )
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"/api/v1/subscriptions/{row['id']}"
-    return _view(row)
+    return _shown(row, response)
 
 
 @router.get("/subscriptions", summary="The own state's running subscriptions")
@@ -121,10 +131,34 @@ async def list_subscriptions(
 
 
 @router.get("/subscriptions/{subscription_id}", summary="One subscription of the own state")
-async def get_subscription(subscription_id: UUID, runtime: RuntimeDep, caller: Keeper) -> SubscriptionView:
-    """Also an ended one: it is the record of the consent."""
+async def get_subscription(
+    subscription_id: UUID, runtime: RuntimeDep, caller: Keeper, response: Response
+) -> SubscriptionView:
+    """Also an ended one: it is the record of the consent. The version is also the ETag."""
     async with runtime.database.read(caller) as connection:
-        return _view(await own_subscription(connection, subscription_id, caller=caller))
+        return _shown(await own_subscription(connection, subscription_id, caller=caller), response)
+
+
+@router.patch("/subscriptions/{subscription_id}", summary="Correct how a subscription's person is addressed")
+async def patch_subscription(
+    subscription_id: UUID,
+    command: CorrectSubscription,
+    runtime: RuntimeDep,
+    caller: Keeper,
+    response: Response,
+    expected: ExpectedVersion,
+) -> SubscriptionView:
+    """Name and language of a running one; address, topic and consent stay as the person agreed to them."""
+    async with runtime.database.transaction(caller) as connection:
+        row = await correct_subscription(
+            connection,
+            subscription_id,
+            command,
+            caller=caller,
+            served=frozenset(runtime.settings.states),
+            expected_version=expected,
+        )
+    return _shown(row, response)
 
 
 @router.delete("/subscriptions/{subscription_id}", status_code=204, summary="End a subscription of the own state")
@@ -155,6 +189,11 @@ async def post_suppression(
         )
     response.status_code = 201 if new else 200
     return SuppressionView(was_known=not new)
+
+
+def _shown(row: Record, response: Response) -> SubscriptionView:
+    response.headers["ETag"] = etag(row["version"])
+    return _view(row)
 
 
 def _view(row: Record) -> SubscriptionView:

@@ -7,12 +7,12 @@ from norda_common.rights import OPERATE, READ_AUDIT
 from norda_common.web.site import Place, Site
 
 from ..rules.rights import DELIVERIES, INBOX, READ, SUBSCRIBE
-from . import deliveries, home, inbox, notices, objections, offices, subscriptions
+from . import deliveries, home, inbox, notices, objections, offices, search, subscription, subscriptions
 
 PLACES = (
     Place(label=Text("Übersicht", "Overview"), path="/notifications/"),
     Place(label=inbox.INBOX_TITLE, path=inbox.PATH, right=INBOX),
-    Place(label=subscriptions.TITLE, path=subscriptions.PATH, right=SUBSCRIBE),
+    Place(label=subscription.TITLE, path=subscription.PATH, right=SUBSCRIBE),
     Place(label=objections.TITLE, path=objections.PATH, right=SUBSCRIBE),
     Place(label=notices.TITLE, path=notices.PATH, right=READ),
     Place(label=offices.TITLE, path=offices.PATH, right=READ),
@@ -23,7 +23,11 @@ PLACES = (
 SITE = Site(
     package="norda_notifications.pages",
     places=PLACES,
-    search=notices.PATH,
-    routers=tuple(module.router for module in (home, inbox, subscriptions, objections, notices, offices, deliveries)),
+    search=search.PATH,
+    # `/subscriptions/new` comes before `/subscriptions/{id}`.
+    routers=tuple(
+        module.router
+        for module in (home, search, inbox, subscriptions, subscription, objections, notices, offices, deliveries)
+    ),
     beside=("/api/v1/unsubscribe/",),
 )

@@ -53,7 +53,7 @@ async def inbox(
             {
                 "id": row["id"],
                 "kind": named(NOTICES, row["kind"], page.language),
-                "subject": _letter_subject(row["kind"], row["content"], page.language),
+                "subject": letter_subject(row["kind"], row["content"], page.language),
                 "received_at": row["created_at"],
                 "read_at": row["read_at"],
             }
@@ -121,7 +121,8 @@ async def read_one(page: Reader, entry_id: UUID) -> Response:
     return await page.go(PATH, Text("Der Eintrag ist als gelesen markiert.", "The entry is marked as read."))
 
 
-def _letter_subject(kind: str, content: str, language: str) -> str:
+def letter_subject(kind: str, content: str, language: str) -> str:
+    """What an entry is headed with; `content` is the notice's JSON."""
     return compose(kind, json.loads(content), language=language, name=None).subject
 
 

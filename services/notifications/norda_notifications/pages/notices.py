@@ -40,7 +40,6 @@ async def list_notices(
 ) -> Response:
     """By the time they were told; `q` finds words of the title."""
     wanted = wanted_state(page, state)
-    words = re.findall(r"[^\W_]+", q.lower())[:MOST_WORDS]
     async with page.read() as connection:
         rows = await notices.newest(
             connection,
@@ -49,7 +48,7 @@ async def list_notices(
             subject_id=None,
             limit=ROWS + 1,
             state=code_of(wanted),
-            words=words,
+            words=title_words(q),
             oldest_first=direction == "asc",
         )
     filters = {"q": q, "kind": kind, "state": wanted}
@@ -69,6 +68,11 @@ async def list_notices(
             direction=direction,
         ),
     )
+
+
+def title_words(typed: str) -> list[str]:
+    """The words somebody typed, as titles are searched for them; a bounded number of them."""
+    return re.findall(r"[^\W_]+", typed.lower())[:MOST_WORDS]
 
 
 @router.get("/{notice_id}")

@@ -16,19 +16,23 @@ from norda_common.web.pages import Page, page_for
 from ..rules.rights import CONTACT, READ
 from ..store import recipients
 from ..usecases.offices import SetContact, set_contact
+from .history import contact_entry
 from .labels import LANGUAGES, named, options
 
 router = APIRouter(prefix="/notifications/offices")
 PATH = "/notifications/offices"
 TITLE = Text("Dienststellen", "Offices")
 FIELDS = ("name", "email", "language")
+HISTORY = 20
 
 
 @router.get("")
 async def offices(page: Annotated[Page, page_for(READ)]) -> Response:
-    """All three; the own one can be changed by who may."""
+    """All three; the own one can be changed by who may, and its office sees who changed it."""
+    own = page.caller.state
     async with page.read() as connection:
         rows = await recipients.offices(connection)
+        history = await recipients.office_history(connection, own, limit=HISTORY) if own else []
     by_state = {row["state"]: row for row in rows}
     return page.show(
         "offices.html.jinja",
@@ -45,6 +49,8 @@ async def offices(page: Annotated[Page, page_for(READ)]) -> Response:
             for state in ALL_STATES
             if state.value in by_state
         ],
+        history=[contact_entry(item, page) for item in history],
+        own_label=own.label if own else "",
     )
 
 
@@ -64,7 +70,7 @@ async def save(page: Annotated[Page, page_for(CONTACT)], state: State) -> Respon
     page.caller.require(CONTACT, state)
     form = await page.form()
     try:
-        version = _version(form)
+        version = version_of(form)
         async with page.transaction() as connection:
             if any(name.startswith("choice-") for name in form.values):
                 form = _chosen(form, _values(await recipients.office(connection, state)))
@@ -165,7 +171,8 @@ def _readable(name: str, value: str, page: Page) -> str:
     return named(LANGUAGES, value, page.language) if name == "language" else value
 
 
-def _version(form: Form) -> int:
+def version_of(form: Form) -> int:
+    """The version a form was filled in for. Raises InvalidInput: without one it could overwrite unseen changes."""
     text = form.value("version")
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise refused("version", "fehlt; bitte laden Sie die Seite neu", "is missing; please load the page again")

@@ -1,34 +1,30 @@
-"""Subscriptions of the own state: found, entered with the consent they rest on, ended."""
+"""Subscriptions of the own state: found, and entered with the consent they rest on."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from asyncpg import Record
 from fastapi import APIRouter, Response
 from norda_common.addresses import address_key
 from norda_common.errors import InvalidInput, Text
 from norda_common.requests import Cursor, QueryText, read_cursor, write_cursor
-from norda_common.signin import sessions
 from norda_common.web.forms import Form
-from norda_common.web.pages import Page, page_for
+from norda_common.web.pages import Page
 from norda_common.web.site import BERLIN
 
 from ..rules.rights import SUBSCRIBE
 from ..rules.topics import TopicKind, normal_value
 from ..store import subscriptions
-from ..usecases.subscribe import Subscribe, end_subscription, own_subscription, subscribe
-from .labels import LANGUAGES, TOPICS, named, options, subject_address, topic_name, values_of
+from ..usecases.subscribe import Subscribe, subscribe
+from .labels import LANGUAGES, TOPICS, named, options, values_of
 from .listing import ROWS, Direction, listing
+from .subscription import PATH, TITLE, Keeper, compare, shown_as
 
-router = APIRouter(prefix="/notifications/subscriptions")
-PATH = "/notifications/subscriptions"
-TITLE = Text("Abonnements", "Subscriptions")
+router = APIRouter(prefix=PATH)
 NEW = Text("Abonnement anlegen", "Add a subscription")
 CONSENT_DAY = "consent.given_at"
-Keeper = Annotated[Page, page_for(SUBSCRIBE)]
 Sort = Literal["entered", "email", "topic"]
 CURSORS: dict[Sort, tuple[type, ...]] = {"entered": (UUID,), "email": (str, UUID), "topic": (str, str, UUID)}
 
@@ -69,7 +65,7 @@ async def list_subscriptions(
         state=state,
         filters=filters,
         kinds=options(TOPICS, page.language),
-        subscriptions=[_shown(row, page) for row in shown],
+        subscriptions=[shown_as(row, page) for row in shown],
         listing=listing(
             page,
             filters,
@@ -90,7 +86,7 @@ async def new(page: Keeper, kind: TopicKind = TopicKind.COMPETENCE, value: Query
 
 @router.post("/new")
 async def enter(page: Keeper) -> Response:
-    """Enter it. What was typed comes back with what is wrong beside it."""
+    """Enter it. What was typed comes back with what is wrong beside it, or beside what is stored if it runs already."""
     form = await page.form()
     try:
         command = _dated(form).command(Subscribe)
@@ -106,66 +102,13 @@ async def enter(page: Keeper) -> Response:
         kind = form.value("topic.kind")
         chosen = TopicKind(kind) if kind in set(TopicKind) else TopicKind.COMPETENCE
         return _form(page, form, chosen, refusal=error)
-    told = (
-        Text("Das Abonnement ist eingetragen.", "The subscription is entered.")
-        if created
-        else Text(
-            "Dieses Abonnement lief schon; Name und Sprache sind die neuen.",
-            "This subscription was running already; name and language are the new ones.",
-        )
-    )
-    return await page.go(f"{PATH}/{row['id']}", told, kind="success" if created else "info")
-
-
-@router.get("/{subscription_id}")
-async def subscription(page: Keeper, subscription_id: UUID) -> Response:
-    """One of them, also an ended one: it is the record of the consent."""
-    async with page.read() as connection:
-        row = await own_subscription(connection, subscription_id, caller=page.caller)
-        names = await sessions.names(connection, [row["created_by"]])
-    shown = _shown(row, page)
-    title = Text(row["email"], row["email"])
-    return page.show(
-        "subscription.html.jinja",
-        title=title,
-        crumbs=[(TITLE, PATH), (title, None)],
-        it=shown,
-        history=_history(row, names, page),
-    )
-
-
-@router.get("/{subscription_id}/end")
-async def ask_to_end(page: Keeper, subscription_id: UUID) -> Response:
-    """The question before it ends."""
-    async with page.read() as connection:
-        row = await own_subscription(connection, subscription_id, caller=page.caller)
-    return page.show(
-        "subscription_end.html.jinja",
-        title=Text("Abonnement beenden", "End the subscription"),
-        crumbs=[
-            (TITLE, PATH),
-            (Text(row["email"], row["email"]), f"{PATH}/{subscription_id}"),
-            (Text("Beenden", "End"), None),
-        ],
-        it=_shown(row, page),
-    )
-
-
-@router.post("/{subscription_id}/end")
-async def end(page: Keeper, subscription_id: UUID) -> Response:
-    """End it. Idempotent."""
-    await page.form()
-    async with page.transaction() as connection:
-        await end_subscription(
-            connection,
-            subscription_id,
-            caller=page.caller,
-            served=frozenset(page.runtime.settings.states),
-            now=page.now,
-        )
-    return await page.go(
-        f"{PATH}/{subscription_id}", Text("Das Abonnement ist beendet.", "The subscription has ended.")
-    )
+    address = f"{PATH}/{row['id']}"
+    if created:
+        return await page.go(address, Text("Das Abonnement ist eingetragen.", "The subscription is entered."))
+    if (command.name or row["name"], command.language) == (row["name"], row["language"]):
+        told = Text("Dieses Abonnement lief schon.", "This subscription was running already.")
+        return await page.go(address, told, kind="info")
+    return compare(page, row, Form.of(dict(command), language=page.language), ran_already=True)
 
 
 def _form(page: Page, form: Form, kind: TopicKind, *, refusal: InvalidInput | None = None) -> Response:
@@ -255,43 +198,3 @@ def _day(typed: str) -> date | None:
         except ValueError:
             continue
     return None
-
-
-def _shown(row: Record, page: Page) -> dict[str, Any]:
-    kind, value = row["topic_kind"], row["topic_value"]
-    about_event = kind == TopicKind.EVENT
-    return {
-        "id": row["id"],
-        "email": row["email"],
-        "name": row["name"],
-        "language": named(LANGUAGES, row["language"], page.language),
-        "kind": named(TOPICS, kind, page.language),
-        "topic": topic_name(kind, value, page.language),
-        "address": subject_address(page.runtime.settings, "event", value) if about_event else None,
-        "state": row["state"],
-        "consent_day": row["consent_given_at"].astimezone(BERLIN).date(),
-        "consent_wording": row["consent_wording"],
-        "created_at": row["created_at"],
-        "ended_at": row["ended_at"],
-        "suppressed": row["suppressed"],
-        "restricted": row["restricted"],
-    }
-
-
-def _history(row: Record, names: dict[str, str], page: Page) -> list[dict[str, Any]]:
-    """What happened to it, newest first."""
-    entered = {
-        "what": page.t("Eingetragen", "Entered"),
-        "who": names.get(row["created_by"], page.t("ein Programm", "a program")),
-        "when": row["created_at"],
-        "changes": [],
-    }
-    if row["ended_at"] is None:
-        return [entered]
-    by_link = row["ended_by"] == "recipient"
-    who = (
-        page.t("die Person selbst, über den Link", "the person, by the link")
-        if by_link
-        else page.t("die Dienststelle", "the office")
-    )
-    return [{"what": page.t("Beendet", "Ended"), "who": who, "when": row["ended_at"], "changes": []}, entered]

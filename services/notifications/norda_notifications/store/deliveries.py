@@ -110,6 +110,19 @@ order by d.id {order} limit $4) as entry
 order by entry.id {order} limit $4
 """
 )
+_INBOX_FOUND = (
+    _ENTRY
+    + """
+  and d.id = any (array(select inbox_about($2, $3)))
+order by d.id desc
+"""
+)
+_FOUND = (
+    _FATE
+    + """
+where id = any (array(select deliveries_about($1, $2))) order by id desc
+"""
+)
 _UNREAD = """
 select count(*) from (
     select from delivery where recipient_id = any($1::uuid[]) and channel = 'inbox' and read_at is null limit $2
@@ -189,6 +202,11 @@ async def newest(
     return await connection.fetch(_LIST[oldest_first], status, channel, notice_id, last, limit, state)
 
 
+async def found(connection: Connection, beginnings: str, *, limit: int) -> list[Record]:
+    """Deliveries, as operators see them, of the newest notices with these words in the title (a tsquery)."""
+    return await connection.fetch(_FOUND, beginnings, limit)
+
+
 async def fate(connection: Connection, delivery_id: UUID) -> Record | None:
     """One delivery as operators see it."""
     return await connection.fetchrow(f"{_FATE} where id = $1", delivery_id)
@@ -216,6 +234,13 @@ async def inbox(
 ) -> list[Record]:
     """What came to these inboxes, those entries after `last` in this order."""
     return await connection.fetch(_INBOX[oldest_first], recipient_ids, last, unread_only, limit)
+
+
+async def inbox_found(
+    connection: Connection, recipient_ids: Sequence[UUID], beginnings: str, *, limit: int
+) -> list[Record]:
+    """The newest entries of these inboxes with these words in the title (a tsquery)."""
+    return await connection.fetch(_INBOX_FOUND, recipient_ids, beginnings, limit)
 
 
 async def inbox_entry(connection: Connection, entry_id: UUID, *, recipient_ids: Sequence[UUID]) -> Record | None:

@@ -98,6 +98,11 @@ returning old.recipient_id
 """
 
 
+def beginnings(words: Sequence[str]) -> str | None:
+    """A tsquery for words that begin so; None without a word. Words hold letters and digits alone."""
+    return " & ".join(f"{word}:*" for word in words) or None
+
+
 async def began_at(connection: Connection) -> datetime:
     """When this database began."""
     began: datetime = await connection.fetchval(_BEGAN)
@@ -229,7 +234,7 @@ async def newest(
 
     With words, of the newest FOUND_AT_MOST that match.
     """
-    wanted = " & ".join(f"{word}:*" for word in words) or None
+    wanted = beginnings(words)
     return await connection.fetch(_LIST[oldest_first], last, kind, subject_id, limit, state, wanted, FOUND_AT_MOST)
 
 

@@ -87,6 +87,11 @@ async def set_office_contact(
     return row
 
 
+async def office_history(connection: Connection, state: State, *, limit: int) -> list[Record]:
+    """What was done to the own office's contact, newest first, as `subscriptions.history`; nothing for anybody else."""
+    return await connection.fetch("select * from office_history($1, $2)", state.value, limit)
+
+
 async def suppress(connection: Connection, address: str, *, state: State, now: datetime) -> bool:
     """Remember an objection; False when it was known."""
     return await connection.fetchval(_SUPPRESS, address_hash(address), state.value, now) is not None

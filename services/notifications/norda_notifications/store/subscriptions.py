@@ -20,12 +20,7 @@ insert into subscription (id, state, recipient_id, topic_kind, topic_value, cons
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (state, recipient_id, topic_kind, topic_value) where ended_at is null do nothing
 """
-_CORRECT = """
-update subscription set name = coalesce($5, name), language = $6, version = version + 1
-where state = $1 and recipient_id = $2 and topic_kind = $3 and topic_value = $4 and ended_at is null
-  and (name, language) is distinct from (coalesce($5, name), $6)
-returning old.name is distinct from new.name as name, old.language <> new.language as language
-"""
+_CORRECT = "update subscription set name = $2, language = $3, version = version + 1 where id = $1"
 _RUNNING = f"""
 select {_COLUMNS} from subscription s
 where s.state = $1 and s.recipient_id = $2 and s.topic_kind = $3 and s.topic_value = $4 and s.ended_at is null
@@ -54,8 +49,12 @@ select topic_kind, count(*) as number from subscription where state = $1 and end
 _END = """
 update subscription set ended_at = $2, ended_by = $3, version = version + 1
 where id = any($1::uuid[]) and ended_at is null
-returning id
+returning id, ended_at, ended_by, version
 """
+_FOUND = f"""
+select {_COLUMNS} from subscriptions_about($1, $2) with ordinality as found(id, place) join subscription s using (id)
+order by found.place
+"""  # noqa: S608 - made of constants
 
 
 async def insert(
@@ -93,19 +92,9 @@ async def insert(
     return affected(status) == 1
 
 
-async def correct(
-    connection: Connection,
-    state: State,
-    *,
-    recipient_id: UUID,
-    kind: str,
-    value: str,
-    name: str | None,
-    language: str,
-) -> list[str]:
-    """Write name (unless None) and language of a running subscription; which of them differed."""
-    row = await connection.fetchrow(_CORRECT, state.value, recipient_id, kind, value, name, language)
-    return [field for field, differed in row.items() if differed] if row else []
+async def correct(connection: Connection, subscription_id: UUID, *, name: str | None, language: str) -> None:
+    """Write name and language; the version grows. The caller holds the lock."""
+    await connection.execute(_CORRECT, subscription_id, name, language)
 
 
 async def running(connection: Connection, state: State, *, recipient_id: UUID, kind: str, value: str) -> Record | None:
@@ -113,9 +102,26 @@ async def running(connection: Connection, state: State, *, recipient_id: UUID, k
     return await connection.fetchrow(_RUNNING, state.value, recipient_id, kind, value)
 
 
-async def get(connection: Connection, subscription_id: UUID) -> Record | None:
-    """A subscription, running or ended."""
-    return await connection.fetchrow(_GET, subscription_id)
+async def get(connection: Connection, subscription_id: UUID, *, lock: bool = False) -> Record | None:
+    """A subscription, running or ended; `lock` holds its row until the transaction ends."""
+    return await connection.fetchrow(_GET + (" for update" if lock else ""), subscription_id)
+
+
+async def found(connection: Connection, typed: str, *, limit: int) -> list[Record]:
+    """The own state's subscriptions with these words, or their beginnings, in name, address or topic.
+
+    Running ones first, the newest before.
+    """
+    return await connection.fetch(_FOUND, typed, limit)
+
+
+async def history(connection: Connection, subscription_id: UUID, *, limit: int) -> list[Record]:
+    """What was done to a subscription of the own state, newest first.
+
+    Columns: at, subject, name, state, action, before and after (JSON texts). Without a state it was the service itself;
+    subject and name are None for another state's people.
+    """
+    return await connection.fetch("select * from subscription_history($1, $2)", subscription_id, limit)
 
 
 async def of_state(
@@ -168,6 +174,6 @@ async def counts(connection: Connection, state: State) -> dict[str, int]:
     return {row["topic_kind"]: row["number"] for row in await connection.fetch(_COUNTS, state.value)}
 
 
-async def end(connection: Connection, subscription_ids: list[UUID], *, ended_by: str, now: datetime) -> list[UUID]:
-    """End those that still run; which these were."""
-    return [row["id"] for row in await connection.fetch(_END, subscription_ids, now, ended_by)]
+async def end(connection: Connection, subscription_ids: list[UUID], *, ended_by: str, now: datetime) -> list[Record]:
+    """End those that still run; which these were: id, ended_at, ended_by, version."""
+    return await connection.fetch(_END, subscription_ids, now, ended_by)

@@ -101,7 +101,9 @@ async def _address(
     elif rule.audience is Audience.STAFF and isinstance(data, SearchMatch):
         # Of staff no address is known, so they are told in their inbox alone (docs/decisions/0093).
         staff_id = await recipients.staff(connection, record.state, data.subject, now=now)
-        await _tell_within(connection, notice_id, rule, record=record, recipient_id=staff_id, now=now)
+        await _tell_within(
+            connection, notice_id, rule, record=record, state=record.state, recipient_id=staff_id, now=now
+        )
     else:
         raise TypeError(f"{rule.kind} is not told to {rule.audience} from {record.topic.identity}")
 

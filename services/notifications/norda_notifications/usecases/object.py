@@ -8,7 +8,7 @@ from asyncpg import Record
 from norda_common import audit
 from norda_common.addresses import EmailAddress
 from norda_common.auth import Caller
-from norda_common.database import Connection
+from norda_common.database import SYSTEM, Connection
 from norda_common.errors import NotFound
 from norda_common.input import Command
 from norda_common.states import State
@@ -16,6 +16,7 @@ from pydantic import Field
 
 from ..rules.rights import SUBSCRIBE
 from ..store import deliveries, recipients, subscriptions
+from .subscribe import ended_entries
 
 
 class Suppress(Command):
@@ -32,7 +33,8 @@ async def suppress(
     new = await recipients.suppress(connection, command.email, state=state, now=now)
     if new:
         # Not even the hash: whoever knows the address could find it there.
-        await audit.record(connection, caller, audit.Entry("subscription.object", "suppression", state.value))
+        entry = audit.Entry("subscription.object", "suppression", state.value, {"objects": False}, {"objects": True})
+        await audit.record(connection, caller, entry)
     return new
 
 
@@ -47,5 +49,7 @@ async def subscriptions_behind(connection: Connection, token: str) -> Record:
 async def unsubscribe(connection: Connection, token: str, *, now: datetime) -> Record:
     """End the subscriptions behind the mail; idempotent, and also for mails already waiting. Raises NotFound."""
     row = await subscriptions_behind(connection, token)
-    await subscriptions.end(connection, list(row["running"]), ended_by="recipient", now=now)
+    ended = await subscriptions.end(connection, list(row["running"]), ended_by="recipient", now=now)
+    # Whoever holds the link has no name here: the service itself does it for them.
+    await audit.record(connection, SYSTEM, *ended_entries(ended))
     return row

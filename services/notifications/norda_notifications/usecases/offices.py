@@ -19,6 +19,9 @@ from pydantic import Field
 from ..rules.rights import CONTACT, INBOX
 from ..store import deliveries, recipients
 
+_SAID = ("name", "language", "version")
+"""What the audit log says of a contact before and after; an address may be a person's, so only that it was touched."""
+
 
 class SetContact(Command):
     """How an office is reached; without an address it is told in its inbox only."""
@@ -50,10 +53,11 @@ async def set_contact(
     written = await recipients.set_office_contact(
         connection, state, name=command.name, address=command.email, language=command.language, now=now
     )
-    touched = [field for field in ("name", "address", "language") if office[field] != written[field]]
-    if touched:
-        entry = audit.Entry("office.contact", "office", state.value, after={"fields": touched})
-        await audit.record(connection, caller, entry)
+    readdressed = office["address"] != written["address"]
+    old, new = audit.difference(*({field: row[field] for field in _SAID} for row in (office, written)))
+    if new.keys() - {"version"} or readdressed:
+        new |= {"touched": ["address"]} if readdressed else {}
+        await audit.record(connection, caller, audit.Entry("office.contact", "office", state.value, old, new))
     return written
 
 
@@ -64,7 +68,8 @@ async def mark_read(connection: Connection, entry_id: UUID, *, caller: Caller, n
     if newly is None:
         raise NotFound("Diesen Eintrag gibt es in Ihrem Eingang nicht.", "There is no such entry in your inbox.")
     if newly:
-        await audit.record(connection, caller, audit.Entry("inbox.mark", "inbox_entry", str(entry_id)))
+        entry = audit.Entry("inbox.mark", "inbox_entry", str(entry_id), {"read_at": None}, {"read_at": now})
+        await audit.record(connection, caller, entry)
 
 
 async def mark_all_read(connection: Connection, until: UUID, *, caller: Caller, now: datetime) -> int:
@@ -74,6 +79,8 @@ async def mark_all_read(connection: Connection, until: UUID, *, caller: Caller, 
     number = await deliveries.mark_all_read(connection, recipient_ids=inboxes, until=until, now=now)
     if number:
         await audit.record(
-            connection, caller, audit.Entry("inbox.mark", "inbox", state.value, after={"entries": number})
+            connection,
+            caller,
+            audit.Entry("inbox.mark", "inbox", state.value, {"unread": number}, {"unread": 0, "until": until}),
         )
     return number

@@ -8,21 +8,19 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from norda_common.auth import Caller
-from norda_common.requests import QueryText
 from norda_common.runtime import Runtime
-from norda_common.states import State
 from norda_common.web import RuntimeDep, caller_with
 
 from ..rules.export_rows import Exported, exported_headings, exported_names, exported_row
-from ..rules.names import query_words
 from ..rules.rights import READ
-from ..store.searches import Filters, Order
+from ..store.facet_index import fresh_index
 from ..tables.writing import Cell
-from ..usecases.commands import Kind
 from ..usecases.exporting import export_organisations, sees_figures
+from ..usecases.searching import Asked
+from .asking import Search, search
 from .downloads import TableFormat, json_lines, table
 from .views import Internal, view
 
@@ -46,53 +44,34 @@ class ExportFormat(StrEnum):
 async def export(
     caller: Annotated[Caller, caller_with(READ)],
     runtime: RuntimeDep,
+    wanted: Annotated[Search, Depends(search)],
     format: Annotated[ExportFormat, Query(description="`csv`, `xlsx` or `jsonl`")] = ExportFormat.CSV,  # noqa: A002
     language: Annotated[Literal["de", "en"], Query(description="Of headings and labels")] = "de",
-    q: Annotated[QueryText | None, Query(description="Beginnings of words of names and places")] = None,
-    state: Annotated[State | None, Query(description="Responsible state")] = None,
-    kind: Kind | None = None,
-    competence: Annotated[QueryText | None, Query(description="`BAT` finds `BAT-02` too")] = None,
-    cluster: Annotated[QueryText | None, Query(description="Code of a cluster it is a member of now")] = None,
-    status: Annotated[QueryText | None, Query(description="`active` or `deactivated`")] = None,
-    district: Annotated[QueryText | None, Query(description="AGS of a district, or `none`")] = None,
-    released: Annotated[bool, Query(description="Only what is released for the public, and active")] = False,
 ) -> StreamingResponse:
-    """What the list with the same parameters holds, by name. Figures and contact address for the own state's office.
+    """What the list with the same parameters holds, by name or last change. Figures and contact address
+    for the own state's office.
 
     CSV is UTF-8 with its mark, semicolons, decimal commas; a cell that a spreadsheet would calculate has an apostrophe
     before it, which the import takes off again. Importing what was exported changes nothing.
     """
-    filters = Filters(
-        words=query_words(q or ""),
-        state=state,
-        kind=kind,
-        competence=competence.upper() if competence else None,
-        cluster=cluster.upper() if cluster else None,
-        status=status,
-        district=district or None,
-        released=released,
-    )
-    return organisations(runtime, caller, filters, kind=format, language=language)
+    return await organisations(runtime, caller, wanted.asked(), kind=format, language=language)
 
 
-def organisations(
+async def organisations(
     runtime: Runtime,
     caller: Caller,
-    filters: Filters,
+    asked: Asked,
     *,
     kind: ExportFormat,
     language: str,
-    order: Order = Order.NAME,
-    descending: bool = False,
 ) -> StreamingResponse:
     """The answer with these organisations; the transaction lasts as long as somebody reads it."""
     name = f"norda-organisationen-{datetime.now(UTC):%Y-%m-%d}"
+    index = await fresh_index(runtime.database)
 
     async def batches() -> AsyncIterator[list[Exported]]:
         async with runtime.database.transaction(caller, news=False) as connection:
-            async for batch in export_organisations(
-                connection, filters, caller=caller, order=order, descending=descending
-            ):
+            async for batch in export_organisations(connection, index, asked, caller=caller):
                 yield batch
 
     if kind is ExportFormat.JSONL:

@@ -34,6 +34,7 @@ from . import (
     public,
     requests,
     saved_searches,
+    search,
     sites,
 )
 
@@ -55,10 +56,11 @@ PLACES = (
 SITE = Site(
     package="norda_registry.pages",
     places=PLACES,
-    search="/registry/organisations",
+    search=search.PATH,
     # `/organisations/new` comes before `/organisations/{id}`.
     routers=(
         home.router,
+        search.router,
         districts.router,
         editing.router,
         finding.router,

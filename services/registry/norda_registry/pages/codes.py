@@ -16,8 +16,8 @@ from ..rules.rights import CHANGE
 from ..store import profiles
 from ..usecases.mapping import decide_code
 from ..usecases.profile_commands import DecideCode
+from .actions import Action, read_own
 from .entering import apply, done, version_of
-from .moving import Action, read_own
 from .organisations import find
 
 router = APIRouter(prefix="/registry")

@@ -139,7 +139,7 @@ def _show(page: Page, token: str, opened: Opened, form: Form, error: NordaError 
         until=opened.sent.expires_at,
         legal_form=texts.legal_form_label(it.legal_form),
         seat=texts.address_line(it.seat),
-        entry=texts.entry_line(entry) if entry else None,
+        entry=texts.entry_line(entry, page.language) if entry else None,
         sites=[f"{site.name}: {texts.address_line(site.address)}" for site in it.sites],
         activities=[(item.code, item.edition, texts.code_title(item.edition, item.code)) for item in it.activities],
         size=texts.named(texts.SIZES, it.size_class, page.language),

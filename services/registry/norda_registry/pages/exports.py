@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from norda_common.web.pages import Page, page_for
 
+from ..api.asking import Search, Values
 from ..api.exports import ExportFormat, organisations
 from ..rules.rights import READ
-from ..store.searches import Order
-from .organisations import ALL, Asked, asked
+from .finding import as_shown, asked
 
 router = APIRouter(prefix="/registry/export")
 
@@ -18,16 +18,10 @@ router = APIRouter(prefix="/registry/export")
 @router.get("")
 async def export(
     page: Annotated[Page, page_for(READ)],
-    wanted: Annotated[Asked, Depends(asked)],
+    wanted: Annotated[Search, Depends(asked)],
+    state: Annotated[Values, Query()] = [],  # noqa: B006 - FastAPI copies it
     format: ExportFormat = ExportFormat.CSV,  # noqa: A002
 ) -> Response:
     """What the list with the same address holds, as a file."""
-    return organisations(
-        page.runtime,
-        page.caller,
-        wanted.filters(wanted.state or page.shown_state or ALL),
-        kind=format,
-        language=page.language,
-        order=Order(wanted.sort),
-        descending=wanted.direction == "desc",
-    )
+    narrowed = as_shown(page, wanted, state).asked()
+    return await organisations(page.runtime, page.caller, narrowed, kind=format, language=page.language)

@@ -20,8 +20,8 @@ from ..usecases.figures import add_figure
 from ..usecases.profile_commands import AddFigure
 from ..usecases.sizing import Sized, size_of
 from . import texts
+from .actions import Action
 from .entering import apply, done, plain_number, version_of
-from .moving import Action
 from .organisations import find
 
 router = APIRouter(prefix="/registry/organisations/{organisation_id}")

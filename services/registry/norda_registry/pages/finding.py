@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -67,9 +69,7 @@ async def show_list(
     cursor: Cursor = None,
 ) -> Response:
     """Organisations by relevance, name or last change. A number that means exactly one leads to that one."""
-    everywhere = "state" in wanted.choice or not page.shown_state or bool(state)
-    choice = wanted.choice if everywhere else {**wanted.choice, "state": (page.shown_state,)}
-    wanted = Search(q=wanted.q, choice=choice, order=wanted.order, descending=wanted.descending)
+    wanted = as_shown(page, wanted, state)
     after = wanted.after(cursor)
     index = await fresh_index(page.runtime.database)
     async with page.read() as connection:
@@ -105,6 +105,13 @@ async def show_list(
         may_save=page.caller.may(SAVE_SEARCH),
         **labels(page.language),
     )
+
+
+def as_shown(page: Page, wanted: Search, state: Sequence[str]) -> Search:
+    """The same within the state that the person looks at, unless the address says which."""
+    if "state" in wanted.choice or not page.shown_state or state:
+        return wanted
+    return replace(wanted, choice={**wanted.choice, "state": (page.shown_state,)})
 
 
 def address(wanted: Search) -> list[tuple[str, str]]:

@@ -54,7 +54,7 @@ def labels(language: str) -> dict[str, Any]:
         "size_label": lambda code: named(SIZES, code, language),
         "competence_label": lambda code: texts.competence_label(code, language),
         "address_line": texts.address_line,
-        "entry_line": texts.entry_line,
+        "entry_line": lambda entry: texts.entry_line(entry, language),
         "span": lambda begin, end: texts.span(begin, end, language),
     }
 

@@ -21,8 +21,8 @@ from ..usecases.lookup import sole_holder
 from ..usecases.profile_commands import AddIndicator, ChangeProfile, SetLink
 from ..usecases.profiles import add_indicator, change_profile, remove_link, set_link
 from . import texts
+from .actions import Action, read_own
 from .entering import apply, chosen, context, done, group_of, grouped, path_of, version_of
-from .moving import Action, read_own
 from .organisations import LIST, TITLE, Shown
 
 router = APIRouter(prefix="/registry/organisations/{organisation_id}")

@@ -19,8 +19,8 @@ from ..usecases.commands import AddSite, EndMembership, JoinCluster
 from ..usecases.days import local_day
 from ..usecases.profile_commands import CorrectMembership
 from . import texts
+from .actions import Action, own, read_own
 from .entering import active_clusters, apply, done, version_of
-from .moving import Action, own, read_own
 from .organisations import Shown
 
 router = APIRouter(prefix="/registry/organisations/{organisation_id}")

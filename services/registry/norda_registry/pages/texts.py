@@ -272,10 +272,11 @@ def address_line(address: Address) -> str:
     return ", ".join(part for part in (address.street, town, state if state != address.place else "") if part)
 
 
-def entry_line(entry: RegisterEntry) -> str:
+def entry_line(entry: RegisterEntry, language: str) -> str:
     """`Amtsgericht Bremen, HRB 990005 HB`."""
     number = " ".join(part for part in (entry.type, entry.number, entry.suffix) if part)
-    former = f" (früher {entry.former_court})" if entry.former_court else ""
+    was = Text("früher", "formerly").in_language(language)
+    former = f" ({was} {entry.former_court})" if entry.former_court else ""
     return f"Amtsgericht {entry.court}, {number}{former}"
 
 
@@ -346,7 +347,7 @@ def _in_words(organisation: Organisation, language: str) -> dict[str, list[str]]
     }
     several = {
         "register_entries": [
-            _dated(entry_line(entry), span(entry.valid_from, entry.valid_to, language))
+            _dated(entry_line(entry, language), span(entry.valid_from, entry.valid_to, language))
             for entry in organisation.register_entries
         ],
         "sites": [f"{site.name}: {address_line(site.address)}" for site in organisation.sites],

@@ -54,7 +54,7 @@ def lines(organisation: Organisation, language: str) -> list[Line]:
                 *_said(identity.seats(organisation), texts.address_line),
             ],
         ),
-        ("register_entry", _said(identity.entries(organisation), texts.entry_line)),
+        ("register_entry", _said(identity.entries(organisation), lambda entry: texts.entry_line(entry, language))),
     ]
     return [
         _line(named(texts.FIELDS, name, language), span, language)
@@ -106,7 +106,7 @@ def on_day(page: Page, organisation: Organisation, text: str) -> dict[str, Any] 
         "legal_name": then.legal_name,
         "legal_form": texts.legal_form_label(then.legal_form),
         "seat": texts.address_line(then.seat) if then.seat else "",
-        "entries": [texts.entry_line(entry) for entry in then.register_entries],
+        "entries": [texts.entry_line(entry, language) for entry in then.register_entries],
         "clusters": [item.cluster_code for item in then.memberships],
         "status": named(STATUSES, then.status, language),
         "unknown": [

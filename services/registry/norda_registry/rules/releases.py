@@ -1,6 +1,6 @@
 """What of an organisation an office may show to everybody: groups of fields, each shown only where it was chosen.
 
-`released_part` in migrations/0016_profile.sql takes the same out of a document; a test holds the two together.
+`released_part` in migrations/0017_profile.sql takes the same out of a document; a test holds the two together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who may do what in the registry: the one place that says so.
 
-The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0016_profile.sql`).
+The policies of row-level security say the same once more (migrations `0007_rights.sql` to `0017_profile.sql`).
 """
 
 from __future__ import annotations

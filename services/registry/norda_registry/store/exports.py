@@ -8,17 +8,28 @@ from uuid import UUID
 from asyncpg import Record
 from norda_common.database import Connection
 
-from .searches import Filters, Order, list_statement
-
-_ALL = 2**31 - 1
+_TABLES = {False: "directory_search", True: "directory_search_released"}
 
 
 async def batches(
-    connection: Connection, filters: Filters, *, size: int, order: Order = Order.NAME, descending: bool = False
+    connection: Connection,
+    slots: Sequence[int] | None,
+    *,
+    size: int,
+    by_change: bool = False,
+    descending: bool = False,
+    released: bool = False,
 ) -> AsyncIterator[list[Record]]:
-    """Everything a list with these filters holds, so many rows at a time, from a cursor in the running transaction."""
-    statement, parameters = list_statement(filters, after=None, limit=_ALL, order=order, descending=descending)
-    cursor = await connection.cursor(statement, *parameters)
+    """The rows with these slots, None for all, by name or last change, so many at a time from a cursor in the running
+    transaction: organisation_id, sequence, data.
+    """
+    order = "desc" if descending else "asc"
+    statement = (
+        f"select organisation_id, sequence, data from {_TABLES[released]} "  # noqa: S608 - constants
+        "where $1::int[] is null or slot = any($1) "
+        f"order by {'changed_at' if by_change else 'sort_name'} {order}, organisation_id {order}"
+    )
+    cursor = await connection.cursor(statement, slots)
     while rows := await cursor.fetch(size):
         yield rows
 

@@ -36,6 +36,9 @@ _NEWEST = f"""
 select {_COLUMNS} from note
  where organisation_id = any(array[$1::uuid] || $4::uuid[]) and ($2::uuid is null or id < $2) order by id desc limit $3
 """  # noqa: S608
+_FOUND = f"""
+select {_COLUMNS} from note where id = any (array(select notes_about($1, $2))) order by id desc
+"""  # noqa: S608
 
 
 async def newest(
@@ -49,6 +52,11 @@ async def newest(
     """Notes on the organisation and on those that became part of it, newest first; `before` is a note's id, or None."""
     rows = await connection.fetch(_NEWEST, organisation_id, before, limit, list(absorbed))
     return [_note(row) for row in rows]
+
+
+async def found(connection: Connection, typed: str, *, limit: int) -> Sequence[Note]:
+    """The newest notes that have these words, or their beginnings."""
+    return [_note(row) for row in await connection.fetch(_FOUND, typed, limit)]
 
 
 async def get(connection: Connection, organisation_id: UUID, note_id: UUID) -> Note | None:

@@ -6,8 +6,7 @@ the id, so that a cursor stays valid while rows come and go.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -17,8 +16,6 @@ from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.states import State
-
-from .matches import plan_every_statement
 
 _WORDS = "array_to_tsvector(string_to_array(ltrim(search_text), ' '))"
 """A row's words, as its index `directory_words` has them."""
@@ -150,36 +147,24 @@ async def listed(
 ) -> list[Record]:
     """Up to `limit` rows after that (sort_name or changed_at, organisation_id): both, sequence, data."""
     # Of a rare word the few rows are to be sorted, of a frequent one the sorted rows to be filtered. PostgreSQL takes
-    # every beginning of a word for equally rare, so it is told.
-    few = bool(filters.words) and await count(connection, filters, most=FEW) < FEW
+    # every beginning of a word for equally rare, and a plan it keeps is one for any competence: so it is told.
+    selective = bool(filters.words or filters.competence or filters.cluster)
+    few = selective and await count(connection, filters, most=FEW) < FEW
     statement, parameters = list_statement(
         filters, after=after, limit=limit, order=order, descending=descending, few=few
     )
-    async with _planned_for(connection, filters):
-        return await connection.fetch(statement, *parameters)
-
-
-@asynccontextmanager
-async def _planned_for(connection: Connection, filters: Filters) -> AsyncIterator[None]:
-    """Let statements be planned for the value asked for, where one is rare and another frequent: two round trips."""
-    if not (filters.competence or filters.cluster):
-        yield
-        return
-    async with connection.transaction():
-        await plan_every_statement(connection)
-        yield
+    return await connection.fetch(statement, *parameters)
 
 
 async def count(connection: Connection, filters: Filters, *, most: int) -> int:
     """How many there are; it stops counting at `most`, so that a wide search costs no more than a narrow one."""
     conditions, parameters = _narrowed(filters)
-    async with _planned_for(connection, filters):
-        found: int = await connection.fetchval(
-            f"select count(*) from (select from {_source(filters)} {_where(conditions)}"  # noqa: S608 - as above
-            f"limit ${len(parameters) + 1}) as found",
-            *parameters,
-            most,
-        )
+    found: int = await connection.fetchval(
+        f"select count(*) from (select from {_source(filters)} {_where(conditions)}"  # noqa: S608 - as above
+        f"limit ${len(parameters) + 1}) as found",
+        *parameters,
+        most,
+    )
     return found
 
 
@@ -196,6 +181,14 @@ async def get(connection: Connection, organisation_id: UUID) -> Entry | None:
     """An organisation of any state, as last published."""
     row = await connection.fetchrow("select sequence, data from directory where organisation_id = $1", organisation_id)
     return Entry(Organisation.model_validate_json(row["data"]), row["sequence"]) if row else None
+
+
+async def names(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What organisations of any state are called, as last published."""
+    rows = await connection.fetch(
+        "select organisation_id, legal_name from directory where organisation_id = any($1)", list(set(ids))
+    )
+    return {row["organisation_id"]: row["legal_name"] for row in rows}
 
 
 async def get_released(connection: Connection, organisation_id: UUID) -> Entry | None:

@@ -13,24 +13,36 @@ from norda_common.database import Connection
 
 from ..rules.export_rows import Exported
 from ..rules.rights import READ, READ_FIGURES
+from ..rules.search import Order
 from ..rules.size_class import Figures
 from ..store import exports
-from ..store.searches import Filters, Order
+from ..store.facet_index import FacetIndex
+from .searching import Asked, all_slots
 
 BATCH_ROWS = 500
 
 
 async def export_organisations(
     connection: Connection,
-    filters: Filters,
+    index: FacetIndex,
+    asked: Asked,
     *,
     caller: Caller,
-    order: Order = Order.NAME,
-    descending: bool = False,
 ) -> AsyncIterator[list[Exported]]:
-    """What the list holds, in batches; needs a transaction. Raises Forbidden."""
+    """What the list of this search holds, in batches, by name where it is by relevance. The index must be fresh.
+
+    Needs a transaction. Raises Forbidden.
+    """
     caller.require(READ)
-    async for rows in exports.batches(connection, filters, size=BATCH_ROWS, order=order, descending=descending):
+    slots = await all_slots(connection, index, asked)
+    async for rows in exports.batches(
+        connection,
+        None if slots is None else list(slots),
+        size=BATCH_ROWS,
+        by_change=asked.order is Order.CHANGED,
+        descending=asked.descending,
+        released=asked.released,
+    ):
         own = [
             row["organisation_id"]
             for row in rows

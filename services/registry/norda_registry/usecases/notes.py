@@ -1,7 +1,7 @@
 """Notes of offices on organisations of any state: who may know of one, who may change it.
 
 What the caller may not know of is answered as if it were not there. Notes are never published, and the audit log says
-which of their fields were touched, not what stands in them.
+their kind and for whom they are, before and after; of their text only that it was touched.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from norda_common import audit
@@ -29,6 +30,7 @@ from .recording import no_such_organisation
 ITEM = "note"
 """What the audit log calls a note."""
 _ENTERED = ("kind", "visibility", "text")
+_SAID = ("kind", "visibility", "version")
 
 
 async def list_notes(
@@ -75,7 +77,7 @@ async def add_note(
         version=1,
     )
     await notes.add(connection, note)
-    await audit.record(connection, caller, _entry("note.add", note, touched=_ENTERED))
+    await audit.record(connection, caller, _entry("note.add", before=None, after=note))
     return note
 
 
@@ -110,8 +112,7 @@ async def change_note(
         )
     changed = replace(changed, changed_at=now, version=before.version + 1)
     await notes.change(connection, changed)
-    touched = [name for name in _ENTERED if getattr(before, name) != getattr(changed, name)]
-    await audit.record(connection, caller, _entry("note.change", changed, touched=touched))
+    await audit.record(connection, caller, _entry("note.change", before=before, after=changed))
     return changed
 
 
@@ -131,7 +132,7 @@ async def remove_note(
         connection, organisation_id, note_id, caller=caller, served=served, expected_version=expected_version
     )
     await notes.remove(connection, note.id)
-    await audit.record(connection, caller, _entry("note.remove", note, touched=_ENTERED))
+    await audit.record(connection, caller, _entry("note.remove", before=note, after=None))
 
 
 async def _lock(
@@ -170,9 +171,20 @@ def _check(kind: NoteKind, visibility: Visibility) -> None:
     findings.raise_errors()
 
 
-def _entry(action: str, note: Note, *, touched: Sequence[str]) -> audit.Entry:
-    said = {"organisation_id": str(note.organisation_id), "version": note.version, "touched": list(touched)}
-    return audit.Entry(action, ITEM, str(note.id), after=said)
+def _entry(action: str, *, before: Note | None, after: Note | None) -> audit.Entry:
+    """All that may be said of a new or a deleted note, else what differs."""
+    note = after or before
+    assert note is not None  # noqa: S101 - a note was added, changed or deleted
+    old, new = (_said(side) if side else None for side in (before, after))
+    if old is not None and new is not None:
+        old, new = audit.difference(old, new)
+    if before is None or after is None or before.text != after.text:
+        new = (new or {}) | {"touched": ["text"]}
+    return audit.Entry(action, ITEM, str(note.id), old, (new or {}) | {"organisation_id": str(note.organisation_id)})
+
+
+def _said(note: Note) -> dict[str, Any]:
+    return {name: getattr(note, name) for name in _SAID}
 
 
 def _no_such_note() -> NotFound:

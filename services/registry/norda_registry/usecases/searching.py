@@ -30,6 +30,7 @@ SHORT_BEGINNING = 2
 SOON_FOUND_ROWS = 4_000
 """A walk of so many rows is quick enough."""
 MOST_IDENTIFIED = 50
+ALL_ROWS = 2**31 - 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,26 @@ async def slots_matching(connection: Connection, index: FacetIndex, asked: Asked
     if len(found) > most:
         return None
     return BitMap(found) if chosen is None else BitMap(found) & chosen
+
+
+async def all_slots(connection: Connection, index: FacetIndex, asked: Asked) -> BitMap | None:
+    """All rows that the pages of a search lead through, corrections of words among them; None for the whole directory.
+
+    However many have the words, each is read: this is for taking along, not for looking.
+    """
+    words, chosen = wording(asked.text), index.narrowed(asked.choice)
+    if not words:
+        return chosen
+    identified = (await holders(connection, asked.text))[:MOST_IDENTIFIED]
+    found = BitMap(await finding.slots_of(connection, identified, released=asked.released))
+    found |= await _slots_of_all(connection, words, released=asked.released)
+    if not found and (corrected := await _corrected(connection, words)):
+        found = await _slots_of_all(connection, corrected, released=asked.released)
+    return found if chosen is None else found & chosen
+
+
+async def _slots_of_all(connection: Connection, words: Wording, *, released: bool) -> BitMap:
+    return BitMap(await finding.slots_of_words(connection, words, words.terms, released=released, most=ALL_ROWS))
 
 
 async def _matches(

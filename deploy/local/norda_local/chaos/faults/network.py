@@ -68,6 +68,8 @@ class HalfOpen(Fault):
 
     async def recover(self) -> None:
         """Carry again, by new connections."""
+        # A mail sent meanwhile could not be noted as sent: that went into the silence, and is cut off now.
+        self.field.mail_disturbed(processes=REPLICAS)
         for proxy in self._proxies():
             proxy.swallowing = False
             proxy.cut()

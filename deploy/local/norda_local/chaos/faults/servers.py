@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from aiokafka.errors import KafkaError
 
+from norda_local.chaos.cluster import REPLICAS
 from norda_local.chaos.faults.fault import Fault
 from norda_local.chaos.field import Field
 
@@ -23,6 +24,8 @@ class RestartPostgres(Fault):
 
     async def inject(self) -> None:
         """Stop it."""
+        # Who has just sent a mail cannot note it.
+        self.field.mail_disturbed(processes=REPLICAS)
         await self.field.cluster.servers["postgres"].stop()
 
     async def recover(self) -> None:
@@ -37,6 +40,7 @@ class KillPostgres(RestartPostgres):
 
     async def inject(self) -> None:
         """Kill it."""
+        self.field.mail_disturbed(processes=REPLICAS)
         self.field.cluster.servers["postgres"].kill()
 
 
