@@ -107,7 +107,7 @@ async def subscribe(
         raise LookupError("the subscription just entered is gone")
     if created:
         entered = {name: row[name] for name in ("topic_kind", "topic_value", "consent_given_at", "version")}
-        await audit.record(connection, caller, _entry("enter", row["id"], after=entered, touched=ENTERED))
+        await audit.record(connection, caller, _entry(row["id"], "enter", after=entered, touched=ENTERED))
     return row, created
 
 
@@ -141,7 +141,7 @@ async def correct_subscription(
     changed = await own_subscription(connection, subscription_id, caller=caller)
     before, after = ({"version": each["version"]} for each in (row, changed))
     await audit.record(
-        connection, caller, _entry("correct", subscription_id, before=before, after=after, touched=touched)
+        connection, caller, _entry(subscription_id, "correct", before=before, after=after, touched=touched)
     )
     return changed
 
@@ -166,8 +166,8 @@ def ended_entries(ended: Sequence[Record]) -> list[audit.Entry]:
     """What the audit log says of subscriptions that have ended just now, by whoever."""
     return [
         _entry(
-            "end",
             row["id"],
+            "end",
             before={"ended_at": None, "ended_by": None, "version": row["version"] - 1},
             after={name: row[name] for name in ("ended_at", "ended_by", "version")},
         )
@@ -191,8 +191,8 @@ async def own_subscription(
 
 
 def _entry(
-    action: str,
     subscription_id: UUID,
+    action: str,
     *,
     before: dict[str, Any] | None = None,
     after: dict[str, Any],
