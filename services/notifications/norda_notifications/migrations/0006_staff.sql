@@ -33,3 +33,18 @@ alter policy read on notice
 create or replace function title_of(content jsonb) returns text immutable language sql
     return coalesce(content -> 'event' ->> 'title', content -> 'organisation' ->> 'legal_name',
                     content -> 'search' ->> 'name', '');
+
+-- What others of the office asked for themselves is left out before it is counted.
+create or replace function inbox_about(words text, at_most int) returns setof uuid
+    stable security definer set search_path = notifications, pg_temp language sql
+begin atomic
+    select found.id
+    from (select d.id
+          from notice as n join delivery as d on d.notice_id = n.id join recipient as r on r.id = d.recipient_id
+          where to_tsvector('simple', title_of(n.content)) @@ to_tsquery('simple', words)
+            and d.channel = 'inbox' and d.state = (select staff_state())
+            and (r.kind = 'office' or r.kind = 'staff' and r.subject = caller_subject())
+          limit 1000) as found
+    order by found.id desc
+    limit at_most;
+end;

@@ -84,9 +84,9 @@ async def _notices(connection: Connection, page: Page, wanted: search.Asked) -> 
 
 
 async def _inbox(connection: Connection, page: Page, wanted: search.Asked) -> Section:
-    office = await recipients.office(connection, page.caller.require_own_state(INBOX))
+    inboxes = await recipients.inboxes(connection, page.caller.require_own_state(INBOX), page.caller.subject)
     words = notices.beginnings(title_words(wanted.q))
-    rows = await deliveries.inbox_found(connection, office["id"], words, limit=wanted.most) if words else []
+    rows = await deliveries.inbox_found(connection, inboxes, words, limit=wanted.most) if words else []
     return Section(
         key="inbox",
         title=inbox.INBOX_TITLE,

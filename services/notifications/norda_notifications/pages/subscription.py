@@ -168,6 +168,7 @@ def shown_as(row: Record, page: Page) -> dict[str, Any]:
         "created_at": row["created_at"],
         "ended_at": row["ended_at"],
         "suppressed": row["suppressed"],
+        "restricted": row["restricted"],
     }
 
 
