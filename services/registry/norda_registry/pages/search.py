@@ -19,12 +19,14 @@ from norda_common.web.site import instant_in
 from ..rules.names import fold, query_words
 from ..rules.notes import Visibility
 from ..rules.profile import ACTIVE
-from ..rules.rights import NOTE_READ, READ, reads_note
+from ..rules.rights import NOTE_READ, PERSON_KEEP, READ, reads_note
 from ..store import notes, searches
+from ..store.facet_index import FacetIndex, fresh_index
 from ..store.notes import Note
-from ..store.searches import Filters
+from ..usecases import searching
 from ..usecases.lookup import sole_holder
-from . import texts
+from ..usecases.people import find_people
+from . import people, people_words, texts
 from .organisations import LIST, TITLE
 
 router = APIRouter(prefix="/registry")
@@ -37,33 +39,47 @@ FINDS = (
         "Organisations are found by words of name, former names and place.",
     ),
     Text(
+        "Ein Wort, das nirgends steht, findet, was es heißen sollte.",
+        "A word that occurs nowhere finds what it may have meant.",
+    ),
+    Text(
         "Eine Nummer (Register, EUID, USt-IdNr., W-IdNr., LEI) führt gleich zur Organisation.",
         "A number (register, EUID, VAT, W-IdNr, LEI) leads straight to the organisation.",
     ),
 )
 FINDS_NOTES = Text("Vermerke findet man mit Wörtern aus ihrem Text.", "Notes are found by words of their text.")
 
+FINDS_PEOPLE = Text(
+    "Ansprechpersonen Ihrer Dienststelle findet man mit Name, E-Mail-Adresse oder Telefon.",
+    "Contact persons of your office are found by name, e-mail address or phone.",
+)
+
 
 @router.get("/search")
 async def find(page: Annotated[Page, page_for(READ)], wanted: AskedDep) -> Response:
     """Some of each kind that has these words. A number that means exactly one organisation leads to that one."""
     reads = page.caller.may(NOTE_READ)
+    keeps = page.caller.state is not None and page.caller.may(PERSON_KEEP)
     sections: list[Section] = []
+    index = await fresh_index(page.runtime.database)
     async with page.read() as connection:
         if wanted.wants("organisations"):
             one = await sole_holder(connection, wanted.q)
             if one is not None:
                 return RedirectResponse(f"{LIST}/{one}", 303)
-            sections.append(await _organisations(connection, page, wanted))
+            sections.append(await _organisations(connection, index, page, wanted))
         if reads and wanted.wants("notes"):
             sections.append(await _notes(connection, page, wanted))
-    return search.show(page, wanted, sections, finds=(*FINDS, FINDS_NOTES) if reads else FINDS)
+        if keeps and wanted.wants("people"):
+            sections.append(await _people(connection, page, wanted))
+    finds = FINDS + ((FINDS_NOTES,) if reads else ()) + ((FINDS_PEOPLE,) if keeps else ())
+    return search.show(page, wanted, sections, finds=finds)
 
 
-async def _organisations(connection: Connection, page: Page, wanted: search.Asked) -> Section:
-    words = query_words(wanted.q)
-    rows = await searches.listed(connection, Filters(words=words), after=None, limit=wanted.most) if words else []
-    found = [Organisation.model_validate_json(row["data"]) for row in rows]
+async def _organisations(connection: Connection, index: FacetIndex, page: Page, wanted: search.Asked) -> Section:
+    asked = searching.Asked(text=wanted.q)
+    result = await searching.search(connection, index, asked, limit=wanted.most, with_counts=False)
+    found = [Organisation.model_validate_json(row["data"]) for row in result.rows]
     return Section(
         key="organisations",
         title=TITLE,
@@ -95,6 +111,25 @@ async def _notes(connection: Connection, page: Page, wanted: search.Asked) -> Se
         title=Text("Vermerke", "Notes"),
         every=Text("Alle Vermerke", "All notes"),
         hits=[_note(note, names.get(note.organisation_id), page, wanted.q) for note in readable],
+    )
+
+
+async def _people(connection: Connection, page: Page, wanted: search.Asked) -> Section:
+    found = await find_people(connection, query_words(wanted.q), caller=page.caller, after=None, limit=wanted.most)
+    return Section(
+        key="people",
+        title=people_words.PEOPLE,
+        every=Text("Alle Ansprechpersonen", "All contact persons"),
+        hits=[
+            Hit(
+                title=person.name,
+                address=f"{LIST}/{person.organisation_id}#ansprechpersonen",
+                about=organisation or "",
+                state=person.state,
+            )
+            for person, organisation in found
+        ],
+        list_address=wanted.listed(people.SEARCH),
     )
 
 
