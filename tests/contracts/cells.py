@@ -273,6 +273,9 @@ def _notifications() -> dict[str, tuple[Cell, ...]]:
     subscription, entry = own_only("subscription", 200, 404), own_only("entry", 200, 404)
     return {
         f"GET {api}/subscriptions/{{subscription_id}}": subscription,
+        f"PATCH {api}/subscriptions/{{subscription_id}}": own_only(
+            "subscription", 412, 404, body={"language": "en"}, headers=STALE
+        ),
         f"DELETE {api}/subscriptions/{{subscription_id}}": own_only("subscription", 204, 404),
         f"GET {api}/offices/{{state}}/contact": (everybody("office"),),
         f"PUT {api}/offices/{{state}}/contact": own_only("office", 412, body=contact, headers=STALE),
@@ -280,6 +283,10 @@ def _notifications() -> dict[str, tuple[Cell, ...]]:
         f"GET {base}/inbox/{{entry_id}}": entry,
         f"POST {base}/inbox/{{entry_id}}/read": own_only("entry", 303, 404),
         f"GET {base}/subscriptions/{{subscription_id}}": subscription,
+        f"GET {base}/subscriptions/{{subscription_id}}/edit": subscription,
+        f"POST {base}/subscriptions/{{subscription_id}}/edit": own_only(
+            "subscription", 412, 404, body=PAST | {"name": "Andere Person", "language": "de"}
+        ),
         f"GET {base}/subscriptions/{{subscription_id}}/end": subscription,
         f"POST {base}/subscriptions/{{subscription_id}}/end": own_only("subscription", 303, 404),
         f"GET {base}/notices/{{notice_id}}": (everybody("notice"),),

@@ -41,7 +41,7 @@ def code_of(response: httpx2.Response) -> str:
 def test_every_route_that_names_a_record_says_what_it_answers_to_whom(name: str) -> None:
     walk = {f"{route.method} {route.where}" for route in walked(name) if route.names_a_record}
     assert walk - CELLS[name].keys() == set(), "these are asked about no record; see cells.py"
-    assert CELLS[name].keys() - walk == set(), "there are no such routes"
+    assert CELLS[name].keys() - {f"{route.method} {route.where}" for route in walked(name)} == set(), "no such routes"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,9 @@ async def test_each_role_of_each_state_gets_what_the_rights_say_of_a_record_of_i
     module_installation: Installation, name: str
 ) -> None:
     running = module_installation.start(name)
-    wrong, routes = list[str](), [route for route in walked(name) if route.names_a_record]
+    wrong = list[str]()
+    # A record may be named in what is sent, too.
+    routes = [route for route in walked(name) if f"{route.method} {route.where}" in CELLS[name]]
     async with AsyncExitStack() as stack:
         records = await records_of(running, module_installation, stack)
         people = await everyone(running, stack)

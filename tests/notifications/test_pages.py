@@ -173,7 +173,8 @@ async def test_a_subscription_is_never_corrected_over_a_newer_version_unseen(des
         assert "Geändert: Sprache der Nachrichten" in history
         assert "Geändert: Name" in history
 
-        for refused in (await other.get(path), await other.post(path, seen | {"name": "x", "language": "de"})):
+        theirs = {"version": seen["version"], "name": "x", "language": "de"}
+        for refused in (await other.get(path), await other.post(path, theirs)):
             assert refused.status_code == 404
         without = await bert.post(path, hidden(await bert.get(path), path) | {"name": "", "language": "en"})
         assert without.status_code == 303
