@@ -40,11 +40,12 @@ create or replace function inbox_about(words text, at_most int) returns setof uu
 begin atomic
     select found.id
     from (select d.id
-          from notice as n join delivery as d on d.notice_id = n.id join recipient as r on r.id = d.recipient_id
-          where to_tsvector('simple', title_of(n.content)) @@ to_tsquery('simple', words)
-            and d.channel = 'inbox' and d.state = (select staff_state())
-            and (r.kind = 'office' or r.kind = 'staff' and r.subject = caller_subject())
-          limit 1000) as found
+          from (select id from notice
+                where to_tsvector('simple', title_of(content)) @@ to_tsquery('simple', words) limit 1000) as n
+          cross join lateral (select d.id from delivery as d join recipient as r on r.id = d.recipient_id
+                              where d.notice_id = n.id and d.channel = 'inbox' and d.state = (select staff_state())
+                                and (r.kind = 'office' or r.kind = 'staff' and r.subject = caller_subject())
+                              offset 0) as d) as found
     order by found.id desc
     limit at_most;
 end;
