@@ -48,7 +48,7 @@ begin
     some := array(select id from notice
                   where to_tsvector('simple', title_of(content)) @@ to_tsquery('simple', words) limit 1000);
     if cardinality(some) < 1000 then
-        return query select found from unnest(some) as found order by found desc limit at_most;
+        return query select one from unnest(some) as one order by one desc limit at_most;
     else
         return query select id from notice
                      where to_tsvector('simple', title_of(content)) @@ to_tsquery('simple', words)
