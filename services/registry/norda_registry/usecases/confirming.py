@@ -27,12 +27,13 @@ from ..rules.corrections import CORRECTABLE, REMARK, corrected, values_of
 from ..rules.findings import Findings
 from ..rules.profile import ACTIVE
 from ..rules.rights import CHANGE
-from ..store import confirmations, organisations, profiles
+from ..rules.size_class import Figures
+from ..store import confirmations, organisations, profiles, searches
 from ..store.confirmations import Confirmation as Sent
 from ..store.organisations import Stored
 from .profile_commands import Correction, DecideCorrection
 from .profiles import store_change
-from .recording import ITEM, Outcome, lock_own
+from .recording import ITEM, Outcome, lock_own, no_such_organisation
 
 VALID_FOR = timedelta(days=60)
 YEAR = timedelta(days=365)
@@ -40,6 +41,7 @@ PURPOSE = "confirmation"
 MOST_AT_ONCE = 500
 SUBJECT = "confirmation"
 """How the subject begins of who answered by a link; its id follows."""
+_DECIDE = "organisation.decide_correction"
 _ENDED = 2
 """The sequence of a link's tombstone: it is said once, then withdrawn."""
 
@@ -205,6 +207,7 @@ async def decide(
 ) -> Outcome:
     """Take over the chosen fields of a proposal and refuse the others; taking all of it over confirms the profile.
 
+    Nothing is taken over of an organisation that has moved to another state since: its proposal can be refused.
     Raises NotFound, Forbidden, Conflict (`decided` already), StaleVersion (of the organisation) and InvalidInput.
     """
     caller.require_served(CHANGE, served)
@@ -214,11 +217,16 @@ async def decide(
     caller.require(CHANGE, sent.state)
     if sent.decided_at is not None:
         raise Conflict("Darüber ist schon entschieden.", "That has been decided already.", code="decided")
+    proposed = {name: value for name, value in sent.proposal.items() if name != REMARK}
+    taken = _taken(proposed, command.take)
+    known = await _known(connection, sent.organisation_id)
+    if not taken and (proposed or known.organisation.responsible_state != sent.state.value):
+        # That needs no organisation: it may be another office's by now.
+        await _decided(connection, sent, taken, caller=caller, now=now)
+        return Outcome(known, changed=False)
     before = await lock_own(
         connection, sent.organisation_id, caller=caller, served=served, expected_version=expected_version
     )
-    proposed = {name: value for name, value in sent.proposal.items() if name != REMARK}
-    taken = _taken(proposed, command.take)
     findings = Findings()
     organisation = corrected(before.organisation, {name: proposed[name] for name in taken}, findings)
     findings.raise_errors()
@@ -231,25 +239,50 @@ async def decide(
         before,
         fields,
         findings,
-        action="organisation.decide_correction",
+        action=_DECIDE,
         caller=caller,
         now=now,
         change="confirmed" if whole else "changed",
     )
-    await confirmations.decide(connection, sent.id, taken=taken, now=now, subject=caller.subject)
-    if not outcome.changed:
-        entry = audit.Entry(
-            "organisation.decide_correction", ITEM, str(sent.organisation_id), after={"taken": sorted(taken)}
-        )
-        await audit.record(connection, caller, entry)
+    await _decided(connection, sent, taken, caller=caller, now=now, noted=outcome.changed)
     return Outcome(outcome.stored, warnings=outcome.warnings)
 
 
-async def end_expired(connection: Connection, *, now: datetime, limit: int = MOST_AT_ONCE) -> int:
-    """Withdraw links that have expired, and with them the addresses on the private topic; how many there were."""
-    ended = await confirmations.end_expired(connection, now=now, limit=limit)
+async def _decided(
+    connection: Connection, sent: Sent, taken: Sequence[str], *, caller: Caller, now: datetime, noted: bool = False
+) -> None:
+    """Keep the decision; `noted` is whether the audit log has it from the change that it made."""
+    await confirmations.decide(connection, sent.id, taken=taken, now=now, subject=caller.subject)
+    if not noted:
+        entry = audit.Entry(_DECIDE, ITEM, str(sent.organisation_id), after={"taken": sorted(taken)})
+        await audit.record(connection, caller, entry)
+
+
+async def _known(connection: Connection, organisation_id: UUID) -> Stored:
+    """The organisation, not locked, also where another instance keeps it by now."""
+    stored = await organisations.get(connection, organisation_id)
+    if stored is not None:
+        return stored
+    entry = await searches.get(connection, organisation_id)
+    if entry is None:
+        raise no_such_organisation()
+    return Stored(entry.organisation, entry.sequence, Figures())
+
+
+async def end_over(connection: Connection, *, now: datetime, limit: int = MOST_AT_ONCE) -> int:
+    """Withdraw links that nobody can use any more, and with them the addresses on the private topic; how many.
+
+    They have expired, or the organisation is not active or not that office's any more. For the service itself.
+    """
+    ended = await confirmations.end_over(connection, now=now, limit=limit)
     await outbox.append(connection, *(_tombstone(key, state, now=now) for key, state in ended))
     return len(ended)
+
+
+async def end_links_of(connection: Connection, organisation_id: UUID, *, now: datetime) -> None:
+    """Withdraw an organisation's open link, since it leaves this database; what was answered stays."""
+    ended = await confirmations.end_open(connection, [organisation_id], now=now)
+    await outbox.append(connection, *(_tombstone(key, state, now=now) for key, state in ended))
 
 
 def no_such_link() -> NotFound:
@@ -294,7 +327,7 @@ async def _send(
     ]
     await outbox.append(
         connection,
-        *(_tombstone(key, state, now=now) for key in older),
+        *(_tombstone(key, of, now=now) for key, of in older),
         *(
             CONFIRMATION.event("requested", data, state=state, key=data.confirmation_id, sequence=1, time=now)
             for data in said
