@@ -274,6 +274,7 @@ create or replace function is_referred_to(organisation uuid) returns boolean
         or exists (select from release where organisation_id = organisation and ended_at is null)
         or exists (select from contact_person where organisation_id = organisation)
         or exists (select from confirmation where organisation_id = organisation)
+        or exists (select from figure where organisation_id = organisation and source <> 'office')
         or exists (select from membership_proposal where organisation_id = organisation and decided_at is null)
         or exists (select from merger where organisation in (merged_id, kept_id))
         or exists (select from directory
@@ -285,7 +286,7 @@ create or replace function is_referred_to(organisation uuid) returns boolean
         or exists (select from directory
                     where cluster_code is not null and organisation_id = organisation
                       and exists (select from directory member where member.clusters @> array[directory.cluster_code]));
-comment on function is_referred_to is 'Notes, contact persons, links and answers of the organisation, proposals of any'
+comment on function is_referred_to is 'Notes, contact persons, sourced figures, links sent for confirmation, proposals of any'
     ' office, registrations for events, a release for the public, enterprises that count it in, members of a cluster.';
 
 -- What a revert takes back is gone as if it had never been entered, what outlives a move among it; in one place, so that

@@ -15,7 +15,6 @@ from uuid import UUID
 from norda_common import audit, outbox
 from norda_common.auth import Caller
 from norda_common.contracts.registry import CONFIRMATION, Confirmation, Organisation
-from norda_common.contracts.topics import Event
 from norda_common.database import Connection
 from norda_common.errors import Conflict, NotFound, StaleVersion
 from norda_common.identifiers import new_id
@@ -31,6 +30,7 @@ from ..rules.size_class import Figures
 from ..store import confirmations, organisations, profiles, searches
 from ..store.confirmations import Confirmation as Sent
 from ..store.organisations import Stored
+from .links import MOST_AT_ONCE, end_links_of, withdrawn
 from .profile_commands import Correction, DecideCorrection
 from .profiles import store_change
 from .recording import ITEM, Outcome, lock_own, no_such_organisation
@@ -38,12 +38,9 @@ from .recording import ITEM, Outcome, lock_own, no_such_organisation
 VALID_FOR = timedelta(days=60)
 YEAR = timedelta(days=365)
 PURPOSE = "confirmation"
-MOST_AT_ONCE = 500
 SUBJECT = "confirmation"
 """How the subject begins of who answered by a link; its id follows."""
 _DECIDE = "organisation.decide_correction"
-_ENDED = 2
-"""The sequence of a link's tombstone: it is said once, then withdrawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +151,7 @@ async def confirm(connection: Connection, confirmation_id: UUID, *, version: int
         change="confirmed",
     )
     await confirmations.answer(connection, sent.id, answer="confirmed", now=now)
-    await outbox.append(connection, _tombstone(sent.id, sent.state, now=now))
+    await outbox.append(connection, withdrawn(sent.id, sent.state, now=now))
 
 
 async def propose(
@@ -192,7 +189,7 @@ async def propose(
         caller,
         audit.Entry("organisation.propose", ITEM, str(sent.organisation_id), after={"touched": sorted(proposal)}),
     )
-    await outbox.append(connection, _tombstone(sent.id, sent.state, now=now))
+    await outbox.append(connection, withdrawn(sent.id, sent.state, now=now))
 
 
 async def decide(
@@ -269,22 +266,6 @@ async def _known(connection: Connection, organisation_id: UUID) -> Stored:
     return Stored(entry.organisation, entry.sequence, Figures())
 
 
-async def end_over(connection: Connection, *, now: datetime, limit: int = MOST_AT_ONCE) -> int:
-    """Withdraw links that nobody can use any more, and with them the addresses on the private topic; how many.
-
-    They have expired, or the organisation is not active or not that office's any more. For the service itself.
-    """
-    ended = await confirmations.end_over(connection, now=now, limit=limit)
-    await outbox.append(connection, *(_tombstone(key, state, now=now) for key, state in ended))
-    return len(ended)
-
-
-async def end_links_of(connection: Connection, organisation_id: UUID, *, now: datetime) -> None:
-    """Withdraw an organisation's open link, since it leaves this database; what was answered stays."""
-    ended = await confirmations.end_open(connection, [organisation_id], now=now)
-    await outbox.append(connection, *(_tombstone(key, state, now=now) for key, state in ended))
-
-
 def no_such_link() -> NotFound:
     """The one refusal of links: whoever guesses learns nothing by it."""
     return NotFound(
@@ -303,7 +284,7 @@ async def _send(
     now: datetime,
 ) -> datetime:
     expires_at = (now + VALID_FOR).replace(microsecond=0)
-    older = await confirmations.end_open(connection, [key for key, _, _ in due], now=now)
+    await end_links_of(connection, [key for key, _, _ in due], now=now)
     made = [(new_id(), *each) for each in due]
     await confirmations.add(
         connection,
@@ -327,7 +308,6 @@ async def _send(
     ]
     await outbox.append(
         connection,
-        *(_tombstone(key, of, now=now) for key, of in older),
         *(
             CONFIRMATION.event("requested", data, state=state, key=data.confirmation_id, sequence=1, time=now)
             for data in said
@@ -377,10 +357,6 @@ def _taken(proposed: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
             findings.refuse(f"take.{place}", "not_proposed", "wurde nicht vorgeschlagen", "was not proposed")
     findings.raise_errors()
     return [name for name in proposed if name in set(wanted)]
-
-
-def _tombstone(confirmation_id: UUID, state: State, *, now: datetime) -> Event:
-    return CONFIRMATION.event("erased", None, state=state, key=confirmation_id, sequence=_ENDED, time=now)
 
 
 def confirmed_within_a_year(organisation: Organisation, now: datetime) -> bool:

@@ -33,7 +33,7 @@ from ..store import handovers, mergers, organisations, searches
 from ..store.handovers import ACCEPTED, LET_GO, REFUSED, Answer
 from ..store.organisations import Stored
 from .commands import AcceptRelocation, RefuseRelocation
-from .confirming import end_links_of
+from .links import end_links_of
 from .organisations import local_day
 from .recording import ITEM, Outcome, event_of, lock_own, no_such_organisation, record, require_version
 from .relocation import checked_entry, moved
@@ -191,9 +191,7 @@ async def follow_answers(
             await _let_go(connection, record_, now=now)
 
 
-async def _follow_answer(
-    connection: Connection, said: Received, *, served: Collection[State], now: datetime
-) -> None:
+async def _follow_answer(connection: Connection, said: Received, *, served: Collection[State], now: datetime) -> None:
     own = await handovers.lock_offered(connection, said.key, said.state)
     if own is None or own.version >= said.sequence:
         return
@@ -222,7 +220,7 @@ async def _leave(connection: Connection, after: Stored, said: Received, *, now: 
     done. What it had begun ends: an open link, and mergers that are only proposed.
     """
     key = after.organisation.organisation_id
-    await end_links_of(connection, key, now=now)
+    await end_links_of(connection, [key], now=now)
     for merger in await mergers.drop_proposals(connection, key):
         entry = audit.Entry(
             "organisation.withdraw_merger", ITEM, str(merger.merged_id), after={"into": str(merger.kept_id)}

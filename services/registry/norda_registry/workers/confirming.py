@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from norda_common.database import SYSTEM, is_transient
 from norda_common.runtime import Runtime
 
-from ..usecases.confirming import MOST_AT_ONCE, end_over
+from ..usecases.links import MOST_AT_ONCE, end_over
 
 PAUSE_SECONDS = 300.0
 AFTER_FAULT_SECONDS = 30.0
