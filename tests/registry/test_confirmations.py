@@ -321,6 +321,7 @@ async def test_a_link_ends_when_the_organisation_is_another_offices(installation
 
 async def test_without_a_key_no_link_is_sent_nor_taken(installation: Installation) -> None:
     registry = installation.start("registry", states="hb", environment={"NORDA_LINK_KEY": ""})
+    assert "NORDA_LINK_KEY is not set" in registry.log.read_text()
     async with registry.client() as office:
         made = await registered(office, contact_email=EMAIL)
         refused = await office.post(f"/api/v1/organisations/{made['organisation_id']}/confirmation")
