@@ -29,6 +29,7 @@ from ..rules.rights import PRIVACY
 from ..store import people, requests
 from ..store.people import Person
 from ..store.requests import Answer, Request
+from .links import end_links_of
 from .people import ITEM as PERSON_ITEM
 from .people_commands import AskForPerson
 from .recording import CONTACT
@@ -123,8 +124,8 @@ async def report_of(connection: Connection, request_id: UUID, *, caller: Caller,
 async def do_own_part(connection: Connection, request: PrivacyRequest, state: State, now: datetime) -> Done:
     """What the registry keeps of the person for that state: contact persons, and general addresses that are theirs.
 
-    A general address (the table `contact`) is shown and erased; nothing is sent to it, so there is nothing to restrict.
-    Idempotent.
+    A general address (the table `contact`) is shown and erased, and a link that was sent to it ends. Of a restriction
+    notifications know, which send what goes to it, so there is nothing to restrict here. Idempotent.
     """
     key = address_key(request.email)
     found = await people.of_address(connection, state, key)
@@ -137,6 +138,7 @@ async def do_own_part(connection: Connection, request: PrivacyRequest, state: St
         case RequestKind.ERASURE:
             changed = await people.erase_address(connection, state, key)
             changed += await people.erase_general_addresses(connection, general)
+            await end_links_of(connection, general, now=now)
         case RequestKind.RESTRICTION:
             changed = await people.restrict(connection, state, key, at=now)
         case RequestKind.LIFTING:
