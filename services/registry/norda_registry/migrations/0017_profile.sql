@@ -136,12 +136,14 @@ create table confirmation (
     decided_by      text,
     taken           text[],
     ended_at        timestamptz,
+    address_hash    bytea       check (length(address_hash) = 32),
     check ((answered_at is null) = (answer is null)),
     check ((answer = 'proposed') or proposal is null),
     check ((decided_at is null) = (taken is null))
 );
 comment on table confirmation is 'Links sent to organisations to confirm their profile, what they answered and what became'
-    ' of it. The link itself is kept nowhere: it is signed. ended_at: used, replaced or expired.';
+    ' of it. The link itself is kept nowhere: it is signed. ended_at: used, replaced or expired. address_hash knows'
+    ' again whom it was sent to, who may ask to be erased while it is on the private topic.';
 create unique index confirmation_open on confirmation (organisation_id) where ended_at is null;
 create index confirmation_state on confirmation (state, sent_at desc, id);
 create index confirmation_organisation on confirmation (organisation_id, sent_at desc);
