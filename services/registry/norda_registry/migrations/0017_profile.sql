@@ -199,6 +199,14 @@ return (
 );
 comment on function released_part is 'Of a document what these groups show; the same as rules/releases.py.';
 
+-- As before, but the row of a release that has ended stays.
+create or replace function released_successor(organisation uuid) returns uuid stable security definer
+    set search_path from current
+    language sql return (
+        select d.organisation_id from directory as d
+         where d.organisation_id = successor_of(organisation) and d.organisation_id <> organisation
+           and d.status = 'active' and is_released(d.organisation_id) and is_released(organisation));
+
 -- Everybody reads the view alone, which shows of a document what was released: the table itself is for who has signed in.
 alter policy read on directory using ((select is_somebody()));
 -- The view has whatever columns the directory has, of whichever migration.
