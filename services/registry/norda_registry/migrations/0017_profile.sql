@@ -142,12 +142,14 @@ create table confirmation (
     decided_by      text,
     taken           text[],
     ended_at        timestamptz,
+    address_hash    bytea       check (length(address_hash) = 32),
     check ((answered_at is null) = (answer is null)),
     check ((answer = 'proposed') or proposal is null),
     check ((decided_at is null) = (taken is null))
 );
 comment on table confirmation is 'Links sent to organisations to confirm their profile, what they answered and what became'
-    ' of it. The link itself is kept nowhere: it is signed. ended_at: used, replaced or expired.';
+    ' of it. The link itself is kept nowhere: it is signed. ended_at: used, replaced or expired. address_hash knows'
+    ' again whom it was sent to, who may ask to be erased while it is on the private topic.';
 -- Of one office: a link that the office before sent is ended by the service, when the organisation has moved.
 create unique index confirmation_open on confirmation (organisation_id, state) where ended_at is null;
 create index confirmation_state on confirmation (state, sent_at desc, id);
@@ -203,6 +205,14 @@ return (
         or ('english' = any(fields) and key in ('name_en', 'profile_en'))
 );
 comment on function released_part is 'Of a document what these groups show; the same as rules/releases.py.';
+
+-- As before, but the row of a release that has ended stays.
+create or replace function released_successor(organisation uuid) returns uuid stable security definer
+    set search_path from current
+    language sql return (
+        select d.organisation_id from directory as d
+         where d.organisation_id = successor_of(organisation) and d.organisation_id <> organisation
+           and d.status = 'active' and is_released(d.organisation_id) and is_released(organisation));
 
 -- Everybody reads the view alone, which shows of a document what was released: the table itself is for who has signed in.
 alter policy read on directory using ((select is_somebody()));
