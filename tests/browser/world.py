@@ -94,7 +94,12 @@ def filled(norda: Realm) -> Filled:
 def _organisations(made: Filled) -> None:
     """Bremen's and Hamburg's companies: released, with notes of all kinds, sites and memberships, deactivated."""
     world, known = made.world, examples(made.world)
-    mine = [item["organisation_id"] for item in known.values() if item["responsible_state"] == "hb"]
+    # Of the usual form, whose entries are in HRB.
+    mine = [
+        item["organisation_id"]
+        for item in known.values()
+        if item["responsible_state"] == "hb" and item["legal_name"].endswith(" GmbH")
+    ]
     made.ids |= {"company": mine[0], "gone": mine[1], "theirs": known["ex-005"]["organisation_id"]}
     here = made.organisations(f"/{made.ids['company']}")
     world.call("PUT", f"{here}/release", state="hb", role="pr")
