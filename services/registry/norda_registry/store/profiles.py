@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -35,6 +35,11 @@ class Work:
     due: int
     suspects: int
     mergers: int
+
+    @property
+    def all_done(self) -> bool:
+        """Whether there is nothing to do."""
+        return not any(asdict(self).values())
 
 
 async def incomplete(
