@@ -11,12 +11,13 @@ from norda_common.contracts.registry import RegisterEntry
 
 from .code_lists import legal_forms
 from .findings import Refused
+from .identifiers import plain
 from .names import fold
 
 
 def legal_form(text: str) -> str:
     """The FIM code of a legal form, given as code or as its usual spelling (`GmbH`). Raises Refused."""
-    value = text.strip()
+    value = plain(text)
     if value in legal_forms():
         return value
     found = _by_spelling().get(fold(value))
@@ -32,7 +33,7 @@ def legal_form(text: str) -> str:
 
 def competence(text: str, *, held: Collection[str] = ()) -> str:
     """A competence's code in capitals. Raises Refused, also for a deprecated one, unless it is `held` already."""
-    code = re.sub(r"[\s_–-]+", "-", text.strip().upper())
+    code = re.sub(r"[\s_–-]+", "-", plain(text).upper())
     known = competences().get(code)
     if known is None:
         raise Refused("competence", "ist kein Code der Kompetenzliste", "is no code of the list of competences")
