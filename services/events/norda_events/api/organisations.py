@@ -14,10 +14,10 @@ from norda_common.web import RuntimeDep, caller_with
 
 from ..rules.rights import READ
 from ..store import organisations
-from .edge import REFUSALS, organisation_place
+from .edge import organisation_place
 from .views import OrganisationPage, OrganisationView, organisation_view
 
-router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"], responses=REFUSALS)
+router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"])
 
 
 @router.get("", summary="Organisations this service knows")
