@@ -33,6 +33,8 @@ class State:
     person: str | None = "hb-office"
     meanwhile: Changed | None = None
     file: bytes | None = None
+    once: bool = False
+    """The form is there once; whoever comes later sees what it answered."""
     signed_out: bool = False
     """The session ends before the form is sent."""
 
@@ -75,6 +77,13 @@ def _move_office(made: Filled) -> None:
     stored = made.world.get(address)
     body = {"name": stored["name"], "email": f"stelle-{stored['version']}@hb.example", "language": "de"}
     made.world.call("PUT", address, state="hb", json=body)
+
+
+def _rename_subscriber(made: Filled) -> None:
+    address = f"{made.world.notifications}/api/v1/subscriptions/{made.ids['subscription']}"
+    stored = made.world.get(address)
+    body, seen = {"name": f"Beispiel {stored['version']}"}, {"if-match": f'"{stored["version"]}"'}
+    made.world.call("PATCH", address, state="hb", json=body, headers=seen)
 
 
 def _registry() -> list[State]:
@@ -124,6 +133,10 @@ def _registry() -> list[State]:
         ),
         State(name="signed-out", opens="/registry/signed-out", person=None, status=200),
         State(name="nothing-found", opens="/registry/organisations?q=gibtesnicht", status=200),
+        State(name="search", opens="/registry/search?q=Beispiel", status=200),
+        State(name="search-notes", opens="/registry/search?q=Werksbesuch&only=notes", status=200),
+        State(name="search-nothing", opens="/registry/search?q=gibtesnicht", status=200),
+        State(name="search-empty", opens="/registry/search", status=200),
         State(name="nothing-public", opens="/registry/public?q=gibtesnicht", person=None, status=200),
     ]
 
@@ -178,6 +191,9 @@ def _events() -> list[State]:
         State(name="withdraw", opens=f"{forum}/registrations/{{registration}}/withdraw", status=200),
         State(name="erase", opens=f"{forum}/registrations/{{registration}}/erase", status=200),
         State(name="release-own-quota", opens=f"{forum}/release-quota?state=hb", status=200),
+        State(name="search", opens="/events/search?q=Beispiel", status=200),
+        State(name="search-nothing", opens="/events/search?q=gibtesnicht", status=200),
+        State(name="nothing-blocked", opens="/events/operations/blocked", person="operator", status=200),
         State(name="empty-month", opens="/events/calendar?month=2031-01", status=200),
         State(name="public-month", opens="/events/public?month=2027-06", person=None, status=200),
         State(name="nothing-found", opens="/events/list?q=gibtesnicht", status=200),
@@ -190,6 +206,7 @@ _WORDS = {"organisation_words": "Beispiel"}
 
 def _notifications() -> list[State]:
     new, office = "/notifications/subscriptions/new", "/notifications/offices/hb/edit"
+    subscription = "/notifications/subscriptions/{subscription}"
     objections, email = "/notifications/objections", {"email": "jemand@ex-019.example"}
     return [
         *(
@@ -209,12 +226,25 @@ def _notifications() -> list[State]:
             status=409,
         ),
         State(name="unsubscribe", opens="{unsubscribe}", person=None, status=200),
-        State(name="unsubscribed", opens="{unsubscribe}", action="{unsubscribe}", person=None, status=200),
+        State(name="unsubscribed", opens="{unsubscribe}", action="{unsubscribe}", person=None, status=200, once=True),
+        State(name="search", opens="/notifications/search?q=Beispiel", status=200),
+        State(name="search-nothing", opens="/notifications/search?q=gibtesnicht", status=200),
+        State(name="search-deliveries", opens="/notifications/search?q=Beispieltag", person="operator", status=200),
+        State(name="nothing-blocked", opens="/notifications/operations/blocked", person="operator", status=200),
+        State(name="correct-422", opens=f"{subscription}/edit", action="/edit", fields={"name": "x" * 201}),
+        State(
+            name="correct-late",
+            opens=f"{subscription}/edit",
+            action="/edit",
+            fields={"name": "Meine Person"},
+            meanwhile=_rename_subscriber,
+            status=412,
+        ),
         State(name="nothing-found", opens="/notifications/notices?q=gibtesnicht", status=200),
         State(name="nowhere", opens="/notifications/nowhere", person=None, status=404),
     ]
 
 
 STATES = {"registry": _registry(), "events": _events(), "notifications": _notifications()}
-TYPED = {REASON, "Mein Text", "Inzwischen anders", "Beispielstelle", "Speicher XI"}
+TYPED = {REASON, "Mein Text", "Meine Person", "Inzwischen anders", "Beispielstelle", "Speicher XI"}
 """What is typed here."""
