@@ -2,7 +2,8 @@
 
 What links lead to is found by following them; what forms lead to stands in `states.py`. Of each template one page is
 looked at wide in light and narrow in dark; the look of others of the same template is the same, so they get one look
-each in turn, unless somebody else was offered the same there. A window of 320 pixels is what 400 % zoom makes of one of 1280 (WCAG 1.4.10).
+each in turn, unless somebody else was offered the same there. A window of 320 pixels is what 400 % zoom makes of one of
+1280 (WCAG 1.4.10).
 """
 
 from __future__ import annotations
