@@ -31,7 +31,7 @@ WRITES: Mapping[str, Mapping[str, Any]] = {
     "DELETE /sites/{site_id}": {},
     "POST /memberships": {"cluster_code": "FRO"},
     "POST /memberships/{cluster_id}/end": {},
-    "PATCH /memberships/{cluster_id}": {"kind": "partner"},
+    "PATCH /memberships/{cluster_id}": {"kind": "sponsor"},
     "PATCH /profile": {"website": "www.ex-901.example"},
     "PUT /links/{other_id}": {"kind": "linked"},
     "DELETE /links/{other_id}": {},
