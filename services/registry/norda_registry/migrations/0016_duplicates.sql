@@ -43,6 +43,9 @@ create table suspect (
 comment on table suspect is 'Pairs of active organisations that may be one; the worker writes it anew when one of them changes.';
 create index suspect_second on suspect (second_id);
 create index suspect_score on suspect ((-score), first_id, second_id);
+-- For the overview, which counts each office's likely ones.
+create index suspect_likely on suspect (first_state) where rule <> 'general';
+create index suspect_likely_second on suspect (second_state) where rule <> 'general';
 
 -- Not a foreign key: what somebody decided outlives a change that makes the pair unsuspicious for a while.
 create table distinct_pair (

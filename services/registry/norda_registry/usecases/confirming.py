@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from norda_common import audit, outbox
+from norda_common.addresses import address_key
 from norda_common.auth import Caller
 from norda_common.contracts.registry import CONFIRMATION, Confirmation, Organisation
 from norda_common.database import Connection
@@ -266,6 +267,16 @@ async def _known(connection: Connection, organisation_id: UUID) -> Stored:
     return Stored(entry.organisation, entry.sequence, Figures())
 
 
+async def withdraw_sent_to(connection: Connection, state: State, key: str, *, now: datetime) -> int:
+    """Withdraw the state's open links that were sent to the address with this key, who asked to be erased; how many.
+
+    For the service itself. The address leaves the private topic with them. Idempotent.
+    """
+    ended = await confirmations.end_sent_to(connection, state, key, now=now)
+    await outbox.append(connection, *(withdrawn(each, state, now=now) for each in ended))
+    return len(ended)
+
+
 def no_such_link() -> NotFound:
     """The one refusal of links: whoever guesses learns nothing by it."""
     return NotFound(
@@ -288,7 +299,7 @@ async def _send(
     made = [(new_id(), *each) for each in due]
     await confirmations.add(
         connection,
-        [(key, organisation_id) for key, organisation_id, _, _ in made],
+        [(key, organisation_id, address_key(email)) for key, organisation_id, _, email in made],
         state=state,
         now=now,
         expires_at=expires_at,

@@ -44,6 +44,7 @@ async def undo_merger(
     if own not in {both.merged_state, both.kept_state}:
         caller.require(MERGE, both.kept_state)
     both = await lock_both(connection, both, caller=caller, served=served)
+    refuse_offered(both.kept.organisation)
     latest = await mergers.latest(connection, merged_id)
     if latest is None or latest.id != merger.id:
         raise changed_meanwhile()
@@ -98,7 +99,6 @@ def _require_undoable(merger: Merger, both: Both, *, now: datetime) -> None:
             code="kept_merged",
             organisation_id=str(merger.kept_id),
         )
-    refuse_offered(both.kept.organisation)
 
 
 def undo_until(merger: Merger) -> date | None:
