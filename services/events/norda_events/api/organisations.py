@@ -14,10 +14,10 @@ from norda_common.web import RuntimeDep, caller_with
 
 from ..rules.rights import READ
 from ..store import organisations
-from .edge import PROBLEM, REFUSALS, organisation_place
+from .edge import organisation_place
 from .views import OrganisationPage, OrganisationView, organisation_view
 
-router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"], responses=REFUSALS)
+router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"])
 
 
 @router.get("", summary="Organisations this service knows")
@@ -42,7 +42,7 @@ async def list_organisations(
 @router.get(
     "/{organisation_id}",
     summary="An organisation as this service knows it",
-    responses={308: PROBLEM | {"description": "It has become part of another one, to which `Location` leads"}},
+    responses={308: {"description": "It has become part of another one, to which `Location` leads"}},
 )
 async def get_organisation(
     organisation_id: UUID, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(READ)]

@@ -105,14 +105,17 @@ async def listed(
     return [_read(row) for row in rows]
 
 
-async def end_open(connection: Connection, organisation_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
-    """End the open links of these organisations; their ids."""
+async def end_open(
+    connection: Connection, organisation_ids: Sequence[UUID], *, now: datetime
+) -> list[tuple[UUID, State]]:
+    """End the open links of these organisations, of those that the caller may settle; id and state of each."""
     rows = await connection.fetch(
-        """update confirmation set ended_at = $2 where organisation_id = any($1) and ended_at is null returning id""",
+        """update confirmation set ended_at = $2 where organisation_id = any($1) and ended_at is null
+        returning id, state""",
         list(organisation_ids),
         now,
     )
-    return [row["id"] for row in rows]
+    return [(row["id"], State(row["state"])) for row in rows]
 
 
 async def sent_to(connection: Connection, state: State, address_key: str) -> list[Confirmation]:
@@ -139,16 +142,24 @@ async def end_sent_to(connection: Connection, state: State, address_key: str, *,
     return [row["id"] for row in rows if row["was_open"]]
 
 
-async def end_expired(connection: Connection, *, now: datetime, limit: int) -> list[tuple[UUID, State]]:
-    """End links that have expired; id and state of each."""
-    rows = await connection.fetch(
-        """update confirmation set ended_at = $1
-            where id in (select id from confirmation where ended_at is null and expires_at <= $1
-                          order by expires_at limit $2 for update skip locked)
-        returning id, state""",
-        now,
-        limit,
-    )
+_OVER = """
+update confirmation set ended_at = $1
+ where id in (select id from confirmation
+               where ended_at is null
+                 and (expires_at <= $1
+                      or not exists (select from organisation
+                                      where organisation.id = confirmation.organisation_id and status = 'active'
+                                        and responsible_state = confirmation.state))
+               order by expires_at limit $2 for update skip locked)
+returning id, state
+"""
+
+
+async def end_over(connection: Connection, *, now: datetime, limit: int) -> list[tuple[UUID, State]]:
+    """End links that nobody can use any more: expired ones, and those of organisations that are not active, or not the
+    sending office's any more. Id and state of each.
+    """
+    rows = await connection.fetch(_OVER, now, limit)
     return [(row["id"], State(row["state"])) for row in rows]
 
 

@@ -33,7 +33,7 @@ async def undo_merger(
 ) -> Merging:
     """Take a merger back within thirty days, by either office: both are as before, but for what changed since.
 
-    Raises NotFound, Forbidden and Conflict (too late, the kept one has been merged itself or is offered to another
+    Raises NotFound, Forbidden and Conflict (too late, the kept one has been merged itself or is on its way to another
     state, a number is taken).
     """
     own = caller.require_served(MERGE, served)
@@ -99,6 +99,7 @@ def _require_undoable(merger: Merger, both: Both, *, now: datetime) -> None:
             code="kept_merged",
             organisation_id=str(merger.kept_id),
         )
+    refuse_offered(both.kept.organisation)
 
 
 def undo_until(merger: Merger) -> date | None:
