@@ -16,7 +16,6 @@ from support.people import signed_in, text_of
 from support.waiting import eventually
 
 from .conftest import cluster, in_directory, in_stuhr, registered, relocated, vat
-from .staged import csv_of, planned, rows
 
 STUHR = {"place": "Stuhr", "postal_code": "28816", "state": "DE-NI", "ags": "03251", "nuts": "DE922"}
 
@@ -322,20 +321,6 @@ async def test_contact_persons_stay_with_their_organisation_and_what_they_agreed
         assert [item["id"] for item in (await office.get(f"{path_of(one)}/people")).json()["items"]] == [
             again.json()["id"]
         ]
-
-
-async def test_an_import_changes_nothing_of_what_is_merged_and_says_so(registry: Running) -> None:
-    async with registry.client() as client:
-        one, two = await registered(client), await registered(client)
-        await merged(client, two, one)
-        made = await planned(
-            client,
-            csv_of("Kennung;Firma;PLZ;Ort;Bundesland", f"{two['own_id']};Beispiel Anders GmbH;28195;Bremen;Bremen"),
-            source="Aufgegangen",
-        )
-        (row,) = await rows(client, made)
-        assert (row["outcome"], [item["code"] for item in row["warnings"]]) == ("unchanged", ["merged"])
-        assert (await client.get(f"{path_of(two)}/versions")).json()["items"][0]["version"] == 2
 
 
 async def test_between_two_states_one_office_proposes_and_the_other_agrees(

@@ -19,7 +19,6 @@ from .cell_values import Draft
 from .fields import address, onto
 from .findings import Findings
 from .identity import said_of
-from .merging import MERGED
 from .profile import ACTIVE, DISSOLVED, Identifier, check_whole, entry_key, identifiers, past_entry
 from .size_class import Figures, SizeClass, size_class
 
@@ -301,13 +300,6 @@ def leave_alone(organisation: Organisation, findings: Findings, *, merged: bool 
         )
     elif organisation.status == DISSOLVED:
         findings.warn("row", "dissolved", "ist aufgelöst und bleibt es", "is dissolved and stays so")
-    elif organisation.status == MERGED:
-        findings.warn(
-            "row",
-            "merged",
-            "ist in einer anderen Organisation aufgegangen und bleibt unverändert",
-            "has become part of another organisation and stays unchanged",
-        )
     elif organisation.status != ACTIVE:
         findings.warn("row", "deactivated", "ist deaktiviert und bleibt es", "is deactivated and stays so")
     else:
