@@ -293,4 +293,7 @@ async def planted(world: dict[str, Running], person: Person, life: dict[str, Any
         assert links
         return str(links[0])
 
-    return tables | {"link": await eventually(asked_by_mail, within=20)}
+    link = await eventually(asked_by_mail, within=20)
+    async with httpx2.AsyncClient(base_url=world["registry"].url, timeout=30) as anybody:
+        assert (await anybody.get(link, headers={"accept": "text/html"})).status_code == 200
+    return tables | {"link": link}
