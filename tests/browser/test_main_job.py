@@ -189,6 +189,7 @@ def fill_quota(offices: dict[str, Hands], path: str, way: Way) -> None:
 
 def move_company(bremen: Hands, lower_saxony: Hands, way: Way) -> None:
     page = look_up(bremen, way)
+    bremen.unfold("Weitere Vorgänge", "More actions")
     bremen.press("link", "Sitz verlegen", "Move the seat", within="main")
     bremen.fill("responsible_state", "ni")
     bremen.fill("seat.place", "Stuhr")

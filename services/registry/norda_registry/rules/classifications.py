@@ -11,13 +11,14 @@ from norda_common.contracts.registry import RegisterEntry
 
 from .code_lists import legal_forms
 from .findings import Refused
+from .identifiers import plain
 from .names import fold
 
 
 @lru_cache(maxsize=1_000)
 def legal_form(text: str) -> str:
     """The FIM code of a legal form, given as code or as its usual spelling (`GmbH`). Raises Refused."""
-    value = text.strip()
+    value = plain(text)
     if value in legal_forms():
         return value
     found = _by_spelling().get(fold(value))
@@ -33,7 +34,7 @@ def legal_form(text: str) -> str:
 
 @lru_cache(maxsize=2_000)
 def _competence_code(text: str) -> str:
-    return re.sub(r"[\s_–-]+", "-", text.strip().upper())
+    return re.sub(r"[\s_–-]+", "-", plain(text).upper())
 
 
 def competence(text: str, *, held: Collection[str] = ()) -> str:

@@ -291,5 +291,6 @@ async def referred_to(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
 
 
 async def withdraw(connection: Connection, ids: Sequence[UUID]) -> None:
-    """Delete own organisations and all that belongs to them, as if they had never been entered."""
-    await connection.execute("delete from organisation where id = any($1)", list(ids))
+    """Delete own organisations and all that belongs to them, versions too, as if they had never been entered."""
+    if ids:
+        await connection.execute("select withdraw_organisations($1)", list(ids))

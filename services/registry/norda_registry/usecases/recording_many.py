@@ -22,6 +22,7 @@ from ..rules.profile import Identifier
 from ..rules.size_class import Figures
 from ..store import organisations
 from ..store.organisations import Change, Stored
+from .links import end_links_of
 from .recording import CONTACT, entry_of, event_of
 
 
@@ -63,6 +64,8 @@ async def record_many(
             said = await events
         await outbox.put(connection, said)
     renewed = await _keep_contacts(connection, written)
+    had = {item.organisation.organisation_id for item in written if item.old_email is not None}
+    await end_links_of(connection, renewed & had, now=now)
     entries = await asyncio.to_thread(_entries, written, changes, renewed, action)
     await audit.record(connection, caller, *entries)
     versions = {item.before.organisation.organisation_id: item.before.version for item in written if item.before}

@@ -19,6 +19,8 @@ from norda_common.states import State
 from ..rules.enterprise import LINKED, PARTNER, Member, Total, class_over_years, total
 from ..rules.figures import OFFICE, Figure, FigureKind, by_year
 from ..rules.findings import Findings
+from ..rules.handovers import open_offer
+from ..rules.profile import ACTIVE
 from ..rules.size_class import Figures, SizeClass
 from ..store import documents, organisations
 from ..store import figures as store
@@ -162,9 +164,14 @@ async def resize_counting_in(
 async def resize(
     connection: Connection, organisation_id: UUID, *, caller: Caller, served: Collection[State], now: datetime
 ) -> bool:
-    """Compute an organisation's class anew and store it if it is another one; whether it was."""
+    """Compute an organisation's class anew and store it if it is another one; whether it was.
+
+    One that is not active or on its way to another state stays as it is.
+    """
     before = await organisations.lock(connection, organisation_id)
     if before is None or State(before.organisation.responsible_state) not in served:
+        return False
+    if before.organisation.status != ACTIVE or open_offer(before.organisation) is not None:
         return False
     held = (await size_of(connection, before.organisation)).held
     if held is None or held == before.organisation.size_class:
