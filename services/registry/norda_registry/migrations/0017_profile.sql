@@ -93,7 +93,7 @@ create trigger taken_along after delete on organisation referencing old table as
 -- ------------------------------------------------------------------------------------- what a profile still lacks
 
 -- The same as WEIGHTS in rules/completeness.py; a test holds them together. Parts of a hundred, rounded down. Plain
--- expressions, which PostgreSQL writes out where the functions are called: with a query in it, it was a call of 40 µs.
+-- expressions, which PostgreSQL writes out where the functions are called; one with a query in it is run for each row.
 create function weight_of(kind text, company int, research int, cluster int, association int, other int) returns int
     immutable language sql
     return case kind when 'company' then company when 'research' then research when 'cluster' then cluster
