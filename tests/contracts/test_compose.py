@@ -6,12 +6,15 @@ the services read them, addresses that lead to a service of the file, and what k
 
 from __future__ import annotations
 
-import asyncio
 import fnmatch
 import hashlib
 import json
 import re
 import shlex
+import shutil
+import socketserver
+import subprocess
+import threading
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -20,21 +23,17 @@ from urllib.parse import urlsplit
 import jsonschema_rs
 import pytest
 import yaml
-from norda_common import signing_key
-from norda_common.auth import TokenVerifier
 from norda_common.settings import ServiceSettings
-from norda_common.signin.keys import KeyFile
-from norda_common.states import State
+from norda_local.artifacts import read_lock
 from support.installation import service_of
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Path(__file__).parent / "compose_spec" / "compose-spec.json"
 SERVICES = ("registry", "events", "notifications")
 COMMANDS = dict.fromkeys(SERVICES, "serve") | dict.fromkeys((f"{name}-setup" for name in SERVICES), "setup")
-SERVERS = ("postgres", "kafka", "tracing", "mail")
-KEYS = ("signing-key", "token")
+SERVERS = ("postgres", "kafka", "tracing", "mail", "issuer")
 # The address inside the network on which each server of the file listens: image defaults, but for Kafka's own listener.
-SERVER_PORTS = {"postgres": 5432, "kafka": 9092, "tracing": 4318, "mail": 1025}
+SERVER_PORTS = {"postgres": 5432, "kafka": 9092, "tracing": 4318, "mail": 1025, "issuer": 8117}
 REFERENCE = re.compile(r"\$\{(?P<name>\w+)(?P<required>:\?[^}]+)?\}")
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -101,8 +100,8 @@ def test_the_schema_refuses_what_compose_would() -> None:
 
 
 def test_every_container_is_one_this_test_knows() -> None:
-    assert set(CONTAINERS) == {*COMMANDS, *SERVERS, *KEYS}
-    assert set(BUILT) == {*COMMANDS, *KEYS}
+    assert set(CONTAINERS) == {*COMMANDS, *SERVERS}
+    assert set(BUILT) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("role", COMMANDS)
@@ -127,7 +126,10 @@ def test_a_service_accepts_its_values_and_they_lead_to_containers(role: str, mon
         assert host in SERVERS
         assert port == SERVER_PORTS[host]
     assert settings.http_host == "0.0.0.0"  # noqa: S104 - inside the container; the port is published on loopback
-    assert (settings.token_issuer, settings.token_audience) == (signing_key.ISSUER, signing_key.AUDIENCE)
+    # Keys come from the provider, as people do; a file of keys would stand in their place.
+    assert settings.issuer == settings.oidc_issuer
+    assert settings.token_jwks_file is None
+    assert settings.oidc_client_id == f"norda-{name_of(role)}"
     # Jaeger would answer 404 to each export of the others, once every few seconds.
     assert (settings.metrics_exporter, settings.logs_exporter) == ("none", "none")
 
@@ -153,9 +155,10 @@ def test_the_command_is_one_the_service_has(role: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_starts_after_its_set_up_and_the_keys(name: str) -> None:
+def test_a_service_starts_after_its_set_up(name: str) -> None:
+    # The provider is asked when somebody signs in; without it the rest is served.
     waits = {other: how["condition"] for other, how in CONTAINERS[name]["depends_on"].items()}
-    assert waits == dict.fromkeys((f"{name}-setup", "signing-key"), "service_completed_successfully")
+    assert waits == {f"{name}-setup": "service_completed_successfully"}
     servers = {other: how["condition"] for other, how in CONTAINERS[f"{name}-setup"]["depends_on"].items()}
     assert servers == dict.fromkeys(("postgres", "kafka"), "service_healthy")
 
@@ -211,8 +214,72 @@ def test_each_published_port_is_used_once_and_leads_to_where_something_listens()
     for name in SERVICES:
         (port,) = CONTAINERS[name]["ports"]
         _, outside, inside = port.split(":")
-        assert environment(name)["NORDA_HTTP_PORT"] == inside
-        assert environment(name)["NORDA_PUBLIC_URL"] == f"http://127.0.0.1:{outside}"
+        assert environment(name)["NORDA_HTTP_PORT"] == inside == outside
+        assert environment(name)["NORDA_PUBLIC_URL"] == address(name)
+        # Each service's pages lead to the others'.
+        assert {environment(name)[f"NORDA_{other.upper()}_URL"] for other in SERVICES} == set(map(address, SERVICES))
+
+
+def address(name: str) -> str:
+    """The address of a container for browsers and containers alike: its alias, and one port inside and outside."""
+    (port,) = CONTAINERS[name]["ports"]
+    (alias,) = CONTAINERS[name]["networks"]["default"]["aliases"]
+    assert alias == f"{name}.localhost"
+    return f"http://{alias}:{port.split(':')[1]}"
+
+
+def test_the_provider_is_the_one_the_services_are_told_of() -> None:
+    given = environment("issuer")
+    assert given["KC_HOSTNAME"] == address("issuer")
+    assert given["KC_HTTP_PORT"] == CONTAINERS["issuer"]["ports"][0].split(":")[2]
+    realm = json.loads((ROOT / "deploy" / "keycloak" / "norda-realm.json").read_text())["realm"]
+    for role in COMMANDS:
+        assert environment(role)["NORDA_OIDC_ISSUER"] == f"{address('issuer')}/realms/{realm}"
+    # Both ends have the same secret of the same client.
+    for name in SERVICES:
+        secrets = {
+            CONTAINERS[name]["environment"]["NORDA_OIDC_CLIENT_SECRET"],
+            CONTAINERS["issuer"]["environment"][f"NORDA_{name.upper()}_CLIENT_SECRET"],
+        }
+        assert len(secrets) == 1
+
+
+def test_the_provider_gets_the_realm_and_every_variable_that_it_names() -> None:
+    files = {config["source"]: config["target"] for config in CONTAINERS["issuer"]["configs"]}
+    named = set[str]()
+    for source, target in files.items():
+        path = ROOT / FILE["configs"][source]["file"]
+        assert target == f"/opt/keycloak/data/import/{path.name}"
+        named |= set(re.findall(r"\$\{(\w+)\}", path.read_text()))
+    assert {Path(target).name for target in files.values()} == {
+        path.name for path in (ROOT / "deploy" / "keycloak").glob("*.json")
+    }
+    assert {name for name in environment("issuer") if name.startswith("NORDA_")} == named
+    for name in SERVICES:
+        assert environment("issuer")[f"NORDA_{name.upper()}_URL"] == address(name)
+
+
+def test_the_provider_has_the_version_of_the_local_stack() -> None:
+    (artifact,) = read_lock()["keycloak"]
+    assert CONTAINERS["issuer"]["image"] == f"quay.io/keycloak/keycloak:{artifact.version}"
+
+
+@pytest.mark.parametrize(("status", "code"), [("200 OK", 0), ("503 Service Unavailable", 1)])
+def test_the_providers_health_check_reads_the_answers_status(status: str, code: int) -> None:
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    bash = shutil.which("bash")
+    assert bash, "the check is written for bash"
+    with socketserver.TCPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        _, program, *words = CONTAINERS["issuer"]["healthcheck"]["test"]
+        assert program == "bash"
+        words[-1] = words[-1].replace("$$", "$").replace("/9000", f"/{server.server_address[1]}")
+        assert subprocess.run([bash, *words], timeout=10, check=False).returncode == code
 
 
 def test_kafka_tells_clients_addresses_that_reach_it() -> None:
@@ -237,43 +304,15 @@ def test_a_container_has_few_rights(name: str) -> None:
     assert container["security_opt"] == ["no-new-privileges:true"]
     assert not container.keys() & {"privileged", "cap_add", "pid", "ipc", "devices"}
     assert not [folder for folder in mounts(name).values() if folder[0].startswith((".", "/", "~"))]
-    # Kafka's entry point writes its configuration into its image; see the comment there.
-    assert container.get("read_only", False) is (name != "kafka")
-
-
-def test_the_private_key_is_mounted_where_it_is_made_and_used_only() -> None:
-    holders = {name for name in CONTAINERS if "signing-key" in {volume for volume, _ in mounts(name).values()}}
-    assert holders == set(KEYS)
-    assert mounts("token")["/var/lib/norda/signing-key"][1] == "ro"
-    for name in SERVICES:
-        jwks = Path(environment(name)["NORDA_TOKEN_JWKS_FILE"])
-        assert mounts(name)[str(jwks.parent)] == ("token-keys", "ro")
-
-
-def test_the_key_containers_do_their_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def run(*words: str) -> str:
-        assert words[:3] == ("python", "-m", "norda_common.signing_key")
-        assert signing_key.main([word.replace("/var/lib/norda", str(tmp_path)) for word in words[3:]]) == 0
-        return capsys.readouterr().out.strip()
-
-    (tmp_path / "token-keys").mkdir()
-    for _ in range(2):
-        run(*CONTAINERS["signing-key"]["command"])
-    token = run(*CONTAINERS["token"]["entrypoint"], *CONTAINERS["token"]["command"])
-    settings = settings_of("registry", monkeypatch)
-    jwks = tmp_path / settings.token_jwks_file.relative_to("/var/lib/norda")
-    verifier = TokenVerifier(KeyFile(jwks), issuer=settings.issuer, audience=settings.token_audience)
-    assert asyncio.run(verifier.verify(token)).state is State.BREMEN
-    assert (tmp_path / "signing-key" / "key.json").stat().st_mode & 0o777 == 0o600
+    # Kafka's entry point and Keycloak's build write into their images; see the comments there.
+    assert container.get("read_only", False) is (name not in {"kafka", "issuer"})
 
 
 def test_passwords_come_from_the_environment_and_are_required() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     references = list(REFERENCE.finditer(code))
-    assert code.count("$") == len(references)
+    assert code.replace("$$", "").count("$") == len(references)
     assert all(reference["required"] for reference in references)
     example = (ROOT / ".env.example").read_text().splitlines()
     named = {line.partition("=")[0]: line.partition("=")[2] for line in example if line and not line.startswith("#")}
@@ -282,7 +321,7 @@ def test_passwords_come_from_the_environment_and_are_required() -> None:
     assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
     for container in CONTAINERS.values():
         for name, value in container.get("environment", {}).items():
-            assert "PASSWORD" not in name or REFERENCE.fullmatch(value)
+            assert not re.search("PASSWORD|SECRET|KEY$", name) or REFERENCE.fullmatch(value)
             assert urlsplit(REFERENCE.sub("reference", value)).password in {None, "reference"}, name
 
 

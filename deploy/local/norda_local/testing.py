@@ -71,7 +71,7 @@ def variables(stack: Stack) -> dict[str, str]:
 def _pytest(stack: Stack, arguments: list[str]) -> int:
     spread = [] if _chooses_workers(arguments) else ["-n", str(WORKERS), "--dist", "loadfile"]
     # Variables of the user's shell must not lead a test to the user's own servers.
-    environment = {**processes.inherited_environment(stack.home), **variables(stack)}
+    environment = {**processes.inherited_environment(stack.home), **variables(stack), **_asked_of_the_tests()}
     command = [sys.executable, "-m", "pytest", *spread, *arguments]
     process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment)
     try:
@@ -81,6 +81,11 @@ def _pytest(stack: Stack, arguments: list[str]) -> int:
         process.send_signal(signal.SIGINT)
         process.wait(20)
         raise
+
+
+def _asked_of_the_tests() -> dict[str, str]:
+    """What the user's shell says of the tests themselves."""
+    return {name: os.environ[name] for name in ("NORDA_FUZZ_EXAMPLES",) if name in os.environ}
 
 
 def _chooses_workers(arguments: list[str]) -> bool:

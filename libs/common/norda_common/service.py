@@ -41,6 +41,7 @@ from .web import (
     operations_pages,
     shared_pages,
 )
+from .web.documented import REFUSALS, document_refusals
 from .web.edge import public as for_everybody
 from .web.pages import Answered, error_page
 from .web.site import STATIC, Files, Site, static_version
@@ -104,6 +105,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
         description=service.description,
         license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
         lifespan=lifespan,
+        responses=REFUSALS,
         docs_url=None,
         redoc_url=None,
         # One span per request; probes would drown the rest, and our own log already tells of faults.
@@ -111,6 +113,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     )
     app.state.runtime = runtime
     install_errors(app)
+    document_refusals(app)
     app.include_router(_platform_routes(service, settings))
     if service.site is not None:
         _add_pages(app, service.name, service.site, settings)

@@ -1,15 +1,11 @@
-"""An installation's own signing key, until a real identity provider signs: the key, its public set, bearer tokens.
+"""An installation's own signing key, where no identity provider signs: the key, its public set, bearer tokens.
 
 Invariants: ES256 (RFC 7518); the private key is made once, in a file of mode 600; services are given the public JWK set
 (RFC 7517) alone. Whoever can read the private key can be anybody (docs/decisions/0009-tokens-by-local-key.md).
-
-`python -m norda_common.signing_key make KEY JWKS` makes both files where they are missing;
-`python -m norda_common.signing_key token KEY --state hb` prints a bearer token.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
@@ -22,7 +18,6 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from .private_files import write_private
-from .states import ALL_STATES
 
 ISSUER = "norda-local"
 AUDIENCE = "norda"
@@ -77,29 +72,3 @@ def bearer_token(
         "name": name or f"{role} {state.upper()}",
     }
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m norda_common.signing_key", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    make = commands.add_parser("make", help="make key and public key set where they are missing")
-    make.add_argument("key", type=Path)
-    make.add_argument("jwks", type=Path)
-    token = commands.add_parser("token", help="print a bearer token")
-    token.add_argument("key", type=Path)
-    token.add_argument("--state", required=True, choices=[state.value for state in ALL_STATES])
-    token.add_argument("--role", default="office")
-    token.add_argument("--name", default="")
-    given = parser.parse_args(arguments)
-    if given.command == "make":
-        write_public_keys(read_or_make_key(given.key), given.jwks)
-    elif not given.key.exists():
-        parser.error(f"{given.key} is missing; make it with `make` first")
-    else:
-        print(bearer_token(read_or_make_key(given.key), state=given.state, role=given.role, name=given.name))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

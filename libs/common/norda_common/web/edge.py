@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import asyncpg
 import structlog
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials
 from opentelemetry import trace
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -35,6 +36,7 @@ from ..messages import text_of
 from ..rights import PUBLIC, Right
 from ..runtime import Runtime
 from ..telemetry import current_trace_id
+from .documented import BEARER
 
 log = structlog.get_logger(__name__)
 
@@ -60,12 +62,13 @@ async def get_runtime(request: Request) -> Runtime:
 RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
 
 
-async def get_caller(request: Request, runtime: RuntimeDep) -> Caller:
+async def get_caller(
+    given: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)], runtime: RuntimeDep
+) -> Caller:
     """Which program or person is calling the API, by bearer token. Raises Unauthenticated."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    if given is None or not given.credentials:
         raise Unauthenticated("Es fehlt ein Bearer-Token.", "A bearer token is missing.")
-    return await runtime.tokens.verify(token.strip())
+    return await runtime.tokens.verify(given.credentials.strip())
 
 
 CallerDep = Annotated[Caller, Depends(get_caller)]

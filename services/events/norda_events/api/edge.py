@@ -17,12 +17,6 @@ from pydantic import Field
 from ..rules.rights import PLAN, READ, REGISTER, RELEASE
 from ..usecases.office import Office
 
-PROBLEM: dict[str, Any] = {
-    "description": "Problem document (RFC 9457), in German and English",
-    "content": {"application/problem+json": {"schema": {"type": "object"}}},
-}
-REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((401, 403, 404, 409, 412, 422), PROBLEM)
-
 
 @cache
 def office_with(right: Right) -> Any:

@@ -19,10 +19,10 @@ from ..usecases.changing import change_event
 from ..usecases.commands import ChangeEvent, DraftEvent
 from ..usecases.drafting import discard_draft, draft_event
 from ..usecases.loading import visible_event
-from .edge import REFUSALS, Day, NowDep, Planner, Reader, event_place
+from .edge import Day, NowDep, Planner, Reader, event_place
 from .views import EventPage, EventView, event_view
 
-router = APIRouter(prefix="/api/v1/events", tags=["events"], responses=REFUSALS)
+router = APIRouter(prefix="/api/v1/events", tags=["events"])
 
 _DAYS_IN = ZoneInfo("Europe/Berlin")
 """Dates in filters are days as people in the three states count them."""

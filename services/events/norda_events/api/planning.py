@@ -16,11 +16,11 @@ from ..usecases.commands import CancelEvent, RescheduleEvent
 from ..usecases.drafting import agree_to_host
 from ..usecases.quotas import release_quota, release_quotas
 from ..usecases.releasing import release_event, withdraw_release
-from .edge import REFUSALS, NowDep, Planner, Releaser
+from .edge import NowDep, Planner, Releaser
 from .events import show
 from .views import EventView
 
-router = APIRouter(prefix="/api/v1/events/{event_id}", tags=["events"], responses=REFUSALS)
+router = APIRouter(prefix="/api/v1/events/{event_id}", tags=["events"])
 
 
 @router.post("/hosts/{state}/agreement", summary="Agree to host")

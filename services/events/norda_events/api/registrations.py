@@ -20,10 +20,10 @@ from ..usecases.registering import (
     registration_of,
     withdraw_registration,
 )
-from .edge import REFUSALS, Desk, IdempotencyDep, NowDep, Reader, registration_place
+from .edge import Desk, IdempotencyDep, NowDep, Reader, registration_place
 from .views import RegisteredView, RegistrationPage, RegistrationView, registration_view
 
-router = APIRouter(prefix="/api/v1/events/{event_id}/registrations", tags=["registrations"], responses=REFUSALS)
+router = APIRouter(prefix="/api/v1/events/{event_id}/registrations", tags=["registrations"])
 
 
 @router.post(

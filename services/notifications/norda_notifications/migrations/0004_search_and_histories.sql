@@ -40,15 +40,15 @@ comment on function subscriptions_about is 'The own state''s subscriptions whose
 create or replace function notices_about(words text, at_most int) returns setof uuid
     stable security definer language plpgsql set search_path = notifications, pg_temp as $$
 declare
-    some uuid[];
+    few uuid[];
 begin
     if not may_read() then
         return;
     end if;
-    some := array(select id from notice
+    few := array(select id from notice
                   where to_tsvector('simple', title_of(content)) @@ to_tsquery('simple', words) limit 1000);
-    if cardinality(some) < 1000 then
-        return query select one from unnest(some) as one order by one desc limit at_most;
+    if cardinality(few) < 1000 then
+        return query select one from unnest(few) as one order by one desc limit at_most;
     else
         return query select id from notice
                      where to_tsvector('simple', title_of(content)) @@ to_tsquery('simple', words)

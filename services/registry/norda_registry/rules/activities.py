@@ -10,6 +10,7 @@ from norda_common.contracts.registry import Activity
 from wz_code import WZ
 
 from .findings import Refused
+from .identifiers import plain
 
 OLD, NEW = "WZ2008", "WZ2025"
 EDITIONS = {OLD: "2008", NEW: "2025"}
@@ -32,7 +33,7 @@ def _edition(version: str) -> WZ:
 @lru_cache(maxsize=4_000)
 def activity(edition: str, code: str) -> Activity:
     """The activity, when the edition has that code; also written `29320` or `C 29.32.0`. Raises Refused."""
-    name = re.sub(r"[\s_-]", "", edition).upper()
+    name = re.sub(r"[\s_-]", "", plain(edition)).upper()
     if name not in EDITIONS:
         raise Refused(
             "activity_edition",
@@ -56,7 +57,7 @@ def activity(edition: str, code: str) -> Activity:
 
 def normal_code(text: str) -> str:
     """A code as the lists write it: `29.32.0` for `29320`, `29 32 0` or `C29.32.0`; a section is its letter."""
-    value = re.sub(r"\s", "", text).upper()
+    value = plain(text).replace(" ", "").upper()
     if re.fullmatch(r"[A-V]\.?\d.*", value, re.ASCII):
         value = value[1:].lstrip(".")
     digits = value.replace(".", "")

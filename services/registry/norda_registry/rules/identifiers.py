@@ -12,7 +12,8 @@ from stdnum.iso7064 import mod_11_10, mod_97_10
 
 from .findings import Findings, Refused
 
-_SEPARATORS = frozenset("./:,;'")
+_SEPARATORS = frozenset("./:,;'\N{MINUS SIGN}")
+_SET_WITH = str.maketrans("", "", " -./:,;'")
 _LABEL = re.compile(r"(?:UST-?ID(?:ENT)?(?:NR|NUMMER)?|VAT(?:ID)?(?:NO|NR)?|W-?IDNR|UID)(?=[A-Z]{2}\d)")
 _VAT = re.compile(r"DE\d{9}", re.ASCII)
 _WIDNR = re.compile(r"(DE\d{9})(\d{5})", re.ASCII)
@@ -22,15 +23,31 @@ _NEVER_MADE = frozenset({"00", "01", "99"})
 """Check digits that ISO 7064 mod 97-10 never makes, though they leave the same remainder as 97, 98 and 02."""
 
 
-def bare(text: str) -> str:
-    """A number in capitals without what people and programs set it with: blanks, dots, dashes, marks nobody sees.
+def plain(text: str) -> str:
+    """A text as one would type it: what nobody sees is gone, each gap is one blank, full-width characters are plain.
 
-    Full-width characters become plain ones; digits of other scripts stay, and are refused.
+    Web pages and office documents are copied with soft hyphens, zero-width and fixed blanks, byte order marks.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept = (
         char
         for char in unicodedata.normalize("NFKC", text)
-        if not char.isspace() and char not in _SEPARATORS and unicodedata.category(char) not in {"Pd", "Cf", "Cc"}
+        if char.isspace() or unicodedata.category(char) not in {"Cf", "Cc"}
+    )
+    return " ".join("".join(kept).split())
+
+
+def bare(text: str) -> str:
+    """A number in capitals without what people and programs set it with: blanks, dots, dashes.
+
+    Digits of other scripts stay, and are refused.
+    """
+    if text.isascii() and text.isprintable():
+        # What most numbers look like: letter by letter it is ten times the work.
+        return text.translate(_SET_WITH).upper()
+    kept = (
+        char for char in plain(text) if char != " " and char not in _SEPARATORS and unicodedata.category(char) != "Pd"
     )
     return "".join(kept).upper()
 

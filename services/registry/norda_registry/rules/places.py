@@ -7,13 +7,14 @@ near two), so it only warns, as does what the lists here do not know.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from norda_common.contracts.registry import Address
 from norda_common.states import FEDERAL_STATES
 
 from .code_lists import ags_prefixes, federal_states, nuts_prefixes, nuts_regions, postal_areas
 from .findings import Findings, Refused
+from .identifiers import plain
 from .names import fold
 
 _NUTS_2 = {"DE5": {"DE50"}, "DE6": {"DE60"}, "DE9": {"DE91", "DE92", "DE93", "DE94"}}
@@ -31,22 +32,25 @@ def federal_state(text: str) -> str:
     return found
 
 
+@lru_cache(maxsize=1_000)
 def state_code(text: str) -> str | None:
     """The same; None for what names no state."""
-    code = "-".join(re.split(r"[\s_–-]+", text.strip().upper()))
+    code = "-".join(re.split(r"[\s_–-]+", plain(text).upper()))
     if len(code) == 2:
         code = f"DE-{code}"
     return code if code in FEDERAL_STATES else _by_name().get(fold(text))
 
 
+@lru_cache(maxsize=16_384)
 def plain_postal_code(text: str) -> str:
     """A postal code as it is written: without blanks and the country before it, `28195` for `D-28 195`."""
-    return re.sub(r"^DE?-?(?=\d)", "", "".join(text.split()).upper(), flags=re.ASCII)
+    return re.sub(r"^DE?-?(?=\d)", "", plain(text).replace(" ", "").upper(), flags=re.ASCII)
 
 
+@lru_cache(maxsize=16_384)
 def plain_key(text: str) -> str:
     """An AGS or NUTS code as it is written: in capitals, without blanks, dots and dashes."""
-    return re.sub(r"[\s./–-]", "", text).upper()
+    return re.sub(r"[\s./–-]", "", plain(text)).upper()
 
 
 def states_of_postal_code(postal_code: str) -> frozenset[str]:

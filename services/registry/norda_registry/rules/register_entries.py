@@ -7,14 +7,14 @@ their numbers. The EUID is built from the entry (Regulation (EU) 2021/1042), nev
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 
 from norda_common.contracts.registry import RegisterEntry
 
 from .code_lists import Court, courts, federal_states
 from .findings import Refused
+from .identifiers import plain
 from .names import fold
 
 TYPES = {name.casefold(): name for name in ("HRA", "HRB", "GnR", "PR", "VR", "GsR")}
@@ -48,7 +48,7 @@ def register_entry(
 ) -> RegisterEntry:
     """The normalised entry with its EUID. `court` is a code or a name, also with `Amtsgericht`. Raises Refused."""
     known = _court(court, court_name)
-    kind = TYPES.get(type.strip().casefold())
+    kind = TYPES.get(plain(type).casefold())
     if kind is None:
         allowed = ", ".join(TYPES.values())
         raise Refused(
@@ -58,7 +58,7 @@ def register_entry(
             part="type",
         )
     digits, tail = _digits(number, kind)
-    ending = (suffix.strip() or tail).upper() or known.number_suffix
+    ending = (plain(suffix) or tail).upper() or known.number_suffix
     if ending and not re.fullmatch("[A-Z]{1,4}", ending):
         raise Refused(
             "register_suffix",
@@ -80,7 +80,7 @@ def register_entry(
 
 def entry_of_euid(text: str) -> RegisterEntry:
     """The entry an EUID speaks of, in whatever case and spacing it is written. Raises Refused."""
-    match = _EUID.fullmatch(text.strip())
+    match = _EUID.fullmatch(plain(text))
     if match is None:
         raise Refused(
             "euid_form",
@@ -103,7 +103,8 @@ def check_euid(text: str, entry: RegisterEntry) -> str:
 
 def register_key(entry: RegisterEntry) -> str:
     """The key under which an entry is unique."""
-    return "|".join([entry.court_code, entry.type, entry.number, entry.suffix, fold(entry.former_court)])
+    former = fold(entry.former_court) if entry.former_court else ""
+    return "|".join([entry.court_code, entry.type, entry.number, entry.suffix, former])
 
 
 def entry_of_text(text: str) -> RegisterEntry | None:
@@ -111,7 +112,7 @@ def entry_of_text(text: str) -> RegisterEntry | None:
 
     Raises Refused when it is one and something in it is wrong.
     """
-    text = unicodedata.normalize("NFC", text)
+    text = plain(text)
     former = _FORMER.search(text)
     rest = f"{text[: former.start()]} {text[former.end() :]}" if former else text
     match = _TEXT.fullmatch(rest.strip(" ,;"))
@@ -134,17 +135,18 @@ def entry_of_text(text: str) -> RegisterEntry | None:
     )
 
 
+@lru_cache(maxsize=1_000)
 def _former(text: str) -> str:
     """A former court's name alone: `Nordhorn` for `(früher Amtsgericht Nordhorn HRB 55)`."""
-    plain = unicodedata.normalize("NFC", text).strip()
-    if told := _FORMER.fullmatch(plain):
-        plain = told[1] or told[2]
-    return _COURT_WORDS.sub("", _FORMER_NUMBER.sub("", plain)).strip()
+    name = plain(text)
+    if told := _FORMER.fullmatch(name):
+        name = told[1] or told[2]
+    return _COURT_WORDS.sub("", _FORMER_NUMBER.sub("", name)).strip()
 
 
 def number_of_text(text: str) -> tuple[str, str, str] | None:
     """Type, number and suffix of a text that names no court (`HRB 990001`); None when it is no such text."""
-    match = re.fullmatch(rf"\s*({_TYPES})\s*(\d{{1,8}})\s*([A-Za-z]{{0,4}})\s*", text, re.IGNORECASE)
+    match = re.fullmatch(rf"\s*({_TYPES})\s*(\d{{1,8}})\s*([A-Za-z]{{0,4}})\s*", plain(text), re.IGNORECASE)
     if match is None:
         return None
     return TYPES[match[1].casefold()], match[2].lstrip("0"), match[3].upper()
@@ -160,7 +162,7 @@ def court_state(entry: RegisterEntry) -> str | None:
 
 def _digits(number: str, kind: str) -> tuple[str, str]:
     """Digits without leading zeros, and letters that follow them; the type may stand before (`HRB100`)."""
-    text = number.strip()
+    text = plain(number)
     if text.casefold().startswith(kind.casefold()):
         text = text[len(kind) :].lstrip(" .:")
     match = _NUMBER.fullmatch(text)
@@ -174,15 +176,16 @@ def _digits(number: str, kind: str) -> tuple[str, str]:
     return match[1].lstrip("0"), match[2]
 
 
+@lru_cache(maxsize=1_000)
 def _court(text: str, name: str) -> Court:
-    plain = _COURT_WORDS.sub("", text).strip()
-    code = plain.upper()
+    given = _COURT_WORDS.sub("", plain(text)).strip()
+    code = given.upper()
     if code in courts():
         return courts()[code]
-    if found := _courts_by_name().get(fold(plain)):
+    if found := _courts_by_name().get(fold(given)):
         return found
     if _COURT_CODE.fullmatch(code):
-        named = _COURT_WORDS.sub("", name).strip()
+        named = _COURT_WORDS.sub("", plain(name)).strip()
         return Court(code, named or code, "", "")
     raise Refused(
         "register_court",

@@ -118,11 +118,12 @@ async def due(
 ) -> list[tuple[UUID, str, str]]:
     """Active organisations of the state that are to confirm: id, name, contact address; never asked ones first.
 
-    Who has no contact address, an open link, or has proposed something nobody decided yet, is not due.
+    Who has no contact address, an open link, or has proposed something nobody decided yet, is not due, nor who is on
+    its way to another state.
     """
     rows = await connection.fetch(
         """select id, legal_name, email from organisation join contact on contact.organisation_id = organisation.id
-            where responsible_state = $1 and status = 'active' and confirmed_at < $2
+            where responsible_state = $1 and status = 'active' and confirmed_at < $2 and offered_to is null
               and not exists (select from confirmation
                                where confirmation.organisation_id = organisation.id
                                  and (ended_at is null or (answer = 'proposed' and decided_at is null)))
@@ -149,7 +150,7 @@ async def work(
                    (select count(*) from (select from organisation
                                             join contact on contact.organisation_id = organisation.id
                                            where responsible_state = $1 and status = 'active'
-                                             and confirmed_at < $4
+                                             and confirmed_at < $4 and offered_to is null
                                              and not exists (select from confirmation
                                                      where confirmation.organisation_id = organisation.id
                                                        and (ended_at is null
