@@ -113,7 +113,7 @@ def _profiles() -> list[State]:
         _filled("figure-422", f"{_HERE}/figures", "/figures", {"value": "nichts"}),
         _filled("codes-422", f"{_HERE}/codes", "/codes", {"further-0": "99.99.99"}),
         _late("confirmation-late", confirmation, confirmation, meanwhile=_renames("sister")),
-        _opened("confirm", "{link of company}", person=None),
+        State(name="confirm", opens="{link of company}", before=_ask_again, person=None, status=200),
         _filled("confirm-422", "{link of company}", "{link of company}", wrong, person=None),
         _filled("confirm-done", "{link of company}", "{link of company}", None, 200, person=None, before=_ask_again),
         _opened("confirm-unknown", f"/registry/confirm/{'A' * 64}", 404, None),
