@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 from support.signing_in import Browser
 
-MOST_PAGES = 90
+MOST_PAGES = 190
 """More pages than a service has for one person: when there are more, the kinds below tell too much apart."""
 MOST_ALIKE = 6
 """Of pages that differ by ids alone, so many are looked at for whether other things can be done there."""

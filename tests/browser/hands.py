@@ -114,6 +114,15 @@ class Hands:
         found = self.page.locator(within).get_by_role(role, name=self.word(de, en), exact=True)  # type: ignore[arg-type]
         self.go(found.locator("visible=true").first)
 
+    def unfold(self, de: str, en: str) -> None:
+        """Show what stands behind a disclosure."""
+        control = self.page.locator("summary", has_text=self.word(de, en))
+        if self.keyboard:
+            self.reach(control)
+            self.page.keyboard.press("Enter")
+        else:
+            control.click()
+
     def go(self, control: Locator) -> None:
         """Press a control that leads to another page."""
         with self.page.expect_navigation():

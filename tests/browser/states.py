@@ -1,67 +1,14 @@
 """Pages that no link leads to: what comes when a form is wrong, late, or not the person's own, and what comes after.
 
-Each is a form opened, perhaps changed by somebody else meanwhile, filled in and sent; or an address alone.
+Each is a form opened, perhaps changed by somebody else meanwhile, filled in and sent; or an address alone. The
+registry's stand in `states_registry.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-
-import norda_local.demo
-
+from .state import State
+from .states_registry import WRITTEN, registry
 from .world import REASON, Filled
-
-TABLE = (Path(norda_local.demo.__file__).parent / "data" / "seed_companies.csv").read_bytes()
-FAULTY = b"legal_name,place,state,register_court,register_number\nBeispiel Fehler GmbH,Bremen,DE-XX,Nirgendwo,12\n"
-Changed = Callable[[Filled], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class State:
-    """`opens` is the page with the form, whose `action` ends so; without one the page itself is meant. `{name}` in them
-    is the id of that name. `status` is what comes.
-    """
-
-    name: str
-    opens: str
-    action: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    status: int = 422
-    person: str | None = "hb-office"
-    meanwhile: Changed | None = None
-    file: bytes | None = None
-    signed_out: bool = False
-    """The session ends before the form is sent."""
-
-    def address(self, made: Filled, service: str) -> str:
-        """The page to open."""
-        text = _with_ids(self.opens, made)
-        return text if text.startswith("http") else made.norda.services[service].url + text
-
-    def leads_to(self, made: Filled) -> str:
-        """How the form's address ends."""
-        return _with_ids(self.action, made)
-
-
-def _with_ids(text: str, made: Filled) -> str:
-    for name, value in made.ids.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
-
-
-def _rename(made: Filled) -> None:
-    address = made.organisations(f"/{made.ids['company']}")
-    stored = made.world.get(address)
-    made.world.call("PATCH", address, state="hb", json={"own_id": f"neu-{stored['version']}"})
-
-
-def _rewrite(made: Filled) -> None:
-    address = made.organisations(f"/{made.ids['company']}/notes/{made.ids['alliance note']}")
-    for text in ("Inzwischen anders", "Werksbesuch und Gespräch (alliance)"):
-        made.world.call("PATCH", address, state="hb", json={"text": text})
 
 
 def _replan(made: Filled) -> None:
@@ -75,67 +22,6 @@ def _move_office(made: Filled) -> None:
     stored = made.world.get(address)
     body = {"name": stored["name"], "email": f"stelle-{stored['version']}@hb.example", "language": "de"}
     made.world.call("PUT", address, state="hb", json=body)
-
-
-def _registry() -> list[State]:
-    lists, here = "/registry/organisations", "/registry/organisations/{company}"
-    note = f"{here}/notes/{{alliance note}}"
-    late = {"meanwhile": _rename, "status": 412}
-    return [
-        State(name="new-422", opens=f"{lists}/new", action="/new"),
-        State(name="taken-409", opens=f"{lists}/new", action="/new", status=409, fields=_TAKEN),
-        State(name="edit-422", opens=f"{here}/edit", action="/edit", fields={"legal_name": "", "vat_id": "DE1"}),
-        State(name="edit-late", opens=f"{here}/edit", action="/edit", fields={"own_id": "meine"}, **late),
-        State(name="relocate-422", opens=f"{here}/relocate", action="/relocate", fields={"seat.place": ""}),
-        State(name="relocate-late", opens=f"{here}/relocate", action="/relocate", fields=_PLACE, **late),
-        State(name="deactivate-422", opens=f"{here}/deactivate", action="/deactivate", fields={"date": "2099-01-01"}),
-        State(name="deactivate-late", opens=f"{here}/deactivate", action="/deactivate", **late),
-        State(name="site-422", opens=f"{here}/sites/new", action="/sites/new"),
-        State(name="membership-422", opens=f"{here}/memberships/new", action="/memberships/new"),
-        State(name="note-422", opens=f"{here}/notes/new", action="/notes/new"),
-        State(
-            name="note-late",
-            opens=f"{note}/edit",
-            action="/edit",
-            fields={"text": "Mein Text"},
-            meanwhile=_rewrite,
-            status=412,
-        ),
-        State(name="note-remove-late", opens=f"{note}/remove", action="/remove", meanwhile=_rewrite, status=412),
-        State(name="import-422", opens="/registry/import", action="/import"),
-        State(name="import-faults", opens="/registry/import", action="/import", file=FAULTY),
-        State(name="import-preview", opens="/registry/import", action="/import", file=TABLE, status=200),
-        State(name="import-done", opens="/registry/import", action="/import", file=TABLE, fields=_STORE, status=200),
-        State(
-            name="send-again",
-            opens=f"{here}/notes/new",
-            action="/notes/new",
-            fields={"csrf": "old", "text": "Mein Text"},
-            status=403,
-        ),
-        State(name="session-over", opens=f"{here}/notes/new", action="/notes/new", signed_out=True, status=401),
-        State(name="forbidden", opens="/registry/organisations/{theirs}/edit", status=403),
-        State(name="nowhere", opens="/registry/nowhere", status=404),
-        State(
-            name="sign-in-failed",
-            opens="/registry/sign-in/callback?error=access_denied&state=x",
-            person=None,
-            status=400,
-        ),
-        State(name="signed-out", opens="/registry/signed-out", person=None, status=200),
-        State(name="nothing-found", opens="/registry/organisations?q=gibtesnicht", status=200),
-        State(name="nothing-public", opens="/registry/public?q=gibtesnicht", person=None, status=200),
-    ]
-
-
-_STORE = {"step": "store", "digest": hashlib.sha256(TABLE).hexdigest()}
-_PLACE = {"seat.place": "Bremerhaven"}
-_TAKEN = {
-    "legal_name": "Beispiel Doppelt AG",
-    "seat.place": "Bremen",
-    "seat.state": "DE-HB",
-    "vat_id": "DE999000017",
-}
 
 
 def _events() -> list[State]:
@@ -215,6 +101,6 @@ def _notifications() -> list[State]:
     ]
 
 
-STATES = {"registry": _registry(), "events": _events(), "notifications": _notifications()}
-TYPED = {REASON, "Mein Text", "Inzwischen anders", "Beispielstelle", "Speicher XI"}
+STATES = {"registry": registry(), "events": _events(), "notifications": _notifications()}
+TYPED = {REASON, "Mein Text", "Inzwischen anders", "Beispielstelle", "Speicher XI", *WRITTEN}
 """What is typed here."""

@@ -22,14 +22,22 @@ from support.signing_in import Realm
 
 from .conftest import Watched, window
 from .crawl import Found, Read, pages
-from .states import STATES, TYPED, State
+from .state import State
+from .states import STATES, TYPED
 from .world import Filled, filled
 
 PEOPLE = ("hb-lead", "hb-pr", "operator", "auditor", None)
 """Between them they see every page: a lead sees all that case work does, None has not signed in."""
 LOOKS = (("light", 1280), ("dark", 320), ("light", 320), ("dark", 1280))
-BEGUN_ELSEWHERE = ("/sign-in", "/sign-in/callback", "/signed-out", ".ics")
+BEGUN_ELSEWHERE = (
+    "/sign-in", "/sign-in/callback", "/signed-out", "/confirm/{token}", ".ics", ".json", "/export", "/refused",
+)  # fmt: skip
 """Ends of addresses that no link leads to, or that are no pages; what they show stands in `states.py`."""
+SEEDS = (
+    "company", "gone", "theirs", "sister", "offered", "offering", "refused", "merged", "asked to merge", "mine", "one",
+    "cluster",
+)  # fmt: skip
+"""Organisations that the search leads to, and of which each has something to show that others have not."""
 STEPS = frozenset(
     {
         "agree", "publish", "discard", "edit", "cancel", "reschedule", "release-quotas", "release-quota", "release",
@@ -61,7 +69,8 @@ def found_by(person: str | None, made: Filled, service: str, client: Client) -> 
     base = f"{running.url}/{service}/"
     if person:
         client.sign_in(running, person)
-        return list(pages(client, base, base))
+        seeds = [f"{base}organisations/{made.ids[name]}" for name in SEEDS] if service == "registry" else []
+        return list(pages(client, base, base, *seeds))
     return list(pages(client, base, f"{base}legal/imprint", *([f"{base}public"] if service != "notifications" else [])))
 
 
@@ -146,6 +155,8 @@ _SEND = """([action, fields]) => {
 
 def come_to(page: Page, state: State, world: Filled, service: str) -> int:
     """Open the page, send its form, and tell what the last answer's status was."""
+    if state.before:
+        state.before(world)
     opened = page.goto(state.address(world, service))
     assert opened is not None, state.name
     if not state.action:
@@ -193,6 +204,8 @@ def answer_to(client: Client, state: State, world: Filled, service: str) -> http
     """The same as `come_to`, without a browser."""
     if state.person:
         client.sign_in(world.norda.services[service], state.person)
+    if state.before:
+        state.before(world)
     page = client.get(state.address(world, service))
     if not state.action:
         return page

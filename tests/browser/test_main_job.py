@@ -79,6 +79,8 @@ def test_the_main_job_by_hand(chromium_browser: Browser, norda: Realm, clusters:
                 viewport={"width": way.width, "height": way.height},
                 device_scale_factor=way.zoom,
                 java_script_enabled=way.scripts,
+                # Where the focus is must be seen at once, not after a smooth scroll.
+                reduced_motion="reduce" if way.keyboard else "no-preference",
                 locale="en-GB" if way.language == "en" else "de-DE",
             )
             at = stack.enter_context(opened)
@@ -187,6 +189,7 @@ def fill_quota(offices: dict[str, Hands], path: str, way: Way) -> None:
 
 def move_company(bremen: Hands, lower_saxony: Hands, way: Way) -> None:
     page = look_up(bremen, way)
+    bremen.unfold("Weitere Vorgänge", "More actions")
     bremen.press("link", "Sitz verlegen", "Move the seat", within="main")
     bremen.fill("responsible_state", "ni")
     bremen.fill("seat.place", "Stuhr")

@@ -23,6 +23,8 @@ from support.installation import Installation, in_thread
 from support.signing_in import Realm
 from support.waiting import eventually
 
+from .register import fill_register
+
 PRIVATE, PUBLIC = "internal.hb.events.participation.v1", "hb.registry.organisation.v1"
 REASON = "Die Halle steht nicht zur Verfügung."
 
@@ -79,6 +81,7 @@ def filled(norda: Realm) -> Filled:
     made.typed |= {item["legal_name"] for item in world.pages(made.organisations())}
     _organisations(made)
     _people(made)
+    fill_register(made)
     _events(made)
     _messages(made)
     # Not in this thread, where a browser's event loop may be running.
@@ -94,13 +97,16 @@ def filled(norda: Realm) -> Filled:
 def _organisations(made: Filled) -> None:
     """Bremen's and Hamburg's companies: released, with notes of all kinds, sites and memberships, deactivated."""
     world, known = made.world, examples(made.world)
-    mine = [item["organisation_id"] for item in known.values() if item["responsible_state"] == "hb"]
-    made.ids |= {"company": mine[0], "gone": mine[1], "theirs": known["ex-005"]["organisation_id"]}
+    ids = {own_id: item["organisation_id"] for own_id, item in known.items()}
+    made.ids |= {"company": ids["ex-002"], "gone": ids["ex-003"], "theirs": ids["ex-005"]}
     here = made.organisations(f"/{made.ids['company']}")
     world.call("PUT", f"{here}/release", state="hb", role="pr")
     site = {"name": "Zweigwerk Nord", "address": {"place": "Bremerhaven", "state": "DE-HB"}}
-    world.post(f"{here}/sites", site, state="hb")
-    world.post(f"{here}/memberships", {"cluster_code": "ITS", "valid_from": "2025-01-01"}, state="hb")
+    sites = world.post(f"{here}/sites", site, state="hb").json()["sites"]
+    joined = {"cluster_code": "ITS", "valid_from": "2025-01-01"}
+    memberships = world.post(f"{here}/memberships", joined, state="hb").json()["memberships"]
+    made.ids["site"] = sites[-1]["site_id"]
+    made.ids["joined"] = next(item["cluster_id"] for item in memberships if item["cluster_code"] == "ITS")
     world.call("PATCH", here, state="hb", json={"legal_name": "Beispiel Umfirmiert GmbH", "employees": 240})
     former = {"court": "Bremen", "type": "HRB", "number": "991234", "former_court": "Bremen-Blumenthal"}
     world.call("PATCH", here, state="hb", json={"register_entry": former})
@@ -125,7 +131,8 @@ def _people(made: Filled) -> None:
         "retain_until": (datetime.now(UTC).date() + timedelta(days=365)).isoformat(),
     }
     made.typed |= {contact["name"], contact["source"]}
-    made.world.post(made.organisations(f"/{made.ids['company']}/people"), contact, state="hb")
+    entered = made.world.post(made.organisations(f"/{made.ids['company']}/people"), contact, state="hb")
+    made.ids["person"] = entered.json()["id"]
     asked = {"kind": "access", "email": contact["email"]}
     made.world.post(f"{made.world.registry}/api/v1/privacy-requests", asked, state="hb")
 

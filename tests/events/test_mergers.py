@@ -117,6 +117,30 @@ async def test_hosts_follow(offices: Offices, module_installation: Installation)
     assert draft["hosts"][1]["organisation_id"] == str(kept)
 
 
+async def test_an_old_id_redirects_to_the_end_of_the_chain(offices: Offices, module_installation: Installation) -> None:
+    first, second, third = new_id(), new_id(), new_id()
+    for key in (first, second, third):
+        await offices.know(module_installation, organisation_event(key=key))
+    await offices.know(module_installation, merged(first, second), merged(second, third))
+
+    async def redirected(key: UUID, to: UUID) -> None:
+        answer = await offices["ni"].get(f"/api/v1/organisations/{key}")
+        assert (answer.status_code, answer.headers.get("location")) == (308, f"/api/v1/organisations/{to}")
+        assert answer.headers["cache-control"] == "no-cache"
+        followed = await offices["ni"].get(f"/api/v1/organisations/{key}", follow_redirects=True)
+        assert followed.json()["organisation_id"] == str(to)
+
+    await eventually(lambda: redirected(first, third))
+    await redirected(second, third)
+    # The one that stays moves to another state, and says so on both topics.
+    moved = [organisation_event(key=third, sequence=2, change="seat_relocated", state="ni", topic_state=state)
+             for state in ("hb", "ni")]  # fmt: skip
+    await offices.know(module_installation, *moved)
+    await redirected(first, third)
+    await offices.know(module_installation, undone(second))
+    await eventually(lambda: redirected(first, second))
+
+
 async def test_somebody_registers_while_the_organisation_is_merged(
     offices: Offices, module_installation: Installation
 ) -> None:

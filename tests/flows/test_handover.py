@@ -6,7 +6,7 @@ Each has a database of its own; what one knows of the other it knows from topics
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 from norda_common.contracts.envelope import Received
-from norda_common.contracts.registry import ORGANISATION, Organisation
+from norda_common.contracts.registry import CONFIRMATION, ORGANISATION, Organisation
 from norda_common.states import State
 from support.installation import Installation, Running
 from support.waiting import eventually
@@ -272,3 +272,90 @@ async def test_it_comes_back_with_its_history(two: Two) -> None:
     versions = (await two.hb.get(f"{path}/versions")).json()["items"]
     assert [item["version"] for item in versions] == [7, 4, 2, 1]
     assert (await two.ni.patch(path, json={"own_id": "x"})).json()["code"] == "foreign_state"
+
+
+async def test_what_the_losing_office_did_stays_and_what_it_had_begun_ends(installation: Installation) -> None:
+    # Bremen's instance also writes for Hamburg, whose office proposes a merger.
+    bremen = installation.start("registry", states="hb,hh", wait=False)
+    niedersachsen = installation.start("registry", states="ni", database=await installation.new_database(), wait=False)
+    bremen.wait_ready()
+    niedersachsen.wait_ready()
+    async with bremen.client() as hb, bremen.client(state="hh") as hh, niedersachsen.client(state="ni") as ni:
+        two = Two(installation, bremen, niedersachsen, hb, ni)
+        path = await two.roland()
+        key = path.rpartition("/")[2]
+        small = {"legal_name": "Beispiel Alte Packs GmbH", "seat": SEAT, "own_id": "ex-905",
+                 "register_entry": {"court": "Bremen", "type": "HRB", "number": "990905"}}  # fmt: skip
+        absorbed = (await hb.post("/api/v1/organisations", json=small)).json()["organisation_id"]
+        merged = f"/api/v1/organisations/{absorbed}"
+        body = {"into": key, "kind": "merger", "date": "2026-11-01"}
+        assert (await hb.post(f"{merged}/merger", json=body)).status_code == 200
+        figure = {"kind": "turnover", "value": 5_000_000, "on": "2025-12-31", "source": "Jahresabschluss 2025"}
+        assert (await hb.post(f"{path}/figures", json=figure)).status_code == 201
+        assert (await hb.post(f"{path}/confirmation")).status_code == 201
+        elbe = {"legal_name": "Beispiel Elbe GmbH", "seat": {"place": "Hamburg", "state": "DE-HH"}, "own_id": "ex-906"}
+        into = (await hh.post("/api/v1/organisations", json=elbe)).json()["organisation_id"]
+        proposed = await hh.post(f"{path}/merger", json={"into": into, "kind": "duplicate"})
+        assert proposed.status_code == 202, proposed.text
+        version = (await hb.get(path)).json()["version"]
+        await two.offer(path)
+        await seen(ni, path, version=version + 1)
+        taken = await ni.post(f"{path}/relocation/acceptance", json={"register_entry": ENTRY})
+        assert taken.status_code == 200, taken.text
+        version += 3
+        await seen(hb, path, responsible_state="ni", version=version)
+
+        # What Bremen's office entered, asked and merged is still to be read there, and nobody else's.
+        mine = (await hb.get(f"{path}/figures")).json()
+        assert {(row["kind"], row["source"]) for row in mine} == {
+            ("turnover", "Jahresabschluss 2025"), ("employees", "office"),
+        }  # fmt: skip
+        for client in (hh, ni):
+            answer = await client.get(f"{path}/figures")
+            assert answer.status_code == 403 or answer.json() == [], answer.text
+        (link,) = (await hb.get("/api/v1/confirmations", params={"organisation": key})).json()["items"]
+        assert link["ended_at"] is not None
+        records = await installation.read_topic(CONFIRMATION, State.BREMEN, key=link["confirmation_id"], minimum=2)
+        assert records[-1].data is None, "the address is taken off the private topic"
+        (merger,) = (await hb.get(f"{path}/mergers")).json()
+        assert (merger["merged_id"], merger["status"]) == (absorbed, "merged"), "what was only proposed is over"
+        assert await code(hb.post(f"{merged}/merger/undo")) == (409, "kept_elsewhere")
+        # Old addresses and numbers lead to it for ever, in either instance.
+        await seen_merged(ni, merged)
+        for client in (hb, ni):
+            gone = await client.get(merged)
+            assert (gone.status_code, gone.headers["location"]) == (308, path)
+            asked = {"identifier": "Amtsgericht Bremen HRB 990905"}
+            (hit,) = (await client.get("/api/v1/organisations/lookup", params=asked)).json()["items"]
+            assert (hit["organisation"]["organisation_id"], hit["merged_from"]) == (key, absorbed)
+        connection = await installation.connect()
+        try:
+            actions = await connection.fetch("select action from registry.audit_log where item = $1 order by id", key)
+            assert [row["action"] for row in actions][-2:] == ["organisation.withdraw_merger", "organisation.let_go"]
+            assert await connection.fetchval("select count(*) from registry.contact") == 0
+            assert await connection.fetchval("select count(*) from registry.dead_letter") == 0
+        finally:
+            await connection.close()
+
+        # It comes back, and what its office knew of it is known again.
+        back = {"responsible_state": "hb", "seat": SEAT, "date": "2026-11-22",
+                "register_entry": {"court": "Bremen", "type": "HRB", "number": "990907"}}  # fmt: skip
+        assert (await ni.post(f"{path}/relocation", json=back)).status_code == 200
+        await seen(hb, path, version=version + 1)
+        again = await hb.post(f"{path}/relocation/acceptance", json={})
+        assert again.status_code == 200, again.text
+        assert (await hb.get(path)).json()["internal"] == {"employees": 60, "turnover_eur": "5000000.00"}
+        assert len((await hb.get(f"{path}/figures")).json()) == len(mine)
+        assert (await hb.post(f"{merged}/merger/undo")).status_code == 200
+
+
+async def code(asked: Awaitable[httpx2.Response]) -> tuple[int, str]:
+    answer = await asked
+    return answer.status_code, answer.json().get("code", "")
+
+
+async def seen_merged(client: httpx2.AsyncClient, path: str) -> None:
+    async def look() -> None:
+        assert (await client.get(path)).status_code == 308
+
+    await eventually(look, within=20)

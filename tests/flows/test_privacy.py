@@ -5,151 +5,39 @@ from __future__ import annotations
 import json
 import secrets
 import urllib.request
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
 import pytest
-from norda_common.contracts import events, notifications, registry
-from norda_common.contracts.catalogue import public
 from norda_common.contracts.privacy import PRIVACY_REQUEST
-from norda_common.contracts.topics import Topic, TopicKind
-from norda_common.states import ALL_STATES, State
+from norda_common.states import State
 from support.installation import Installation, Running
 from support.people import signed_in, text_of
 from support.waiting import eventually
 
-TOPICS = (*registry.TOPICS, *events.TOPICS, *notifications.TOPICS)
-SERVICES = ("registry", "events", "notifications")
-ALL = {(service, state.value) for service in SERVICES for state in ALL_STATES}
-REQUESTS = "/api/v1/privacy-requests"
-
-
-class Person:
-    """Somebody with a name and an address that stand nowhere else, in any spelling a test looks for."""
-
-    def __init__(self) -> None:
-        self.mark = f"zz{secrets.token_hex(5)}"
-        self.name = f"Xaverine {self.mark.title()}"
-        self.email = f"xaverine.{self.mark}@ex-077.example"
-        self.phone = f"+49 421 {int(self.mark[2:], 16) % 10**9:09d}"
-
-    @property
-    def marks(self) -> tuple[str, ...]:
-        return (self.mark, self.phone)
-
-    def in_text(self, text: str) -> bool:
-        return any(mark in text.lower() for mark in self.marks)
+from .lives import (
+    ALL,
+    REQUESTS,
+    SERVICES,
+    Person,
+    asked,
+    by_answerer,
+    lived,
+    mails,
+    met,
+    nowhere_in_tables,
+    nowhere_public,
+    planted,
+    posted,
+    private_topics_forget,
+    start_all,
+)
 
 
 @pytest.fixture(scope="module")
 def world(module_installation: Installation) -> dict[str, Running]:
     """The three services; mails to subscribers wait for nobody."""
     return start_all(module_installation)
-
-
-def start_all(installation: Installation) -> dict[str, Running]:
-    settings = {"NORDA_MAIL_SETTLE_SECONDS": "0"}
-    started = {name: installation.start(name, wait=False, environment=settings) for name in SERVICES}
-    for service in started.values():
-        service.wait_ready()
-    return started
-
-
-async def posted(client: httpx2.AsyncClient, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    answer = await client.post(path, json=body or {})
-    assert answer.is_success, answer.text
-    document: dict[str, Any] = answer.json()
-    return document
-
-
-async def lived(world: dict[str, Running], person: Person, state: str = "hb") -> dict[str, Any]:
-    """The person becomes known to all services in that state: contact person, participant, subscriber."""
-    seats = {"hb": ("Bremen", "DE-HB"), "hh": ("Hamburg", "DE-HH"), "ni": ("Emden", "DE-NI")}
-    place, iso = seats[state]
-    async with (
-        world["registry"].client(state=state) as offices,
-        world["events"].client(state=state) as planners,
-        world["notifications"].client(state=state) as keepers,
-    ):
-        body = {"legal_name": f"Beispiel {secrets.token_hex(4)} GmbH", "seat": {"place": place, "state": iso}}
-        organisation = await posted(offices, "/api/v1/organisations", body)
-        contact = {
-            "name": person.name,
-            "email": person.email,
-            "phone": person.phone,
-            "roles": ["purchasing"],
-            "source": "Visitenkarte",
-            "purposes": ["support", "invitations"],
-            "legal_basis": "public_task",
-            "consent_given_on": "2026-01-15",
-            "consent_wording": "einladung-2026-1",
-            "retain_until": (datetime.now(UTC).date() + timedelta(days=700)).isoformat(),
-        }
-        made = await posted(offices, f"/api/v1/organisations/{organisation['organisation_id']}/people", contact)
-        begin = datetime.now(UTC).replace(microsecond=0) + timedelta(days=70)
-        draft = {
-            "title": "Transformationsforum Nord",
-            "starts": begin.isoformat(),
-            "ends": (begin + timedelta(hours=6)).isoformat(),
-            "capacity": 1,
-        }
-        event = await posted(planners, "/api/v1/events", draft)
-        await posted(planners, f"/api/v1/events/{event['event_id']}/publication")
-
-        async def known() -> None:
-            answer = await planners.get(f"/api/v1/organisations/{organisation['organisation_id']}")
-            assert answer.status_code == 200
-
-        await eventually(known)
-        guest = {"organisation_id": organisation["organisation_id"], "name": person.name, "email": person.email}
-        registration = await posted(planners, f"/api/v1/events/{event['event_id']}/registrations", guest)
-        await posted(
-            keepers,
-            "/api/v1/subscriptions",
-            {
-                "email": person.email.upper().replace("@EX-077.EXAMPLE", "@ex-077.example"),
-                "name": person.name,
-                "topic": {"kind": "state", "value": state},
-                "consent": {"given_at": "2026-01-15T10:00:00Z", "wording": "newsletter-2026-1"},
-            },
-        )
-    await eventually(lambda: mails(world, person, at_least=1))
-    return {"contact": made, "event": event, "registration": registration, "organisation": organisation}
-
-
-async def mails(world: dict[str, Running], person: Person, *, at_least: int = 0) -> list[dict[str, Any]]:
-    url = world["registry"].installation.servers.mail
-    async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
-        found: list[dict[str, Any]] = (await client.get("/api/mails", params={"recipient": person.email})).json()[
-            "mails"
-        ]
-    assert len(found) >= at_least
-    return found
-
-
-async def asked(world: dict[str, Running], kind: str, person: Person, state: str = "hb") -> str:
-    async with world["registry"].client(state=state) as client:
-        answer = await client.post(REQUESTS, json={"kind": kind, "email": person.email})
-        assert answer.status_code == 202, answer.text
-        return str(answer.json()["id"])
-
-
-async def met(world: dict[str, Running], request_id: str, state: str = "hb") -> dict[str, Any]:
-    """The request once everybody has answered."""
-
-    async def complete() -> dict[str, Any]:
-        async with world["registry"].client(state=state) as client:
-            shown: dict[str, Any] = (await client.get(f"{REQUESTS}/{request_id}")).json()
-        assert shown["completed_at"], shown["missing"]
-        return shown
-
-    return await eventually(complete, within=30)
-
-
-def by_answerer(shown: dict[str, Any]) -> dict[tuple[str, str], tuple[int, int]]:
-    return {(each["service"], each["state"]): (each["found"], each["changed"]) for each in shown["answers"]}
 
 
 async def test_an_erasure_asked_of_one_office_reaches_all_states_and_services_and_is_proven(
@@ -219,89 +107,57 @@ async def test_nothing_of_a_person_is_anywhere_it_must_not_be_nor_anywhere_after
         assert person.mark in (await office.get(f"/registry/people?q={person.mark}")).text.lower()
         shown = await office.get(f"/registry/organisations/{life['organisation']['organisation_id']}")
         assert person.email in shown.text
+    its = await planted(world, person, life)
     access = await asked(world, "access", person)
     await met(world, access)
+    async with world["registry"].client() as offices:
+        parts = (await offices.get(f"{REQUESTS}/{access}/report")).json()["parts"]
+        found = {(part["service"], record["record"]) for part in parts for record in part["records"]}
+        assert found == {
+            ("registry", "contact_person"), ("registry", "general_address"), ("registry", "import_row"),
+            ("registry", "confirmation"), ("registry", "waiting"), ("events", "registration"), ("events", "waiting"),
+            ("notifications", "subscription"), ("notifications", "delivery"), ("notifications", "waiting"),
+        }  # fmt: skip
     await met(world, await asked(world, "objection", person))
     await nowhere_public(installation, world, person)
-    erasure = await asked(world, "erasure", person)
-    await met(world, erasure)
-    # The report is a copy of what was found, and goes with its time; here its time is over.
-    connection = await installation.connect()
-    await connection.execute("update registry.privacy_request set records_until = now() where id = $1", access)
-    await connection.close()
+    proof = by_answerer(await met(world, await asked(world, "erasure", person)))
+    # A contact person, two organisations' address, three rows, a link, a report and a dead letter.
+    assert proof["registry", "hb"] == (9, 9)
+    assert proof["events", "hb"] == (2, 2), "a registration, and an event that Kafka refuses"
+    await with_the_rest_as_it_was(world, person, its, access)
     await eventually(lambda: nowhere_in_tables(installation, person), within=20)
     await eventually(lambda: private_topics_forget(installation, person), within=20)
     await nowhere_public(installation, world, person)
 
 
-async def nowhere_public(installation: Installation, world: dict[str, Running], person: Person) -> None:
-    """Not on public topics, in logs, traces, metrics, audit logs, nor with other states' offices."""
-    for topic in public(TOPICS):
-        for state in ALL_STATES:
-            for record in await installation.read_raw(topic.name(state, prefix=installation.prefix), minimum=0):
-                said = [record.key or b"", record.value or b"", *(value or b"" for _, value in record.headers)]
-                assert not person.in_text(b"\n".join(said).decode()), topic.identity
-    for service in world.values():
-        assert not person.in_text(service.log.read_text()), f"in the log of {service.name}"
-    with urllib.request.urlopen(f"{installation.servers.otlp}/metrics") as response:
-        assert not person.in_text(response.read().decode())
-    for name in SERVICES:
-        url = f"{installation.servers.tracing}/api/v2/traces?serviceName=norda-{name}&limit=2000&lookback=3600000"
-        with urllib.request.urlopen(url) as response:
-            text = response.read().decode()
-        assert "norda-" in text
-        assert not person.in_text(text), f"in a trace of {name}"
-    connection = await installation.connect()
-    try:
-        for schema in SERVICES:
-            for row in await connection.fetch(f"select * from {schema}.audit_log"):  # noqa: S608
-                assert not person.in_text(json.dumps([row["item"], row["before"], row["after"]]))
-    finally:
-        await connection.close()
-    for state in ("hh", "ni"):
-        async with world["registry"].client(state=state, role="lead") as foreign:
-            for path in ("/api/v1/people", "/api/v1/people/to-invite", REQUESTS):
-                assert not person.in_text((await foreign.get(path, params={"limit": 200})).text)
+async def with_the_rest_as_it_was(world: dict[str, Running], person: Person, its: dict[str, Any], access: str) -> None:
+    """Who stands beside the erased person stays; what was planned with them is done without them."""
+    admin = await world["registry"].installation.connect()
+    first = """select status, value from {}.dead_letter where topic like '%internal.%' order by "offset" limit 1"""
+    letters = {service: await admin.fetchrow(first.format(service)) for service in ("registry", "notifications")}
+    await admin.close()
+    assert (letters["notifications"]["status"], letters["notifications"]["value"]) == ("discarded", None)
+    assert letters["registry"]["status"] == "open", "without it a request would wait for its answer for ever"
+    assert json.loads(letters["registry"]["value"])["records"] == []
+    async with world["registry"].client() as office:
+        assert (await office.get(its["link"])).status_code == 404
+        assert (await office.get(f"{REQUESTS}/{access}/report")).json()["code"] == "no_report"
+        planned = f"/api/v1/imports/{its['planned']['import_id']}"
+        assert (await office.post(f"{planned}/application")).status_code == 202
 
+        async def applied() -> None:
+            assert (await office.get(planned)).json()["status"] == "applied"
 
-async def nowhere_in_tables(installation: Installation, person: Person) -> None:
-    """No table of any schema holds the person; and nothing waits that might."""
-    connection = await installation.connect()
-    try:
-        tables = await connection.fetch(
-            "select table_schema, table_name from information_schema.tables where table_schema = any($1)", SERVICES
-        )
-        assert len(tables) > 40
-        holding = []
-        for schema, table in tables:
-            if table in {"outbox", "dead_letter"}:
-                # Their records are bytes, which no look at the text would see into.
-                assert await connection.fetchval(f"select count(*) from {schema}.{table}") == 0  # noqa: S608
-                continue
-            rows = await connection.fetch(f"select t::text as row from {schema}.{table} as t")  # noqa: S608
-            if any(person.in_text(row["row"]) for row in rows):
-                holding.append(f"{schema}.{table}")
-        assert holding == []
-    finally:
-        await connection.close()
-
-
-async def private_topics_forget(installation: Installation, person: Person) -> None:
-    """Whatever key held the person on a private topic, its last record is a tombstone: compaction takes the others."""
-    held = 0
-    for topic in (topic for topic in TOPICS if topic.kind is TopicKind.PRIVATE):
-        for state in ALL_STATES:
-            held += await keys_that_held(installation, topic, state, person)
-    assert held >= 5, "a registration, requests and their answers"
-
-
-async def keys_that_held(installation: Installation, topic: Topic, state: State, person: Person) -> int:
-    said = defaultdict[bytes, list[bytes | None]](list)
-    for record in await installation.read_raw(topic.name(state, prefix=installation.prefix), minimum=0):
-        said[record.key or b""].append(record.value)
-    held = [values for values in said.values() if any(person.in_text((value or b"").decode()) for value in values)]
-    assert all(values[-1] is None for values in held), topic.name(state)
-    return len(held)
+        await eventually(applied, within=20)
+        for name in ("planned", "applied"):
+            answer = await office.get(f"/api/v1/imports/{its[name]['import_id']}/rows")
+            assert not person.in_text(answer.text)
+            whose, neighbour = [
+                (await office.get(f"/api/v1/organisations/{row['organisation_id']}")).json()["internal"]
+                for row in answer.json()["items"]
+            ]
+            assert whose.get("contact_email") is None
+            assert neighbour["contact_email"] == "info@ex-078.example"
 
 
 async def test_an_access_report_is_readable_by_people_and_machines_for_a_while(world: dict[str, Running]) -> None:

@@ -27,7 +27,8 @@ async def test_a_check_beside_many_organisations_is_quick_and_finds_what_is_mean
     try:
         await connection.execute("set search_path = registry, public")
         await connection.execute(
-            "select set_config('norda.roles', 'office', false), set_config('norda.state', 'hb', false)"
+            "select set_config('norda.subject', 'bench', false), set_config('norda.roles', 'office', false),"
+            " set_config('norda.state', 'hb', false)"
         )
         await bench.measure(connection, rows=ROWS, checks=20)
         middle, most, greatest, found = await bench.measure(connection, rows=ROWS, checks=300)

@@ -86,8 +86,12 @@ def test_registry_has_every_kind_of_question(tmp_path: Path) -> None:
         "search with facets, p95 ms",
         "typo search, p95 ms",
         "look-up, p95 ms",
+        "duplicate check, p95 ms",
         "import, rows per second",
     ]
+    assert written["rounds"]["import"]["rows"] == 40
+    assert written["tables"][-1]["title"] == "import of 40 new organisations among 600"
+    assert [row[0] for row in written["tables"][-1]["rows"]][-1] == "a bare COPY of the documents"
     assert {kind for kind, values in written["rounds"]["search with facets"].items() if len(values) == 2} >= {
         "a company's name",
         "three facets",

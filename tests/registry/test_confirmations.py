@@ -20,7 +20,7 @@ from support.installation import LINK_KEY, Installation, Running
 from support.people import signed_in, text_of
 from support.waiting import eventually
 
-from .conftest import registered
+from .conftest import in_stuhr, registered, relocated
 from .test_pages import follow, path
 
 EMAIL = "kontakt@ex-800.example"
@@ -258,8 +258,70 @@ async def test_expired_links_leave_the_private_topic_by_themselves(installation:
     del made
 
 
+async def withdrawn(installation: Installation, said: Confirmation) -> None:
+    """Wait until the link is off the private topic."""
+
+    async def look() -> None:
+        records = await installation.read_topic(CONFIRMATION, State.BREMEN, key=str(said.confirmation_id))
+        assert records[-1].data is None
+
+    await eventually(look, within=20)
+
+
+async def test_a_link_ends_with_the_address_it_was_sent_to(
+    registry: Running, module_installation: Installation
+) -> None:
+    made, said = await asked(registry, module_installation, email="alt@ex-803.example")
+    path = f"/api/v1/organisations/{made['organisation_id']}"
+    async with registry.client() as office, contact(registry) as browser:
+        assert (await office.patch(path, json={"contact_email": "neu@ex-803.example"})).status_code == 200
+        assert (await browser.get(token_of(said))).status_code == 404
+        await withdrawn(module_installation, said)
+        assert (await office.post(f"{path}/confirmation")).status_code == 201
+        newer = await said_of(module_installation, made["organisation_id"], after=said)
+        assert newer.email == "neu@ex-803.example"
+        # The address was a person's, who has it erased.
+        body = {"kind": "erasure", "email": "Neu@ex-803.example"}
+        assert (await office.post("/api/v1/privacy-requests", json=body)).status_code == 202
+        await withdrawn(module_installation, newer)
+        assert (await browser.get(token_of(newer))).status_code == 404
+
+
+async def test_a_link_ends_when_the_organisation_is_another_offices(installation: Installation) -> None:
+    registry = installation.start("registry")
+    made, said = await asked(registry, installation)
+    other, its = await asked(registry, installation, email="kontakt@ex-804.example")
+    link, path = token_of(said), f"/api/v1/organisations/{made['organisation_id']}"
+    async with registry.client() as old, registry.client(state="ni") as new, contact(registry) as browser:
+        form = form_of(await browser.get(token_of(its)), token_of(its))
+        answer = await browser.post(token_of(its), data=form | {"step": "propose", "website": "www.ex-804.example"})
+        assert answer.status_code == 200, text_of(answer)
+        await old.post(f"{path}/relocation", json=in_stuhr())
+        waiting = await browser.post(link, data={"version": "2", "step": "confirm"})
+        assert waiting.status_code == 409, "its office has offered it, and nothing changes meanwhile"
+        assert (await browser.get(link)).status_code == 200, "the link is not used up by that"
+        await new.post(f"{path}/relocation/acceptance", json={})
+        assert (await browser.get(link)).status_code == 404
+        # The new office sends its own, whatever the old one has left; each sees but its own.
+        sent = await new.post(f"{path}/confirmation")
+        assert sent.status_code == 201, sent.text
+        for client in (old, new):
+            asked_for = {"organisation": made["organisation_id"]}
+            assert len((await client.get("/api/v1/confirmations", params=asked_for)).json()["items"]) == 1
+        # What a company proposed before it moved can only be refused by whom it was told.
+        await relocated(old, new, f"/api/v1/organisations/{other['organisation_id']}")
+        decision = f"/api/v1/confirmations/{its.confirmation_id}/decision"
+        assert (await old.post(decision, json={"take": ["website"]})).json()["code"] == "foreign_state"
+        assert (await old.post(decision, json={"take": []})).status_code == 200
+        assert (await old.get("/api/v1/confirmations", params={"undecided": True})).json()["items"] == []
+    registry.stop()
+    installation.start("registry")
+    await withdrawn(installation, said)
+
+
 async def test_without_a_key_no_link_is_sent_nor_taken(installation: Installation) -> None:
     registry = installation.start("registry", states="hb", environment={"NORDA_LINK_KEY": ""})
+    assert "NORDA_LINK_KEY is not set" in registry.log.read_text()
     async with registry.client() as office:
         made = await registered(office, contact_email=EMAIL)
         refused = await office.post(f"/api/v1/organisations/{made['organisation_id']}/confirmation")

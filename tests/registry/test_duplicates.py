@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 from norda_common.identifiers import new_id
+from norda_common.web.pages import NOBODY
 from norda_registry.rules.duplicates import Candidate, RuleClass
 from norda_registry.store import duplicates, likenesses
 from support.forms import form_of
@@ -228,7 +229,7 @@ async def test_nobody_looks_for_suspects_without_signing_in_and_offices_write_no
         await act_as(connection, caller("lead"))
         assert (await connection.execute("delete from likeness")) == "DELETE 0"
         assert (await connection.execute("delete from suspect")) == "DELETE 0"
-        await connection.execute("select set_config('norda.roles', '', false)")
+        await act_as(connection, NOBODY)
         assert await connection.fetchval("select count(*) from likeness") == 0
         assert await connection.fetchval("select count(*) from likeness_shown") == 0
         assert await connection.fetchval("select count(*) from suspect") == 0

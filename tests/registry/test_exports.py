@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import unicodedata
+from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import httpx2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from norda_common.contracts.registry import Organisation
+from norda_common.contracts.registry import EXAMPLE, Organisation
 from norda_common.input import clean_line
 from norda_common.states import State
 from norda_registry.rules.export_rows import Exported, exported_headings, exported_names, exported_row
@@ -27,11 +29,12 @@ from norda_registry.tables.workbook_process import rows_of
 from norda_registry.tables.writing import XlsxTable, csv_rows, csv_start
 from pydantic_core import PydanticCustomError
 from python_calamine import CalamineWorkbook
-from support.installation import Running
+from support.installation import Installation, Running
 from support.people import signed_in
 
 from .conftest import cluster, in_directory, registered
 from .staged import planned, rows
+from .test_search import made, published
 
 EXPORT = "/api/v1/exports/organisations"
 LONG_NAME = ("Beispiel Überlange Größenmeßtechnik & Söhne " + "Maschinenbau " * 30)[:299] + " GmbH & Co. KG"
@@ -212,3 +215,76 @@ def _written(kind: str, headings: list[str], row: list[Any]) -> list[tuple[int, 
         table.close()
         with CalamineWorkbook.from_path(str(path)) as workbook:
             return [(0, *found) for found in list(rows_of(workbook.get_sheet_by_index(0)))[1:]]
+
+
+# Of few kinds each facet has several values, and none of them is all.
+FOUND = [
+    {"legal_name": "Beispiel Zunderhafen Größenmeßtechnik GmbH", "competences": ("BAT-02",), "size_class": "micro"},
+    {"legal_name": "Beispiel Zunderhafen Lackiererei KG", "competences": ("PRD-01",), "size_class": "large"},
+    {"legal_name": "Beispiel Zunderhafen Logistik AG", "roles": ("tier1",), "status": "deactivated"},
+    {"legal_name": "Ätherwerk Zunderhafen", "roles": ("service", "tier2"), "responsible_state": "ni"},
+    {"legal_name": "Zunderhafen Gießerei", "kind": "research", "size_class": None, "responsible_state": "hh"},
+    {"legal_name": "Lackiererei am Deich", "seat": EXAMPLE.seat.model_copy(update={"place": "Zunderhafen"})},
+]
+ASKED: list[dict[str, Any]] = [
+    {"q": "zunderhafen"},
+    {"q": "zunder gmbh"},
+    {"q": "zunderhafen", "state": ["ni", "hh"]},
+    {"q": "zunderhafen", "competence": ["BAT", "PRD-01"], "size": ["micro", "large"]},
+    {"q": "zunderhafen", "role": ["tier1", "tier2"]},
+    {"q": "zunderhafen", "status": ["deactivated"]},
+    {"q": "zunderhafen", "kind": ["research"], "size": ["none"]},
+    {"q": "Zundrehafen lakiererei"},
+    {"q": "zunderhaven", "state": ["ni"]},
+    {"q": "zunderhafen", "sort": "changed"},
+    {"q": "zunderhafen", "sort": "changed", "direction": "desc"},
+    {"q": "zunderhafen", "sort": "name"},
+    {"q": "zunderhafen", "sort": "name", "direction": "desc"},
+    {"q": "zunderhafen", "released": True},
+    {"q": "qqnirgends"},
+    {},
+    {"state": ["hh"]},
+    {"state": ["hb", "ni"], "role": ["tier1"], "sort": "changed"},
+]
+
+
+def _said(legal_name: str, **fields: Any) -> Organisation:
+    return made(legal_name, **fields)
+
+
+async def _listed(client: httpx2.AsyncClient, asked: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = (await client.get("/api/v1/organisations", params={"limit": 3, **asked, **cursor})).json()
+        found += [item["organisation_id"] for item in page["items"]]
+        if "next_cursor" not in page:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
+
+
+async def test_an_export_holds_exactly_what_the_list_with_the_same_address_holds(
+    registry: Running, module_installation: Installation
+) -> None:
+    known = [_said(**fields) for fields in FOUND]
+    async with registry.client() as client:
+        numbered = await registered(client, legal_name="Beispiel Nur Nummer GmbH")
+        await in_directory(client, numbered["organisation_id"])
+        await published(module_installation, client, known, word="zunderhafen")
+        by_number = [{"q": numbered["vat_id"]}, {"q": numbered["vat_id"], "state": ["hh"]}]
+        for asked in (*ASKED, *by_number):
+            listed = await _listed(client, asked)
+            lines = (await exported(client, format="jsonl", **asked)).text.splitlines()
+            taken = [json.loads(line)["organisation_id"] for line in lines]
+            if "sort" not in asked and "q" in asked:
+                # The list is by relevance, which a table has no use for.
+                listed, taken = sorted(listed), sorted(taken)
+            assert taken == listed, asked
+        assert len(await _listed(client, {"q": "Zundrehafen lakiererei"})) == 2
+        assert await _listed(client, by_number[0]) == [numbered["organisation_id"]]
+        assert await _listed(client, by_number[1]) == []
+    async with signed_in(registry) as person:
+        page = await person.get("/registry/organisations?q=zunderhafen&state=ni&state=hh&sort=changed")
+        (link,) = re.findall(r'href="(/registry/export\?[^"]*format=csv)"', page.text)
+        rows_ = table_of((await person.get(unescape(link))).content)
+        assert {row["Zuständiges Land"] for row in rows_} == {"ni", "hh"}

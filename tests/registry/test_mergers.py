@@ -15,7 +15,7 @@ from support.installation import Installation, Running
 from support.people import signed_in, text_of
 from support.waiting import eventually
 
-from .conftest import cluster, in_directory, in_stuhr, registered, vat
+from .conftest import cluster, in_directory, in_stuhr, registered, relocated, vat
 
 STUHR = {"place": "Stuhr", "postal_code": "28816", "state": "DE-NI", "ags": "03251", "nuts": "DE922"}
 
@@ -229,6 +229,98 @@ async def test_chains_lead_to_their_end_and_are_undone_from_there(registry: Runn
         assert (await client.get(path_of(first))).headers["location"] == path_of(second)
         assert (await client.post(f"{path_of(first)}/merger/undo")).status_code == 200
         assert (await client.get(path_of(first))).status_code == 200
+
+
+async def test_old_ids_lead_along_when_the_one_that_stays_moves_to_another_state(registry: Running) -> None:
+    async with registry.client() as hb, registry.client(state="ni") as ni, signed_in(registry, state="ni") as person:
+        first, second, third = [await registered(hb) for _ in range(3)]
+        await merged(hb, first, second)
+        await relocated(hb, ni, path_of(second))
+        elsewhere = await registered(ni, seat=STUHR, register_entry=...)
+        for made in (first, second):
+            answer = await hb.get(path_of(made), follow_redirects=True)
+            assert (answer.json()["organisation_id"], answer.json()["responsible_state"]) == (
+                second["organisation_id"], "ni",
+            )  # fmt: skip
+        # And on: Niedersachsen's becomes part of another one there, that of Bremen's, by consent.
+        await merged(ni, second, elsewhere)
+        proposed = await hb.post(
+            f"{path_of(elsewhere)}/merger", json={"into": third["organisation_id"], "kind": "duplicate", "take": []}
+        )
+        assert proposed.status_code == 202, proposed.text
+        assert (await ni.post(f"{path_of(elsewhere)}/merger/acceptance")).status_code == 200
+        for made in (first, second, elsewhere):
+            assert (await ni.get(path_of(made))).headers["location"] == path_of(third)
+            page = await person.get(f"/registry/organisations/{made['organisation_id']}")
+            assert (page.status_code, page.headers["location"]) == (
+                308, f"/registry/organisations/{third['organisation_id']}",
+            )  # fmt: skip
+        hit = await ni.get("/api/v1/organisations/lookup", params={"identifier": first["vat_id"]})
+        assert hit.json()["items"][0]["organisation"]["organisation_id"] == third["organisation_id"]
+
+
+async def test_either_office_undoes_also_after_the_one_that_stays_has_moved(registry: Running) -> None:
+    async with registry.client() as hb, registry.client(state="ni") as ni, registry.client(state="hh") as hh:
+        one, two = await registered(hb), await registered(hb)
+        await merged(hb, two, one)
+        await relocated(hb, ni, path_of(one))
+        assert (await hh.post(f"{path_of(two)}/merger/undo")).json()["code"] == "foreign_state"
+        undone = await ni.post(f"{path_of(two)}/merger/undo")
+        assert undone.status_code == 200, undone.text
+        assert undone.json()["organisation"]["absorbed"] == []
+        back = (await hb.get(path_of(two))).json()
+        assert (back["status"], back["responsible_state"], back["vat_id"]) == ("active", "hb", two["vat_id"])
+
+
+async def test_what_is_offered_to_another_state_is_neither_merged_nor_separated(registry: Running) -> None:
+    async with registry.client() as hb, registry.client(state="ni") as ni:
+        one, two, three = [await registered(hb) for _ in range(3)]
+        await merged(hb, three, one)
+        assert (await hb.post(f"{path_of(one)}/relocation", json=in_stuhr())).status_code == 200
+        for gone, into in ((two, one), (one, two)):
+            answer = await hb.post(f"{path_of(gone)}/merger", json={"into": into["organisation_id"], "kind": "merger"})
+            assert (answer.status_code, answer.json()["code"]) == (409, "relocation_offered"), answer.text
+        undone = await hb.post(f"{path_of(three)}/merger/undo")
+        assert (undone.status_code, undone.json()["code"]) == (409, "relocation_offered")
+        refused = await ni.post(f"{path_of(one)}/relocation/refusal", json={"reason": "Sitz bleibt in Bremen"})
+        assert refused.status_code == 200, refused.text
+        # A refused offer is over, whether or not somebody has put it away.
+        assert (await hb.post(f"{path_of(three)}/merger/undo")).status_code == 200
+        kept = (await merged(hb, one, two))["organisation"]
+        assert kept["absorbed"] == [one["organisation_id"]]
+        assert (await hb.post(f"{path_of(one)}/merger/undo")).status_code == 200
+        assert (await hb.get(path_of(one))).json()["handover"]["refusal"] == "Sitz bleibt in Bremen"
+
+
+async def test_contact_persons_stay_with_their_organisation_and_what_they_agreed_to_does_not_follow(
+    registry: Running,
+) -> None:
+    contact = {
+        "name": "Beispiel Person", "email": "person@ex-641.example", "roles": ["purchasing"], "source": "Messe",
+        "purposes": ["invitations"], "legal_basis": "consent", "consent_given_on": "2026-01-15",
+        "consent_wording": "einladung-2026-1", "retain_until": "2028-12-31",
+    }  # fmt: skip
+    async with registry.client() as office, signed_in(registry) as person:
+        one, two = await registered(office), await registered(office)
+        entered = await office.post(f"{path_of(two)}/people", json=contact)
+        assert entered.status_code == 201, entered.text
+        await merged(office, two, one)
+        (seen,) = (await office.get(f"{path_of(one)}/people")).json()["items"]
+        assert seen == entered.json(), "shown with the one that stays, and as it was"
+        shown = text_of(await person.get(f"/registry/organisations/{one['organisation_id']}"))
+        assert str(contact["email"]) in shown
+        assert f"Eingetragen bei {two['legal_name']}" in shown
+        # Who is known there with the same address gets a record, and consents, of their own.
+        support = {"purposes": ["support"], "legal_basis": "public_task", "consent_given_on": None}
+        again = await office.post(f"{path_of(one)}/people", json=contact | support | {"consent_wording": None})
+        assert again.status_code == 201, again.text
+        assert again.json()["person_id"] == seen["person_id"]
+        refused = await office.post(f"{path_of(two)}/people", json=contact | {"email": "neu@ex-641.example"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "merged")
+        await office.post(f"{path_of(two)}/merger/undo")
+        assert [item["id"] for item in (await office.get(f"{path_of(one)}/people")).json()["items"]] == [
+            again.json()["id"]
+        ]
 
 
 async def test_between_two_states_one_office_proposes_and_the_other_agrees(

@@ -35,7 +35,8 @@ from support.installation import Installation, Running
 from support.people import signed_in, text_of
 from support.waiting import eventually
 
-from .conftest import in_stuhr, registered
+from .conftest import registered, relocated
+from .staged import applied, csv_of, planned, reverted, rows
 from .test_audit import entries
 from .test_rights import EVERYONE, act_as, caller, database
 
@@ -185,13 +186,26 @@ async def test_contact_persons_stay_with_the_office_that_entered_them_when_the_o
         made = await entered(old, path)
         foreign = await new.post(f"{path}/people", json=contact())
         assert (foreign.status_code, foreign.json()["code"]) == (403, "foreign_state")
-        assert (await old.post(f"{path}/relocation", json=in_stuhr())).status_code == 200
+        await relocated(old, new, path)
         assert (await new.get(f"{path}/people")).json()["items"] == []
         assert [item["id"] for item in (await old.get(f"{path}/people")).json()["items"]] == [made["id"]]
         assert (await old.post(f"{path}/people", json=contact())).status_code == 403
         await entered(new, path, email=made["email"])
         assert (await old.delete(f"/api/v1/people/{made['id']}")).status_code == 204
         assert len((await new.get(f"{path}/people")).json()["items"]) == 1
+
+
+async def test_an_import_taken_back_leaves_whom_somebody_keeps_a_contact_person_of(registry: Running) -> None:
+    async with registry.client() as client:
+        heading, *lines = "Firma;Ort;Bundesland", *(f"Beispiel Rücknahme {n} GmbH;Bremen;Bremen" for n in (1, 2))
+        made = await applied(client, await planned(client, csv_of(heading, *lines), source="Rücknahme"))
+        one, other = [row["organisation_id"] for row in await rows(client, made)]
+        person = await entered(client, f"/api/v1/organisations/{one}")
+        back = await rows(client, await reverted(client, made))
+        assert [row["reverted"] for row in back] == ["deactivated", "withdrawn"]
+        assert (await client.get(f"/api/v1/organisations/{one}")).json()["status"] == "deactivated"
+        assert (await client.get(f"/api/v1/people/{person['id']}")).status_code == 200
+        assert (await client.get(f"/api/v1/organisations/{other}/people")).status_code in {200, 404}
 
 
 async def test_another_state_s_office_and_other_roles_see_nothing_and_no_counts(registry: Running) -> None:

@@ -176,7 +176,8 @@ ADDITIONS = (
        values ($1, 99, 'changed', now(), 'x', '{}')""",
     """insert into contact (organisation_id, email) values ($1, 'x@ex.example')
        on conflict (organisation_id) do update set email = excluded.email""",
-    "insert into release (organisation_id, state, released_at, released_by) values ($1, 'hb', now(), 'x')",
+    """insert into release (organisation_id, state, released_at, released_by, fields, sequence)
+       values ($1, 'hb', now(), 'x', '{competences}', 1)""",
     """insert into directory (organisation_id, sequence, responsible_state, kind, status, legal_name, sort_name,
                               search_text, competences, clusters, data, changed_at)
        values ($1, 99, 'hb', 'company', 'active', 'x', 'x', 'x', '{}', '{}', '{}', now())

@@ -21,9 +21,12 @@ from starlette.routing import Mount, Route
 from .installation import service_of
 
 WRITTEN_BY_FASTAPI = {"/openapi.json"}
-VALUES = {"state": "hb", "token": "0" * 64, "row_id": "1", "identity": "none", "what": "imprint"}
+VALUES = {
+    "state": "hb", "token": "0" * 64, "row_id": "1", "identity": "none", "what": "imprint", "postal_code": "28195",
+    "_": "entity",
+}  # fmt: skip
 """Path parameters that are no ids."""
-OF_NO_STATE = {"identity", "what", "row_id", "letter_id", "action", "token"}
+OF_NO_STATE = {"identity", "what", "row_id", "letter_id", "action", "token", "postal_code", "_"}
 """Path parameters that name no record of a state."""
 _PARAMETER = re.compile(r"{(\w+)[^}]*}")
 

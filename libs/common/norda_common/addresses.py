@@ -53,3 +53,24 @@ def address_key(address: str) -> str:
     except EmailNotValidError:
         return plain.casefold()[:320]
     return f"{valid.local_part}@{valid.ascii_domain or valid.domain}".casefold()[:320]
+
+
+def written(address: str) -> tuple[str, ...]:
+    """How the address may stand in what nobody has put in its normal form, in lower case, the longest first: its domain
+    as people write it, and as the DNS does.
+    """
+    plain = unicodedata.normalize("NFC", address).strip()
+    ways = {plain.lower(), address_key(plain)}
+    try:
+        valid = validate_email(plain, check_deliverability=False)
+    except EmailNotValidError:
+        pass
+    else:
+        ways |= {f"{valid.local_part}@{domain}".lower() for domain in (valid.domain, valid.ascii_domain) if domain}
+    return tuple(sorted(ways, key=lambda way: (-len(way), way)))
+
+
+def mention_of(address: str) -> re.Pattern[str]:
+    """Finds the address within a text, whatever its case; not where it is part of a longer one."""
+    ways = "|".join(re.escape(way) for way in written(address))
+    return re.compile(rf"(?<![\w.%+-])(?:{ways})(?![\w-]|\.\w)", re.IGNORECASE)

@@ -82,7 +82,12 @@ where status = 'open' and md5(key) = md5($4::bytea) and key = $4 and consumer = 
   and ("offset", record_time) < ($5, $6)
 order by "offset", record_time limit $7
 """
-_CLOSE = "update dead_letter set status = $2, closed_at = $3, closed_by = $4 where id = $1"
+# With a request of a person, or an answer to one, the address goes: it is kept nowhere once that is dealt with.
+_CLOSE = r"""
+update dead_letter set status = $2, closed_at = $3, closed_by = $4,
+                       value = case when topic ~ '\.privacy(request|answer)\.' then null else value end
+where id = $1
+"""
 _KEEP_OPEN = """
 update dead_letter set reason = $2, detail = $3, tries = tries + 1, tried_at = $4, tried_by = $5 where id = $1
 """

@@ -8,6 +8,9 @@ outside (docs/decisions/0070-encoded-headers.md).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from .contracts.envelope import encode_headers, encode_value, header_block
 from .contracts.topics import Event
 from .database import Connection
@@ -35,15 +38,20 @@ async def append(connection: Connection, *events: Event) -> None:
 
     Raises EventTooLarge. Not idempotent: each call stores its events once, with their own ids.
     """
-    if not events:
-        return
-    values = [encode_value(event) for event in events]
+    if events:
+        await put(connection, encoded(events))
+
+
+def encoded(events: Sequence[Event], *, values: Sequence[bytes | None] | None = None) -> Sequence[Any]:
+    """What `put` stores of events, made ready beforehand: thousands are worth a thread. `values` are their data as
+    JSON, where the caller has that already. Raises EventTooLarge. Pure but for the current trace.
+    """
+    values = [encode_value(event) for event in events] if values is None else values
     for event, value in zip(events, values, strict=True):
         if value is not None and len(value) > MAX_VALUE_BYTES:
             raise EventTooLarge(f"{event.type} {event.key} has {len(value)} bytes, allowed are {MAX_VALUE_BYTES}")
     traceparent = current_traceparent()
-    await connection.execute(
-        _APPEND,
+    return [
         [event.topic.name(event.state) for event in events],
         [event.key for event in events],
         [event.event_id for event in events],
@@ -55,4 +63,9 @@ async def append(connection: Connection, *events: Event) -> None:
         [header_block(encode_headers(event, traceparent=traceparent, hop=traceparent)) for event in events],
         values,
         traceparent,
-    )
+    ]
+
+
+async def put(connection: Connection, made: Sequence[Any]) -> None:
+    """Store what `encoded` made ready, as `append` does."""
+    await connection.execute(_APPEND, *made)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from . import outbox
+from . import audit, outbox
 from .auth import Caller
 from .contracts.envelope import Received, UnreadableRecord
 from .contracts.model import rfc3339
@@ -21,6 +21,7 @@ from .contracts.privacy import ANSWERS, PrivacyAnswer, PrivacyRequest
 from .contracts.topics import Event, Topic
 from .database import Connection
 from .states import State
+from .waiting_records import Waiting, forget_waiting, waiting_about
 
 MOST_BYTES = 300_000
 """So much of a person's records one answer holds; an event may have 500,000 bytes (`outbox.MAX_VALUE_BYTES`)."""
@@ -70,8 +71,10 @@ async def deal_with(
         return
     if request.kind not in set(RequestKind):
         raise UnreadableRecord("unknown_kind", "this release knows no such request")
-    for state in served:
+    for place, state in enumerate(served):
         done = await deal(connection, request, state, now)
+        if place == 0:
+            done = _with(done, await _of_waiting(connection, request, state, now))
         answer = PrivacyAnswer(
             request_id=request.request_id,
             state=state.value,
@@ -86,6 +89,30 @@ async def deal_with(
             connection,
             topic.event("answered", answer, state=state, key=request.request_id, sequence=ASKED, time=now),
         )
+
+
+async def _of_waiting(connection: Connection, request: PrivacyRequest, state: State, now: datetime) -> Done:
+    """The same for what waits to be handled or sent again, which is of no state; the first one's answer tells of it."""
+    if request.kind not in {RequestKind.ACCESS, RequestKind.ERASURE}:
+        return Done(found=0)
+    found = await waiting_about(connection, request.email)
+    if request.kind == RequestKind.ACCESS:
+        return Done(found=len(found), records=[as_record("waiting", kind=w.topic, created_at=w.since) for w in found])
+    await forget_waiting(connection, found, now=now)
+    await audit.record(connection, system_of(state), *(_forgotten(each, request) for each in found))
+    return Done(found=len(found), changed=len(found))
+
+
+def _with(done: Done, further: Done) -> Done:
+    return Done(
+        found=done.found + further.found,
+        changed=done.changed + further.changed,
+        records=[*done.records, *further.records],
+    )
+
+
+def _forgotten(record: Waiting, request: PrivacyRequest) -> audit.Entry:
+    return audit.Entry(f"{record.place}.erase", record.place, record.id, after={"request_id": str(request.request_id)})
 
 
 def system_of(state: State) -> Caller:

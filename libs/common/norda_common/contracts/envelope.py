@@ -104,7 +104,12 @@ def write_headers(
 
 def header_block(headers: Headers) -> bytes:
     """Headers as they stand in a Kafka record, their count first; with a hop's `traceparent` it ends with that."""
-    return varint(len(headers)) + b"".join(sized(name.encode()) + sized(value) for name, value in headers)
+    return varint(len(headers)) + b"".join([_sized_name(name) + sized(value) for name, value in headers])
+
+
+@lru_cache(1024)
+def _sized_name(name: str) -> bytes:
+    return sized(name.encode())
 
 
 def is_header_block(block: bytes) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from norda_common.auth import Caller
-from norda_common.errors import NotFound
+from norda_common.errors import Moved, NotFound
 from norda_common.requests import Cursor, Limit, write_cursor
 from norda_common.states import State
 from norda_common.web import RuntimeDep, caller_with
@@ -39,13 +39,26 @@ async def list_organisations(
     )
 
 
-@router.get("/{organisation_id}", summary="An organisation as this service knows it")
+@router.get(
+    "/{organisation_id}",
+    summary="An organisation as this service knows it",
+    responses={308: {"description": "It has become part of another one, to which `Location` leads"}},
+)
 async def get_organisation(
     organisation_id: UUID, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(READ)]
 ) -> OrganisationView:
-    """404 while its topic's record has not arrived."""
+    """404 while its topic's record has not arrived; 308 to the one that a merged organisation has become part of."""
     async with runtime.database.read(caller) as connection:
         organisation = await organisations.get(connection, organisation_id)
-    if organisation is None:
-        raise NotFound("Diese Organisation ist hier nicht bekannt.", "This organisation is not known here.")
+        if organisation is None:
+            raise NotFound("Diese Organisation ist hier nicht bekannt.", "This organisation is not known here.")
+        kept = (await organisations.successors(connection, [organisation_id]))[organisation_id]
+    if kept != organisation_id:
+        raise Moved(
+            f"„{organisation.name[:120]}“ ist in einer anderen Organisation aufgegangen.",
+            f"“{organisation.name[:120]}” has become part of another organisation.",
+            location=f"/api/v1/organisations/{kept}",
+            organisation_id=str(organisation_id),
+            merged_into=str(kept),
+        )
     return organisation_view(organisation)

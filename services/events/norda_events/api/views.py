@@ -143,6 +143,7 @@ class OrganisationView(BaseModel):
     kind: str
     competences: list[str]
     sequence: int
+    merged_into: UUID | None = Field(default=None, description="Of a merged one: whom it has become part of")
 
 
 class OrganisationPage(BaseModel):
@@ -224,6 +225,7 @@ def organisation_view(organisation: KnownOrganisation) -> OrganisationView:
         kind=organisation.kind,
         competences=list(organisation.competences),
         sequence=organisation.sequence,
+        merged_into=organisation.merged_into,
     )
 
 

@@ -35,13 +35,33 @@ begin atomic
 end;
 comment on function subscriptions_about is 'The own state''s subscriptions whose name, address or topic has words that begin so: running ones first, the newest before.';
 
+-- Of few that have the words the newest are sorted out, of many the newest are walked; PostgreSQL takes every beginning of a
+-- word for equally rare.
+create or replace function notices_about(words text, at_most int) returns setof uuid
+    stable security definer language plpgsql set search_path = notifications, pg_temp as $$
+declare
+    few uuid[];
+begin
+    if not may_read() then
+        return;
+    end if;
+    few := array(select id from notice
+                  where to_tsvector('simple', title_of(content)) @@ to_tsquery('simple', words) limit 1000);
+    if cardinality(few) < 1000 then
+        return query select one from unnest(few) as one order by one desc limit at_most;
+    else
+        return query select id from notice
+                     where to_tsvector('simple', title_of(content)) @@ to_tsquery('simple', words)
+                     order by id desc limit at_most;
+    end if;
+end $$;
+
 create function inbox_about(words text, at_most int) returns setof uuid
     stable security definer set search_path = notifications, pg_temp language sql
 begin atomic
     select found.id
     from (select d.id
-          from (select id from notice
-                where to_tsvector('simple', title_of(content)) @@ to_tsquery('simple', words) limit 1000) as n
+          from notices_about(words, 1000) as n(id)
           -- A notice has a handful of deliveries, which PostgreSQL takes for many.
           cross join lateral (select d.id from delivery as d
                               where d.notice_id = n.id and d.channel = 'inbox' and d.state = (select staff_state())

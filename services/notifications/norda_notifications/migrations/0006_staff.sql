@@ -40,8 +40,7 @@ create or replace function inbox_about(words text, at_most int) returns setof uu
 begin atomic
     select found.id
     from (select d.id
-          from (select id from notice
-                where to_tsvector('simple', title_of(content)) @@ to_tsquery('simple', words) limit 1000) as n
+          from notices_about(words, 1000) as n(id)
           cross join lateral (select d.id from delivery as d join recipient as r on r.id = d.recipient_id
                               where d.notice_id = n.id and d.channel = 'inbox' and d.state = (select staff_state())
                                 and (r.kind = 'office' or r.kind = 'staff' and r.subject = caller_subject())

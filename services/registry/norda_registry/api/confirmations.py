@@ -20,6 +20,7 @@ from ..store import confirmations
 from ..store.confirmations import Confirmation
 from ..usecases import confirming
 from ..usecases.confirming import Links
+from ..usecases.links import MOST_AT_ONCE
 from ..usecases.profile_commands import DecideCorrection
 from .views import OrganisationView, outcome
 
@@ -97,7 +98,7 @@ async def ask_all(caller: Officer, runtime: RuntimeDep) -> AskedAll:
             served=runtime.settings.states,
             now=datetime.now(UTC),
         )
-    return AskedAll(sent=sent, more=sent == confirming.MOST_AT_ONCE)
+    return AskedAll(sent=sent, more=sent == MOST_AT_ONCE)
 
 
 @router.get("/confirmations", summary="List links and answers", response_model_exclude_none=True)

@@ -34,7 +34,10 @@ class ReasonView(BaseModel):
 
 
 class KnownView(BaseModel):
-    """An organisation of the directory as it is compared."""
+    """An organisation of any state as it was compared a moment ago: a status changed just now shows with the next look.
+
+    What all three states see of it, and nothing else.
+    """
 
     organisation_id: UUID
     legal_name: str

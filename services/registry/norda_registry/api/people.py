@@ -158,7 +158,9 @@ async def search_people(
 
 @router.get("/organisations/{organisation_id}/people", summary="Read the contact persons of an organisation")
 async def list_people(organisation_id: UUID, caller: Keeper, runtime: RuntimeDep) -> PeoplePage:
-    """Those that the own office keeps, also of an organisation that has moved to another state; 200 at most."""
+    """Those that the own office keeps, also of an organisation that has moved to another state, and of those that have
+    become part of it (`organisation_id` says whose); 200 at most.
+    """
     async with runtime.database.read(caller) as connection:
         found = await people.people_of(connection, organisation_id, caller=caller, limit=MOST_OF_ONE)
     return PeoplePage(items=[_view(person) for person in found])

@@ -203,10 +203,14 @@ async def list_profiles(
 async def read_figures(
     organisation_id: UUID, caller: Annotated[Caller, caller_with(READ_FIGURES)], runtime: RuntimeDep
 ) -> list[FigureView]:
-    """Every row, the newest day first; for the responsible office alone."""
+    """Every row, the newest day first; for the responsible office alone.
+
+    Of an organisation that has moved to another instance, for the office that entered them here.
+    """
     async with runtime.database.read(caller) as connection:
-        await _own(connection, organisation_id, caller)
         rows = (await figures.of(connection, [organisation_id])).get(organisation_id, [])
+        if not rows:
+            await _own(connection, organisation_id, caller)
     kept = holding(rows)
     ordered = sorted(rows, key=lambda row: (row.on, row.recorded_at), reverse=True)
     return [

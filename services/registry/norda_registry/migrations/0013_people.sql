@@ -112,10 +112,12 @@ create table privacy_request (
     asked_by       text        not null,
     completed_at   timestamptz,
     records_until  timestamptz,
+    erased_at      timestamptz,
     constraint privacy_request_forgets check ((email is null) = (completed_at is not null))
 );
 comment on table privacy_request is 'What persons asked the office of `state` for. The address stays until all have answered.';
 comment on column privacy_request.records_until is 'Until when an access report can be read.';
+comment on column privacy_request.erased_at is 'Since when an erasure has taken the report, of which nothing is kept then.';
 create index privacy_request_running on privacy_request (state, id) where completed_at is null;
 create index privacy_request_state on privacy_request (state, id);
 create index privacy_request_hash on privacy_request (address_hash);

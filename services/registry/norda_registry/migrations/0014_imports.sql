@@ -109,9 +109,10 @@ create table import_result (
 comment on table import_result is 'What each row did, and the version and figures from before, to which a revert goes back.';
 create index import_result_result on import_result (import_id, result, row);
 
--- The worker looks for work as the service itself, and does it as whoever asked for it.
+-- The worker looks for work as the service itself, and does it as whoever asked for it; who asks for erasure is taken out
+-- of all of it by the service, too.
 alter table import_source enable row level security;
-create policy own on import_source using (state = (select office_state()));
+create policy own on import_source using (state = (select office_state()) or (select is_system()));
 alter table import enable row level security;
 create policy own on import using (state = (select office_state()) or (select is_system()));
 alter table import_row enable row level security;
@@ -128,9 +129,10 @@ create policy withdraw on organisation for delete using (responsible_state = (se
 create function is_referred_to(organisation uuid) returns boolean
     stable security definer set search_path from current language sql
     return exists (select from note where organisation_id = organisation)
+        or exists (select from contact_person where organisation_id = organisation)
         or exists (select from participation where organisation_id = organisation)
         or exists (select from release where organisation_id = organisation)
         or exists (select from directory
                     where cluster_code is not null and organisation_id = organisation
                       and exists (select from directory member where member.clusters @> array[directory.cluster_code]));
-comment on function is_referred_to is 'Notes of any office, registrations for events, a release for the public, members of a cluster.';
+comment on function is_referred_to is 'Notes and contact persons of any office, registrations for events, a release for the public, members of a cluster.';

@@ -43,6 +43,9 @@ create table suspect (
 comment on table suspect is 'Pairs of active organisations that may be one; the worker writes it anew when one of them changes.';
 create index suspect_second on suspect (second_id);
 create index suspect_score on suspect ((-score), first_id, second_id);
+-- For the overview, which counts each office's likely ones.
+create index suspect_likely on suspect (first_state) where rule <> 'general';
+create index suspect_likely_second on suspect (second_state) where rule <> 'general';
 
 -- Not a foreign key: what somebody decided outlives a change that makes the pair unsuspicious for a while.
 create table distinct_pair (
@@ -57,10 +60,11 @@ create table distinct_pair (
 );
 comment on table distinct_pair is 'Pairs of which an office said that they are two companies: who, when and why.';
 
+-- No foreign keys: that it was done, by whom and when, outlives a move of the kept one to another instance.
 create table merger (
     id               uuid        primary key,
-    merged_id        uuid        not null references organisation on delete cascade,
-    kept_id          uuid        not null references organisation on delete cascade,
+    merged_id        uuid        not null,
+    kept_id          uuid        not null,
     merged_state     text        not null check (merged_state ~ '^[a-z]{2}$'),
     kept_state       text        not null check (kept_state ~ '^[a-z]{2}$'),
     kind             text        not null check (kind in ('merger', 'duplicate')),
@@ -112,7 +116,8 @@ create policy propose on merger for insert with check (kept_state = (select offi
 create policy settle on merger for update
     using ((select office_state()) in (kept_state, merged_state) or is_mine(kept_id) or is_mine(merged_id));
 create policy withdraw on merger for delete
-    using (merged_at is null and ((select office_state()) in (kept_state, merged_state) or is_mine(merged_id)));
+    using (merged_at is null and ((select office_state()) in (kept_state, merged_state) or is_mine(merged_id)
+                                  or (select is_system())));
 
 -- As for directory_shown: behind a policy no index would be asked for keys that overlap.
 create view likeness_shown as

@@ -2,9 +2,12 @@
 
 -- ---------------------------------------------------------------------------------------------- dated figures
 
+-- No foreign key: what an office entered stays with it when the organisation moves to another instance
+-- (docs/decisions/0090-offer-and-acceptance.md). So it is with confirmations.
 create table figure (
     id              bigint      generated always as identity primary key,
-    organisation_id uuid        not null references organisation on delete cascade,
+    organisation_id uuid        not null,
+    state           text        not null default caller_state() check (state ~ '^[a-z]{2}$'),
     kind            text        not null check (kind in ('employees', 'turnover', 'balance')),
     on_day          date        not null,
     source          text        not null check (length(source) between 1 and 200),
@@ -13,19 +16,22 @@ create table figure (
     recorded_by     text        not null
 );
 comment on table figure is 'Employees, turnover and balance by day and source; rows are added and never changed. For the'
-    ' responsible office alone, as figures, which holds the newest of each kind.';
+    ' responsible office alone, as figures, which holds the newest of each kind; of what has left, for the office that'
+    ' entered them.';
+comment on column figure.state is 'Whose office entered it.';
 create index figure_organisation on figure (organisation_id, kind, on_day desc);
 alter table figure enable row level security;
 create policy read on figure for select
-    using ((select responsible_state from organisation where id = organisation_id) = (select staff_state()));
+    using (coalesce((select responsible_state from organisation where id = organisation_id), state)
+           = (select staff_state()));
 create policy enter on figure for insert
     with check (coalesce((select responsible_state from organisation where id = organisation_id),
                          (select office_state())) = (select office_state()));
 
-insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
-select figures.organisation_id, had.kind, (coalesce(last.changed_at, now()) at time zone 'Europe/Berlin')::date,
+insert into figure (organisation_id, state, kind, on_day, source, value, recorded_at, recorded_by)
+select figures.organisation_id, organisation.responsible_state, had.kind, (coalesce(last.changed_at, now()) at time zone 'Europe/Berlin')::date,
        'office', had.value, coalesce(last.changed_at, now()), coalesce(last.changed_by, 'migration')
-  from figures
+  from figures join organisation on organisation.id = figures.organisation_id
  cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
        as had(kind, value)
   left join lateral (select changed_at, changed_by from organisation_version
@@ -34,8 +40,21 @@ select figures.organisation_id, had.kind, (coalesce(last.changed_at, now()) at t
  where had.value is not null;
 
 -- Whoever writes the newest figures without having entered a row for them, an import or the form, says so today. Once for
--- a statement: an import writes a thousand organisations with one.
-create function date_figures() returns trigger language plpgsql as $$
+-- a statement: an import writes a thousand organisations with one. As the owner, since the policies of figures have been
+-- asked: they would be asked once more for each row.
+create function date_first_figures() returns trigger security definer set search_path from current language plpgsql as $$
+begin
+    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
+    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, 'office', said.value,
+           clock_timestamp(), coalesce(caller_subject(), '')
+      from written
+     cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
+           as said(kind, value)
+     where said.value is not null;
+    return null;
+end $$;
+comment on function date_first_figures is 'Keeps figure in step with figures of a new organisation, which has none before.';
+create function date_figures() returns trigger security definer set search_path from current language plpgsql as $$
 begin
     insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
     select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, 'office', said.value,
@@ -51,39 +70,54 @@ begin
 end $$;
 comment on function date_figures is 'Keeps figure in step with figures.';
 create trigger dated after insert on figures referencing new table as written
-    for each statement execute function date_figures();
+    for each statement execute function date_first_figures();
 create trigger redated after update on figures referencing new table as written
     for each statement execute function date_figures();
 
+-- What belongs to an organisation goes with it. Foreign keys, whose check comes once for each of some ten rows of a new
+-- organisation, were a quarter of what it cost PostgreSQL; the statement that writes an organisation writes these, too.
+alter table identifier drop constraint identifier_organisation_id_fkey;
+alter table figures drop constraint figures_organisation_id_fkey;
+alter table contact drop constraint contact_organisation_id_fkey;
+create function take_along() returns trigger security definer set search_path from current language plpgsql as $$
+begin
+    delete from identifier where organisation_id in (select id from gone);
+    delete from figures where organisation_id in (select id from gone);
+    delete from contact where organisation_id in (select id from gone);
+    return null;
+end $$;
+comment on function take_along is 'Deletes numbers, figures and contact address of organisations that are deleted.';
+create trigger taken_along after delete on organisation referencing old table as gone
+    for each statement execute function take_along();
+
 -- ------------------------------------------------------------------------------------- what a profile still lacks
 
--- The same as WEIGHTS in rules/completeness.py; a test holds them together. Parts of a hundred, rounded down.
-create function completeness_of(kind text, data jsonb) returns smallint immutable language sql as $$
-    select (coalesce(sum(weight) filter (where there), 0) * 100 / sum(weight))::smallint
-      from (values
-        ('legal_form', 5, 10, 10, 10, 0, data ? 'legal_form'),
-        ('register_entry', 10, 0, 5, 5, 0,
-            jsonb_path_exists(data, '$.register_entries[*] ? (!exists(@.valid_to))')),
-        ('vat_id', 5, 0, 0, 0, 0, data ? 'vat_id'),
-        ('address', 5, 10, 10, 10, 10, data -> 'seat' ?& array['place', 'postal_code', 'street']),
-        ('ags', 5, 10, 10, 10, 10, data -> 'seat' ? 'ags'),
-        ('nuts', 3, 5, 5, 5, 5, data -> 'seat' ? 'nuts'),
-        ('activities', 10, 5, 0, 0, 0, jsonb_path_exists(data, '$.activities[*] ? (@.edition == "WZ2025")')),
-        ('competences', 12, 20, 0, 0, 0, jsonb_path_exists(data, '$.competences[*]')),
-        ('roles', 8, 10, 10, 10, 10, jsonb_path_exists(data, '$.roles[*]')),
-        ('value_chain', 5, 0, 0, 0, 0, data ? 'value_chain'),
-        ('size_class', 7, 0, 0, 0, 0, data ? 'size_class'),
-        ('website', 7, 20, 20, 20, 20, data ? 'website'),
-        ('profile', 6, 15, 15, 15, 15, data ? 'profile'),
-        ('name_en', 3, 10, 10, 10, 10, data ? 'name_en'),
-        ('profile_en', 6, 10, 10, 10, 10, data ? 'profile_en'),
-        ('certificates', 3, 0, 0, 0, 0, jsonb_path_exists(data, '$.certificates[*]')),
-        ('indicators', 0, 0, 20, 10, 0, jsonb_path_exists(data, '$.indicators[*]'))
-      ) as part(name, company, research, cluster, association, public_body, there)
-     cross join lateral (select case kind when 'company' then company when 'research' then research
-                                          when 'cluster' then cluster when 'association' then association
-                                          else public_body end as weight) as weighed
-$$;
+-- The same as WEIGHTS in rules/completeness.py; a test holds them together. Parts of a hundred, rounded down. Plain
+-- expressions, which PostgreSQL writes out where the functions are called: with a query in it, it was a call of 40 µs.
+create function weight_of(kind text, company int, research int, cluster int, association int, other int) returns int
+    immutable language sql
+    return case kind when 'company' then company when 'research' then research when 'cluster' then cluster
+                     when 'association' then association else other end;
+create function completeness_of(kind text, data jsonb) returns smallint immutable language sql
+    return ((
+           weight_of(kind, 5, 10, 10, 10, 0) * (data ? 'legal_form')::int
+         + weight_of(kind, 10, 0, 5, 5, 0) * jsonb_path_exists(data, '$.register_entries[*] ? (!exists(@.valid_to))')::int
+         + weight_of(kind, 5, 0, 0, 0, 0) * (data ? 'vat_id')::int
+         + weight_of(kind, 5, 10, 10, 10, 10) * coalesce(data -> 'seat' ?& array['place', 'postal_code', 'street'], false)::int
+         + weight_of(kind, 5, 10, 10, 10, 10) * coalesce(data -> 'seat' ? 'ags', false)::int
+         + weight_of(kind, 3, 5, 5, 5, 5) * coalesce(data -> 'seat' ? 'nuts', false)::int
+         + weight_of(kind, 10, 5, 0, 0, 0) * jsonb_path_exists(data, '$.activities[*] ? (@.edition == "WZ2025")')::int
+         + weight_of(kind, 12, 20, 0, 0, 0) * jsonb_path_exists(data, '$.competences[*]')::int
+         + weight_of(kind, 8, 10, 10, 10, 10) * jsonb_path_exists(data, '$.roles[*]')::int
+         + weight_of(kind, 5, 0, 0, 0, 0) * (data ? 'value_chain')::int
+         + weight_of(kind, 7, 0, 0, 0, 0) * (data ? 'size_class')::int
+         + weight_of(kind, 7, 20, 20, 20, 20) * (data ? 'website')::int
+         + weight_of(kind, 6, 15, 15, 15, 15) * (data ? 'profile')::int
+         + weight_of(kind, 3, 10, 10, 10, 10) * (data ? 'name_en')::int
+         + weight_of(kind, 6, 10, 10, 10, 10) * (data ? 'profile_en')::int
+         + weight_of(kind, 3, 0, 0, 0, 0) * jsonb_path_exists(data, '$.certificates[*]')::int
+         + weight_of(kind, 0, 0, 20, 10, 0) * jsonb_path_exists(data, '$.indicators[*]')::int
+        ) * 100 / weight_of(kind, 100, 125, 125, 115, 90))::smallint;
 comment on function completeness_of is 'How complete a published document is, in per cent of what its kind could say.';
 
 -- Generated, so that whoever writes an organisation need not know of it. Of own organisations alone: the directory, which
@@ -122,7 +156,7 @@ create policy decide on code_decision
 
 create table confirmation (
     id              uuid        primary key,
-    organisation_id uuid        not null references organisation on delete cascade,
+    organisation_id uuid        not null,
     state           text        not null check (state ~ '^[a-z]{2}$'),
     version         bigint      not null default 1 check (version > 0),
     sent_at         timestamptz not null,
@@ -136,13 +170,16 @@ create table confirmation (
     decided_by      text,
     taken           text[],
     ended_at        timestamptz,
+    address_hash    bytea       check (length(address_hash) = 32),
     check ((answered_at is null) = (answer is null)),
     check ((answer = 'proposed') or proposal is null),
     check ((decided_at is null) = (taken is null))
 );
 comment on table confirmation is 'Links sent to organisations to confirm their profile, what they answered and what became'
-    ' of it. The link itself is kept nowhere: it is signed. ended_at: used, replaced or expired.';
-create unique index confirmation_open on confirmation (organisation_id) where ended_at is null;
+    ' of it. The link itself is kept nowhere: it is signed. ended_at: used, replaced or expired. address_hash knows'
+    ' again whom it was sent to, who may ask to be erased while it is on the private topic.';
+-- Of one office: a link that the office before sent is ended by the service, when the organisation has moved.
+create unique index confirmation_open on confirmation (organisation_id, state) where ended_at is null;
 create index confirmation_state on confirmation (state, sent_at desc, id);
 create index confirmation_organisation on confirmation (organisation_id, sent_at desc);
 create index confirmation_proposed on confirmation (state, answered_at) where answer = 'proposed' and decided_at is null;
@@ -197,6 +234,14 @@ return (
 );
 comment on function released_part is 'Of a document what these groups show; the same as rules/releases.py.';
 
+-- As before, but the row of a release that has ended stays.
+create or replace function released_successor(organisation uuid) returns uuid stable security definer
+    set search_path from current
+    language sql return (
+        select d.organisation_id from directory as d
+         where d.organisation_id = successor_of(organisation) and d.organisation_id <> organisation
+           and d.status = 'active' and is_released(d.organisation_id) and is_released(organisation));
+
 -- Everybody reads the view alone, which shows of a document what was released: the table itself is for who has signed in.
 alter policy read on directory using ((select is_somebody()));
 -- The view has whatever columns the directory has, of whichever migration.
@@ -250,3 +295,51 @@ create policy forget on membership_proposal for delete using ((select is_system(
 
 -- Few organisations have links; who counts another one in is found by this.
 create index organisation_links on organisation (responsible_state, id) where jsonb_path_exists(data, '$.links[*]');
+-- And who asks whether anybody does, in whichever state, by these.
+create index directory_links on directory using gin ((data -> 'links') jsonb_path_ops)
+    where jsonb_path_exists(data, '$.links[*]');
+create index organisation_linking on organisation using gin ((data -> 'links') jsonb_path_ops)
+    where jsonb_path_exists(data, '$.links[*]');
+
+-- ------------------------------------------------------------------------------------- what was entered by mistake
+
+-- Whether anybody refers to an organisation, also in what the caller may not see: the function asks as its owner. What
+-- carries a version of its own (mergers, parts that were split off) needs no look: a revert leaves it alone.
+create or replace function is_referred_to(organisation uuid) returns boolean
+    stable security definer set search_path from current language sql
+    return exists (select from note where organisation_id = organisation)
+        or exists (select from participation where organisation_id = organisation)
+        or exists (select from release where organisation_id = organisation and ended_at is null)
+        or exists (select from contact_person where organisation_id = organisation)
+        or exists (select from confirmation where organisation_id = organisation)
+        or exists (select from figure where organisation_id = organisation and source <> 'office')
+        or exists (select from membership_proposal where organisation_id = organisation and decided_at is null)
+        or exists (select from merger where organisation in (merged_id, kept_id))
+        or exists (select from directory
+                    where jsonb_path_exists(data, '$.links[*]')
+                      and data -> 'links' @> jsonb_build_array(jsonb_build_object('organisation_id', organisation)))
+        or exists (select from organisation as other
+                    where jsonb_path_exists(data, '$.links[*]')
+                      and data -> 'links' @> jsonb_build_array(jsonb_build_object('organisation_id', organisation)))
+        or exists (select from directory
+                    where cluster_code is not null and organisation_id = organisation
+                      and exists (select from directory member where member.clusters @> array[directory.cluster_code]));
+comment on function is_referred_to is 'Notes, contact persons, sourced figures, links sent for confirmation, proposals of any'
+    ' office, registrations for events, a release for the public, enterprises that count it in, members of a cluster.';
+
+-- What a revert takes back is gone as if it had never been entered, what outlives a move among it; in one place, so that
+-- no office has a way to a part of a history.
+create function withdraw_organisations(ids uuid[]) returns bigint
+    volatile security definer set search_path from current language sql
+begin atomic
+    with gone as (
+        delete from organisation where id = any(ids) and responsible_state = office_state() returning id
+    ), versions as (
+        delete from organisation_version where organisation_id in (select id from gone)
+    ), entered as (
+        delete from figure where organisation_id in (select id from gone)
+    )
+    select count(*) from gone;
+end;
+comment on function withdraw_organisations is 'For reverts of imports: own organisations that nobody refers to.';
+drop policy withdraw on organisation;

@@ -18,7 +18,8 @@ from ..rules.corrections import CORRECTABLE, REMARK, values_of
 from ..rules.rights import CHANGE, CONFIRM
 from ..store import confirmations, documents
 from ..store.confirmations import Confirmation
-from ..usecases.confirming import MOST_AT_ONCE, decide, send_confirmation, send_due
+from ..usecases.confirming import decide, send_confirmation, send_due
+from ..usecases.links import MOST_AT_ONCE
 from ..usecases.profile_commands import DecideCorrection
 from . import texts
 from .entering import CHOICE, done, path_of, version_of

@@ -18,7 +18,7 @@ from ..rules.rights import DUPLICATES
 from ..store import duplicates, mergers
 from ..store.duplicates import Pair
 from ..usecases.commands import TellApart
-from ..usecases.duplicates import suspect_again, tell_apart
+from ..usecases.duplicates import require_part, suspect_again, tell_apart
 from . import texts
 from .entering import context
 from .organisations import as_id, find
@@ -149,6 +149,7 @@ async def reopen(page: Decides, one_id: UUID, other_id: UUID) -> Response:
 async def _question(page: Page, one_id: UUID, other_id: UUID, form: Form, error: NordaError | None = None) -> Response:
     async with page.read() as connection:
         both = [(await find(connection, key)).organisation for key in (one_id, other_id)]
+    require_part(page.caller.require_own_state(DUPLICATES), [item.responsible_state for item in both])
     title = Text("Zwei Unternehmen", "Two companies")
     return page.show(
         "told_apart.html.jinja",

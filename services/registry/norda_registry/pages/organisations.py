@@ -161,6 +161,7 @@ async def show(
             else None
         )
         absorbed = [(await find(connection, key)).organisation for key in organisation.absorbed[-MOST_ABSORBED:]]
+        names = {each.organisation_id: each.legal_name for each in absorbed}
         profile = await profile_context(page, connection, shown)
     title = Text(organisation.legal_name, organisation.legal_name)
     return page.show(
@@ -190,7 +191,9 @@ async def show(
         may_note=page.caller.may(NOTE_WRITE),
         notes=[_noted(page, note, who) for note in noted[:NOTES]],
         older_notes=write_cursor(noted[NOTES - 1].id) if len(noted) > NOTES else None,
-        people=None if people is None else [people_words.shown(person, page.language) for person in people],
+        people=None
+        if people is None
+        else [people_words.shown(person, page.language, names.get(person.organisation_id)) for person in people],
         may_enter=_kept_for(page, shown, PERSON_KEEP),
         may_change=_kept_for(page, shown, CHANGE),
         may_take_over=_may_take_over(page, organisation),

@@ -58,6 +58,10 @@ _RECORDS: Mapping[str, Text] = {
     "delivery": Text("Nachricht", "Message"),
     "objection": Text("Widerspruch gegen Werbung", "Objection to advertising"),
     "restriction": Text("Einschränkung", "Restriction"),
+    "import_row": Text("Zeile eines Imports", "Row of an import"),
+    "confirmation": Text("Bitte um Bestätigung eines Profils", "Request to confirm a profile"),
+    "report": Text("Frühere Auskunft", "Earlier access report"),
+    "waiting": Text("Nachricht, die nicht verarbeitet ist", "Message that has not been handled"),
     "left_out": Text("Weitere Einträge, die nicht in die Antwort passten", "More records than the answer could hold"),
 }
 _RECORD_FIELDS: Mapping[str, Text] = {
@@ -76,6 +80,10 @@ _RECORD_FIELDS: Mapping[str, Text] = {
     "topic_value": Text("Thema", "Topic"),
     "kind": Text("Art", "Kind"),
     "channel": Text("Weg", "Channel"),
+    "file": Text("Datei", "File"),
+    "row": Text("Zeile", "Row"),
+    "cells": Text("Inhalt", "Content"),
+    "until": Text("Gültig bis", "Valid until"),
     "consent_given_at": Text("Einwilligung am", "Consent given at"),
     "registered_at": Text("Angemeldet", "Registered"),
     "created_at": Text("Eingetragen", "Entered"),

@@ -46,8 +46,14 @@ CONSEQUENCES = {
     ),
     "erasure": (
         Text(
-            "Gelöscht werden Ansprechperson, Anmeldungen, Abonnements und Nachrichten in allen drei Ländern.",
-            "Contact person, registrations, subscriptions and messages of all three states are erased.",
+            "Gelöscht wird in allen drei Ländern, wo die Person als Ansprechperson, in Anmeldungen, Abonnements, "
+            "Nachrichten und Importen steht.",
+            "The person is erased in all three states: as a contact person, from registrations, subscriptions, "
+            "messages and imports.",
+        ),
+        Text(
+            "Auch eine Auskunft, die hier noch liegt, ist dann fort: Händigen Sie sie vorher aus.",
+            "An access report that is still kept here goes, too: hand it out before.",
         ),
         Text(
             "Ein Platz bei einer künftigen Veranstaltung wird frei; die Teilnahme der Organisation bleibt ohne Person.",

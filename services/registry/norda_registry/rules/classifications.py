@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import cache
+from functools import cache, lru_cache
 
 from norda_common.contracts.competences import competences
 from norda_common.contracts.registry import RegisterEntry
@@ -15,6 +15,7 @@ from .identifiers import plain
 from .names import fold
 
 
+@lru_cache(maxsize=1_000)
 def legal_form(text: str) -> str:
     """The FIM code of a legal form, given as code or as its usual spelling (`GmbH`). Raises Refused."""
     value = plain(text)
@@ -31,9 +32,14 @@ def legal_form(text: str) -> str:
     return found
 
 
+@lru_cache(maxsize=2_000)
+def _competence_code(text: str) -> str:
+    return re.sub(r"[\s_–-]+", "-", plain(text).upper())
+
+
 def competence(text: str, *, held: Collection[str] = ()) -> str:
     """A competence's code in capitals. Raises Refused, also for a deprecated one, unless it is `held` already."""
-    code = re.sub(r"[\s_–-]+", "-", plain(text).upper())
+    code = _competence_code(text)
     known = competences().get(code)
     if known is None:
         raise Refused("competence", "ist kein Code der Kompetenzliste", "is no code of the list of competences")

@@ -66,6 +66,8 @@ _SIZES = {
     "mittel": "medium", "mittleres unternehmen": "medium", "gross": "large", "grosses unternehmen": "large",
 }  # fmt: skip
 _SEPARATORS = re.compile(r"[,;|/]+")
+_USUAL = 200
+"""Plain letters and digits, so many at most, have nothing that could be wrong or would have to be cleaned."""
 _LISTS = frozenset({"wz2025", "wz2008", "competences", "clusters", "roles", "states"})
 _TEXTS = ("own_id", "legal_form", "euid", "vat_id", "widnr", "lei")
 _LONGEST = {"own_id": 100, "website": 500, "name_en": LONGEST_NAME}
@@ -134,6 +136,8 @@ def _by_field(cells: Sequence[str], columns: Sequence[str], findings: Findings) 
         cell = cells[place] if place < len(cells) else ""
         if not cell:
             empty.add(name)
+        elif len(cell) <= _USUAL and cell.isalnum() and cell.isascii():
+            found[name] = cell
         elif fault := cell_fault(name, cell, row=findings.row):
             findings.errors.append(fault)
         elif not (text := clean(cell)):

@@ -241,9 +241,10 @@ def _size(figures: Figures, fields: Mapping[str, Any], current: Current | None, 
     computed, declared = size_class(figures), fields.get("size_class")
     if computed is None:
         return declared if current is None or "size_class" in fields else current.organisation.size_class
-    if current is not None and figures == current.figures:
-        # It may count linked enterprises; figures that stay are no reason to compute it anew.
-        return current.organisation.size_class
+    if current is not None:
+        # It may count linked enterprises and earlier years: figures that stay are no reason to compute it anew, and for
+        # others more must be known than the row.
+        return declared if figures != current.figures and declared else current.organisation.size_class
     if declared is not None and declared != computed:
         draft.findings.warn(
             "size_class",
@@ -285,9 +286,19 @@ def _seat_of_parts(before: Organisation, draft: Draft) -> Address:
     return current.model_copy(update={name: value for name, value in parts.items() if name != "state"})
 
 
-def leave_alone(organisation: Organisation, findings: Findings) -> None:
-    """Say why the row changes nothing."""
-    if organisation.status == DISSOLVED:
+def leave_alone(organisation: Organisation, findings: Findings, *, merged: bool = False) -> None:
+    """Say why the row changes nothing; `merged`: it means one that has become part of this organisation, whose name,
+    numbers and figures are others.
+    """
+    if merged:
+        name = organisation.legal_name[:120]
+        findings.warn(
+            "row",
+            "merged",
+            f"ist in „{name}“ aufgegangen und ändert dort nichts",
+            f"has become part of “{name}” and changes nothing there",
+        )
+    elif organisation.status == DISSOLVED:
         findings.warn("row", "dissolved", "ist aufgelöst und bleibt es", "is dissolved and stays so")
     elif organisation.status != ACTIVE:
         findings.warn("row", "deactivated", "ist deaktiviert und bleibt es", "is deactivated and stays so")

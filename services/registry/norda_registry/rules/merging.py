@@ -15,7 +15,7 @@ from uuid import UUID
 from norda_common.contracts.registry import FormerName, Membership, Organisation, RegisterEntry
 
 from .names import fold
-from .profile import ACTIVE, current_entry
+from .profile import current_entry
 from .register_entries import register_key
 
 MERGED = "merged"
@@ -94,7 +94,14 @@ def absorbed(merged: Organisation, kept_id: UUID, kind: MergerKind, *, on: date)
         item.model_copy(update={"valid_to": max(on, item.valid_from or on)}) if item.valid_to is None else item
         for item in merged.memberships
     )
-    update = {"status": MERGED, "merged_into": kept_id, "register_entries": entries, "memberships": memberships}
+    update = {
+        "status": MERGED,
+        "merged_into": kept_id,
+        "register_entries": entries,
+        "memberships": memberships,
+        # An offer that was refused is over for good: nobody can put it away any more.
+        "handover": None,
+    }
     return merged.model_copy(update=update)
 
 
@@ -157,8 +164,3 @@ def _ended(entry: RegisterEntry, on: date) -> RegisterEntry:
 def _memberships(own: tuple[Membership, ...], other: tuple[Membership, ...]) -> list[Membership]:
     running = {item.cluster_id for item in own if item.valid_to is None}
     return [item for item in other if item not in own and (item.valid_to is not None or item.cluster_id not in running)]
-
-
-def mergeable(organisation: Organisation) -> bool:
-    """Whether it can take another one in: it is active, and its seat is not on its way to another state."""
-    return organisation.status == ACTIVE and organisation.handover is None

@@ -7,7 +7,7 @@ near two), so it only warns, as does what the lists here do not know.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from norda_common.contracts.registry import Address
 from norda_common.states import FEDERAL_STATES
@@ -32,6 +32,7 @@ def federal_state(text: str) -> str:
     return found
 
 
+@lru_cache(maxsize=1_000)
 def state_code(text: str) -> str | None:
     """The same; None for what names no state."""
     code = "-".join(re.split(r"[\s_–-]+", plain(text).upper()))
@@ -40,11 +41,13 @@ def state_code(text: str) -> str | None:
     return code if code in FEDERAL_STATES else _by_name().get(fold(text))
 
 
+@lru_cache(maxsize=16_384)
 def plain_postal_code(text: str) -> str:
     """A postal code as it is written: without blanks and the country before it, `28195` for `D-28 195`."""
     return re.sub(r"^DE?-?(?=\d)", "", plain(text).replace(" ", "").upper(), flags=re.ASCII)
 
 
+@lru_cache(maxsize=16_384)
 def plain_key(text: str) -> str:
     """An AGS or NUTS code as it is written: in capitals, without blanks, dots and dashes."""
     return re.sub(r"[\s./–-]", "", plain(text)).upper()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 
 from norda_common.contracts.registry import RegisterEntry
 
@@ -103,7 +103,8 @@ def check_euid(text: str, entry: RegisterEntry) -> str:
 
 def register_key(entry: RegisterEntry) -> str:
     """The key under which an entry is unique."""
-    return "|".join([entry.court_code, entry.type, entry.number, entry.suffix, fold(entry.former_court)])
+    former = fold(entry.former_court) if entry.former_court else ""
+    return "|".join([entry.court_code, entry.type, entry.number, entry.suffix, former])
 
 
 def entry_of_text(text: str) -> RegisterEntry | None:
@@ -134,6 +135,7 @@ def entry_of_text(text: str) -> RegisterEntry | None:
     )
 
 
+@lru_cache(maxsize=1_000)
 def _former(text: str) -> str:
     """A former court's name alone: `Nordhorn` for `(früher Amtsgericht Nordhorn HRB 55)`."""
     name = plain(text)
@@ -174,6 +176,7 @@ def _digits(number: str, kind: str) -> tuple[str, str]:
     return match[1].lstrip("0"), match[2]
 
 
+@lru_cache(maxsize=1_000)
 def _court(text: str, name: str) -> Court:
     given = _COURT_WORDS.sub("", plain(text)).strip()
     code = given.upper()

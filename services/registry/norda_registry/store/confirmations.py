@@ -48,20 +48,19 @@ _GET = f"select {_COLUMNS} from confirmation where id = $1"  # noqa: S608 - cons
 
 async def add(
     connection: Connection,
-    rows: Sequence[tuple[UUID, UUID]],
+    rows: Sequence[tuple[UUID, UUID, str]],
     *,
     state: State,
     now: datetime,
     expires_at: datetime,
     subject: str,
 ) -> None:
-    """Store links as (id, organisation)."""
+    """Store links as (id, organisation, key of the address); of the address a keyed hash is kept."""
     await connection.execute(
-        """insert into confirmation (id, organisation_id, state, sent_at, sent_by, expires_at)
-           select id, organisation_id, $3, $4, $5, $6
-             from unnest($1::uuid[], $2::uuid[]) as row(id, organisation_id)""",
-        [row[0] for row in rows],
-        [row[1] for row in rows],
+        """insert into confirmation (id, organisation_id, address_hash, state, sent_at, sent_by, expires_at)
+           select id, organisation_id, keyed_hash(address_key), $4, $5, $6, $7
+             from unnest($1::uuid[], $2::uuid[], $3::text[]) as row(id, organisation_id, address_key)""",
+        *([row[place] for row in rows] for place in range(3)),
         state,
         now,
         subject,
@@ -106,26 +105,61 @@ async def listed(
     return [_read(row) for row in rows]
 
 
-async def end_open(connection: Connection, organisation_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
-    """End the open links of these organisations; their ids."""
+async def end_open(
+    connection: Connection, organisation_ids: Sequence[UUID], *, now: datetime
+) -> list[tuple[UUID, State]]:
+    """End the open links of these organisations, of those that the caller may settle; id and state of each."""
     rows = await connection.fetch(
-        """update confirmation set ended_at = $2 where organisation_id = any($1) and ended_at is null returning id""",
+        """update confirmation set ended_at = $2 where organisation_id = any($1) and ended_at is null
+        returning id, state""",
         list(organisation_ids),
         now,
     )
-    return [row["id"] for row in rows]
+    return [(row["id"], State(row["state"])) for row in rows]
 
 
-async def end_expired(connection: Connection, *, now: datetime, limit: int) -> list[tuple[UUID, State]]:
-    """End links that have expired; id and state of each."""
+async def sent_to(connection: Connection, state: State, address_key: str) -> list[Confirmation]:
+    """A state's open links that were sent to this address; for the service itself."""
     rows = await connection.fetch(
-        """update confirmation set ended_at = $1
-            where id in (select id from confirmation where ended_at is null and expires_at <= $1
-                          order by expires_at limit $2 for update skip locked)
-        returning id, state""",
-        now,
-        limit,
+        f"""select {_COLUMNS} from confirmation
+             where state = $1 and address_hash = (select keyed_hash($2)) and ended_at is null order by id""",  # noqa: S608
+        state,
+        address_key,
     )
+    return [_read(row) for row in rows]
+
+
+async def end_sent_to(connection: Connection, state: State, address_key: str, *, now: datetime) -> list[UUID]:
+    """End a state's open links that were sent to this address, and forget the address of all; the ids of the ended."""
+    rows = await connection.fetch(
+        """update confirmation set ended_at = coalesce(ended_at, $3), address_hash = null
+            where state = $1 and address_hash = (select keyed_hash($2))
+        returning id, old.ended_at is null as was_open""",
+        state,
+        address_key,
+        now,
+    )
+    return [row["id"] for row in rows if row["was_open"]]
+
+
+_OVER = """
+update confirmation set ended_at = $1
+ where id in (select id from confirmation
+               where ended_at is null
+                 and (expires_at <= $1
+                      or not exists (select from organisation
+                                      where organisation.id = confirmation.organisation_id and status = 'active'
+                                        and responsible_state = confirmation.state))
+               order by expires_at limit $2 for update skip locked)
+returning id, state
+"""
+
+
+async def end_over(connection: Connection, *, now: datetime, limit: int) -> list[tuple[UUID, State]]:
+    """End links that nobody can use any more: expired ones, and those of organisations that are not active, or not the
+    sending office's any more. Id and state of each.
+    """
+    rows = await connection.fetch(_OVER, now, limit)
     return [(row["id"], State(row["state"])) for row in rows]
 
 

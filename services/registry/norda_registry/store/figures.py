@@ -48,6 +48,20 @@ async def of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, list[Fig
     return found
 
 
+async def counted_in(connection: Connection, ids: Sequence[UUID], *, state: str) -> list[UUID]:
+    """Of these those that an own active organisation of the state names as partner or linked, by their ids."""
+    rows = await connection.fetch(
+        """select distinct named.id from organisation
+            cross join lateral (select (link ->> 'organisation_id')::uuid as id
+                                  from jsonb_array_elements(data -> 'links') as link) as named
+            where responsible_state = $1 and status = 'active' and jsonb_path_exists(data, '$.links[*]')
+              and named.id = any($2) order by named.id""",
+        state,
+        list(ids),
+    )
+    return [row["id"] for row in rows]
+
+
 async def counting_in(connection: Connection, organisation_id: UUID, *, state: str) -> list[UUID]:
     """Own active organisations of the state that name this one as partner or linked, in the order of their ids."""
     rows = await connection.fetch(

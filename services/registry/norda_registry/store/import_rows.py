@@ -202,6 +202,19 @@ async def mark_reverted(connection: Connection, import_id: UUID, marks: Sequence
     )
 
 
+async def follow_versions(connection: Connection, import_id: UUID, ids: Sequence[UUID]) -> None:
+    """Take over the versions these organisations have now: what followed from the import is part of it."""
+    if not ids:
+        return
+    await connection.execute(
+        """update import_result set version = organisation.version from organisation
+            where import_id = $1 and organisation_id = organisation.id and organisation.id = any($2)
+              and result in ('created', 'changed') and reverted is null""",
+        import_id,
+        list(ids),
+    )
+
+
 async def counts(connection: Connection, import_id: UUID) -> dict[str, dict[str, int]]:
     """How many rows of each outcome, result and way back there are; `left_out` among the outcomes."""
     rows = await connection.fetch(

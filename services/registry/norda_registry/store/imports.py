@@ -13,6 +13,7 @@ from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection, affected
 
+from ..rules.merging import MERGED
 from ..rules.size_class import Figures
 from .matches import Match
 from .organisations import Stored
@@ -144,6 +145,16 @@ async def claim(
     return _import(row) if row else None
 
 
+async def at_work(connection: Connection, *, now: datetime) -> bool:
+    """Whether some worker is about an import, of whatever state."""
+    found = await connection.fetchval(
+        """select exists (select from import
+                           where status in ('planning', 'applying', 'reverting') and lease_until > $1)""",
+        now,
+    )
+    return bool(found)
+
+
 async def hold(connection: Connection, import_id: UUID, status: str, *, owner: UUID) -> bool:
     """Lock the import for the running transaction; False when it is no longer this worker's to go on with."""
     found = await connection.fetchval(
@@ -243,22 +254,34 @@ async def current(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Sto
 async def by_id(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Match]:
     """Who these organisations are, of any state: own rows first, the directory for the others."""
     rows = await connection.fetch(
-        """select id, responsible_state, legal_name, true as own from organisation where id = any($1)
+        """select id, responsible_state, legal_name, true as own, status from organisation where id = any($1)
            union all
-           select organisation_id, responsible_state, legal_name, false from directory
+           select organisation_id, responsible_state, legal_name, false, status from directory
             where organisation_id = any($1) and not exists (select from organisation where id = organisation_id)""",
         list(ids),
     )
     return {
         row["id"]: Match(
-            "norda", str(row["id"]), row["id"], row["responsible_state"], row["legal_name"], True, row["own"]
+            "norda",
+            str(row["id"]),
+            row["id"],
+            row["responsible_state"],
+            row["legal_name"],
+            True,
+            row["own"],
+            merged=row["status"] == MERGED,
         )
         for row in rows
     }
 
 
-# `offset 0` leaves the planner nothing but the index on the folded name
-# (docs/decisions/0064-the-price-of-a-command.md).
+async def successors(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Match]:
+    """Whom these have become part of, after however many mergers; who is nowhere to be found is left out."""
+    rows = await connection.fetch(
+        "select id, successor_of(id) as successor from unnest($1::uuid[]) as merged(id)", list(ids)
+    )
+    known = await by_id(connection, [row["successor"] for row in rows])
+    return {row["id"]: known[row["successor"]] for row in rows if row["successor"] in known}
 
 
 async def referred_to(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
@@ -268,5 +291,6 @@ async def referred_to(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
 
 
 async def withdraw(connection: Connection, ids: Sequence[UUID]) -> None:
-    """Delete own organisations and all that belongs to them, as if they had never been entered."""
-    await connection.execute("delete from organisation where id = any($1)", list(ids))
+    """Delete own organisations and all that belongs to them, versions too, as if they had never been entered."""
+    if ids:
+        await connection.execute("select withdraw_organisations($1)", list(ids))

@@ -21,7 +21,9 @@ CLUSTER = "cluster"
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An organisation that has or had a number. `own` is True when its row is in this database."""
+    """An organisation that has or had a number. `own` is True when its row is in this database, `merged` when it has
+    become part of another one.
+    """
 
     kind: str
     value: str
@@ -30,6 +32,7 @@ class Match:
     legal_name: str
     current: bool
     own: bool
+    merged: bool = False
 
 
 # Each `offset 0` keeps the planner from joining whole tables: a plan is kept for a connection's life, and one made
@@ -78,7 +81,7 @@ async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> li
         rows = await connection.fetch(_FIND_MANY, [kind for kind, _ in wanted], [value for _, value in wanted])
     alive = {(row["kind"], row["value"]) for row in rows if row["status"] != MERGED}
     return [
-        Match(*tuple(row.values())[:-1])
+        Match(*tuple(row.values())[:-1], merged=row["status"] == MERGED)
         for row in rows
         if row["status"] != MERGED or (row["kind"], row["value"]) not in alive
     ]

@@ -88,6 +88,15 @@ async def withdraw(connection: Connection, merger_id: UUID) -> bool:
     return affected(await connection.execute("delete from merger where id = $1 and merged_at is null", merger_id)) > 0
 
 
+async def drop_proposals(connection: Connection, organisation_id: UUID) -> list[Merger]:
+    """Take all proposals away in which an organisation has a part, and return them; mergers that were done stay."""
+    rows = await connection.fetch(
+        f"delete from merger where $1 in (merged_id, kept_id) and merged_at is null returning {_COLUMNS}",  # noqa: S608 - constants
+        organisation_id,
+    )
+    return [_merger(row) for row in rows]
+
+
 async def latest(connection: Connection, merged_id: UUID) -> Merger | None:
     """The merger of an organisation into another: the one that stands or is proposed, else the last one undone."""
     row = await connection.fetchrow(

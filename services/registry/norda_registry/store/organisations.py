@@ -16,7 +16,7 @@ from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection, affected
 from norda_common.telemetry import current_trace_id
 
-from ..rules.profile import ACTIVE, identifiers
+from ..rules.profile import ACTIVE, Identifier, identifiers
 from ..rules.size_class import Figures
 
 
@@ -31,13 +31,18 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A version to be stored: what it says, what changed, who did it. `created` tells an insert from an update."""
+    """A version to be stored: what it says, what changed, who did it. `created` tells an insert from an update.
+
+    `document` and `numbers` are the organisation's, where the caller has made them already.
+    """
 
     stored: Stored
     change: str
     changed_by: str
     changed_at: datetime
     created: bool
+    document: str | None = None
+    numbers: Sequence[Identifier] | None = None
 
 
 class NumberTaken(Exception):  # noqa: N818 - what happened, as the use cases' refusals
@@ -135,12 +140,17 @@ select kind, value from numbers where held
 """
 
 
+def document_of(organisation: Organisation) -> str:
+    """The document as it is stored and published."""
+    return organisation.model_dump_json(exclude_none=True)
+
+
 async def store(connection: Connection, changes: Sequence[Change]) -> None:
     """Write rows, figures, identifiers and versions.
 
     Raises NumberTaken, and asyncpg.InsufficientPrivilegeError for another state's organisation.
     """
-    documents = [change.stored.organisation.model_dump_json(exclude_none=True) for change in changes]
+    documents = [change.document or document_of(change.stored.organisation) for change in changes]
     updated = [change.stored.organisation.organisation_id for change in changes if not change.created]
     if updated:
         await connection.execute(_TAKE_BACK, updated)
@@ -181,11 +191,13 @@ def _row(change: Change, document: str) -> tuple[Any, ...]:
 
 
 def _numbers(changes: Sequence[Change]) -> list[tuple[UUID, str, str, bool]]:
-    return [
-        (organisation.organisation_id, item.kind, item.value, item.current and organisation.status == ACTIVE)
-        for organisation in (change.stored.organisation for change in changes)
-        for item in identifiers(organisation)
-    ]
+    rows = list[tuple[UUID, str, str, bool]]()
+    for change in changes:
+        organisation = change.stored.organisation
+        active = organisation.status == ACTIVE
+        for item in identifiers(organisation) if change.numbers is None else change.numbers:
+            rows.append((organisation.organisation_id, item.kind, item.value, item.current and active))
+    return rows
 
 
 async def set_contacts(connection: Connection, emails: dict[UUID, str]) -> list[UUID]:

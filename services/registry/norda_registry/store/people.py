@@ -63,7 +63,7 @@ _NAMES = tuple(each.name for each in fields(Person))
 _COLUMNS = ", ".join(f"p.{name}" for name in _NAMES)
 _ONE = f"select {_COLUMNS} from contact_person as p where p.id = $1"  # noqa: S608 - constants
 _OF_ORGANISATION = f"""
-select {_COLUMNS} from contact_person as p where p.organisation_id = $1
+select {_COLUMNS} from contact_person as p where p.organisation_id = any($1)
  order by lower(p.name) collate "de-x-icu", p.id limit $2
 """  # noqa: S608
 _MATCHES = "p.search_text like all($2::text[])"
@@ -95,9 +95,9 @@ async def lock(connection: Connection, key: UUID) -> Person | None:
     return _found(await connection.fetchrow(f"{_ONE} for update", key))
 
 
-async def of_organisation(connection: Connection, organisation_id: UUID, *, limit: int) -> Sequence[Person]:
-    """The contact persons of an organisation that the caller's office keeps, by name."""
-    return [_person(row) for row in await connection.fetch(_OF_ORGANISATION, organisation_id, limit)]
+async def of_organisations(connection: Connection, organisation_ids: Sequence[UUID], *, limit: int) -> Sequence[Person]:
+    """The contact persons of these organisations that the caller's office keeps, by name."""
+    return [_person(row) for row in await connection.fetch(_OF_ORGANISATION, organisation_ids, limit)]
 
 
 async def search(

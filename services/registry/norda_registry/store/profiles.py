@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -33,6 +33,13 @@ class Work:
     corrections: int
     memberships: int
     due: int
+    suspects: int
+    mergers: int
+
+    @property
+    def all_done(self) -> bool:
+        """Whether there is nothing to do."""
+        return not any(asdict(self).values())
 
 
 async def incomplete(
@@ -111,11 +118,12 @@ async def due(
 ) -> list[tuple[UUID, str, str]]:
     """Active organisations of the state that are to confirm: id, name, contact address; never asked ones first.
 
-    Who has no contact address, an open link, or has proposed something nobody decided yet, is not due.
+    Who has no contact address, an open link, or has proposed something nobody decided yet, is not due, nor who is on
+    its way to another state.
     """
     rows = await connection.fetch(
         """select id, legal_name, email from organisation join contact on contact.organisation_id = organisation.id
-            where responsible_state = $1 and status = 'active' and confirmed_at < $2
+            where responsible_state = $1 and status = 'active' and confirmed_at < $2 and offered_to is null
               and not exists (select from confirmation
                                where confirmation.organisation_id = organisation.id
                                  and (ended_at is null or (answer = 'proposed' and decided_at is null)))
@@ -142,16 +150,25 @@ async def work(
                    (select count(*) from (select from organisation
                                             join contact on contact.organisation_id = organisation.id
                                            where responsible_state = $1 and status = 'active'
-                                             and confirmed_at < $4
+                                             and confirmed_at < $4 and offered_to is null
                                              and not exists (select from confirmation
                                                      where confirmation.organisation_id = organisation.id
                                                        and (ended_at is null
                                                             or (answer = 'proposed' and decided_at is null)))
-                                           limit $5) as f) as due""",  # noqa: S608 - constants
+                                           limit $5) as f) as due,
+                   (select count(*) from (select from suspect
+                                           where (first_state = $1 or second_state = $1) and rule <> 'general'
+                                             and not exists (select from distinct_pair as known
+                                                              where known.first_id = suspect.first_id
+                                                                and known.second_id = suspect.second_id)
+                                           limit $5) as g) as suspects,
+                   (select count(*) from (select from merger where merged_state = $1 and merged_at is null
+                                           limit $5) as h) as mergers""",  # noqa: S608 - constants
         state,
         until.isoformat(),
         below,
         rfc3339(confirmed_before),
         most,
     )
-    return Work(**dict(counted)) if counted else Work(0, 0, 0, 0, 0, 0)
+    assert counted is not None  # noqa: S101 - counts are always there
+    return Work(**dict(counted))

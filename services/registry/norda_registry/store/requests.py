@@ -16,7 +16,9 @@ from norda_common.states import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request as stored. `email` is None once it is completed; `records_until` is for access reports."""
+    """A request as stored. `email` is None once it is completed; `records_until` is for access reports, and `erased_at`
+    since when an erasure has taken one.
+    """
 
     id: UUID
     state: State
@@ -26,6 +28,7 @@ class Request:
     asked_by: str
     completed_at: datetime | None
     records_until: datetime | None
+    erased_at: datetime | None = None
 
     def __repr__(self) -> str:
         """Without the address, so that no traceback or log shows it."""
@@ -44,7 +47,7 @@ class Answer:
     records: Sequence[Mapping[str, str]] | None
 
 
-_COLUMNS = "id, state, kind, email, asked_at, asked_by, completed_at, records_until"
+_COLUMNS = "id, state, kind, email, asked_at, asked_by, completed_at, records_until, erased_at"
 _ONE = f"select {_COLUMNS} from privacy_request where id = $1"  # noqa: S608 - constants
 _NEWEST = f"""
 select {_COLUMNS} from privacy_request
@@ -63,7 +66,7 @@ async def add(connection: Connection, request: Request, *, email_key: str) -> No
     """Store a new request."""
     await connection.execute(
         f"""insert into privacy_request ({_COLUMNS}, address_hash)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, keyed_hash($9))""",  # noqa: S608
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, keyed_hash($10))""",  # noqa: S608
         request.id,
         request.state,
         request.kind,
@@ -72,6 +75,7 @@ async def add(connection: Connection, request: Request, *, email_key: str) -> No
         request.asked_by,
         request.completed_at,
         request.records_until,
+        request.erased_at,
         email_key,
     )
 
@@ -183,6 +187,36 @@ async def forget_reports(connection: Connection, state: State, *, now: datetime,
             limit,
         )
     )
+
+
+_ERASE_REPORTS = """
+with about as materialized (
+    select id from privacy_request
+     where state = $1 and kind = 'access' and address_hash = keyed_hash($2) and erased_at is null
+       and (completed_at is null or records_until is not null)
+     order by id for update
+), emptied as (
+    update privacy_answer set records = null from about where request_id = about.id
+)
+update privacy_request set records_until = null, erased_at = $3 from about where privacy_request.id = about.id
+"""
+
+
+async def erase_reports(connection: Connection, state: State, email_key: str, *, now: datetime) -> int:
+    """Delete the state's access reports about this address, also those that are still being gathered; how many."""
+    return affected(await connection.execute(_ERASE_REPORTS, state, email_key, now))
+
+
+async def reports_about(connection: Connection, state: State, email_key: str) -> Sequence[Request]:
+    """The state's access reports about this address that can be read now."""
+    rows = await connection.fetch(
+        f"""select {_COLUMNS} from privacy_request
+             where state = $1 and kind = 'access' and address_hash = keyed_hash($2) and records_until is not null
+             order by id""",  # noqa: S608
+        state,
+        email_key,
+    )
+    return [_request(row) for row in rows]
 
 
 async def forget_proofs(connection: Connection, state: State, *, completed_before: datetime, limit: int) -> int:

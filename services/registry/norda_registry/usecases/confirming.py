@@ -13,9 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from norda_common import audit, outbox
+from norda_common.addresses import address_key
 from norda_common.auth import Caller
 from norda_common.contracts.registry import CONFIRMATION, Confirmation, Organisation
-from norda_common.contracts.topics import Event
 from norda_common.database import Connection
 from norda_common.errors import Conflict, NotFound, StaleVersion
 from norda_common.identifiers import new_id
@@ -27,21 +27,21 @@ from ..rules.corrections import CORRECTABLE, REMARK, corrected, values_of
 from ..rules.findings import Findings
 from ..rules.profile import ACTIVE
 from ..rules.rights import CHANGE
-from ..store import confirmations, organisations, profiles
+from ..rules.size_class import Figures
+from ..store import confirmations, organisations, profiles, searches
 from ..store.confirmations import Confirmation as Sent
 from ..store.organisations import Stored
+from .links import MOST_AT_ONCE, end_links_of, withdrawn
 from .profile_commands import Correction, DecideCorrection
 from .profiles import store_change
-from .recording import ITEM, Outcome, lock_own
+from .recording import ITEM, Outcome, lock_own, no_such_organisation
 
 VALID_FOR = timedelta(days=60)
 YEAR = timedelta(days=365)
 PURPOSE = "confirmation"
-MOST_AT_ONCE = 500
 SUBJECT = "confirmation"
 """How the subject begins of who answered by a link; its id follows."""
-_ENDED = 2
-"""The sequence of a link's tombstone: it is said once, then withdrawn."""
+_DECIDE = "organisation.decide_correction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ async def confirm(connection: Connection, confirmation_id: UUID, *, version: int
         change="confirmed",
     )
     await confirmations.answer(connection, sent.id, answer="confirmed", now=now)
-    await outbox.append(connection, _tombstone(sent.id, sent.state, now=now))
+    await outbox.append(connection, withdrawn(sent.id, sent.state, now=now))
 
 
 async def propose(
@@ -190,7 +190,7 @@ async def propose(
         caller,
         audit.Entry("organisation.propose", ITEM, str(sent.organisation_id), after={"touched": sorted(proposal)}),
     )
-    await outbox.append(connection, _tombstone(sent.id, sent.state, now=now))
+    await outbox.append(connection, withdrawn(sent.id, sent.state, now=now))
 
 
 async def decide(
@@ -205,6 +205,7 @@ async def decide(
 ) -> Outcome:
     """Take over the chosen fields of a proposal and refuse the others; taking all of it over confirms the profile.
 
+    Nothing is taken over of an organisation that has moved to another state since: its proposal can be refused.
     Raises NotFound, Forbidden, Conflict (`decided` already), StaleVersion (of the organisation) and InvalidInput.
     """
     caller.require_served(CHANGE, served)
@@ -214,11 +215,16 @@ async def decide(
     caller.require(CHANGE, sent.state)
     if sent.decided_at is not None:
         raise Conflict("Darüber ist schon entschieden.", "That has been decided already.", code="decided")
+    proposed = {name: value for name, value in sent.proposal.items() if name != REMARK}
+    taken = _taken(proposed, command.take)
+    known = await _known(connection, sent.organisation_id)
+    if not taken and (proposed or known.organisation.responsible_state != sent.state.value):
+        # That needs no organisation: it may be another office's by now.
+        await _decided(connection, sent, taken, caller=caller, now=now)
+        return Outcome(known, changed=False)
     before = await lock_own(
         connection, sent.organisation_id, caller=caller, served=served, expected_version=expected_version
     )
-    proposed = {name: value for name, value in sent.proposal.items() if name != REMARK}
-    taken = _taken(proposed, command.take)
     findings = Findings()
     organisation = corrected(before.organisation, {name: proposed[name] for name in taken}, findings)
     findings.raise_errors()
@@ -231,24 +237,43 @@ async def decide(
         before,
         fields,
         findings,
-        action="organisation.decide_correction",
+        action=_DECIDE,
         caller=caller,
         now=now,
         change="confirmed" if whole else "changed",
     )
-    await confirmations.decide(connection, sent.id, taken=taken, now=now, subject=caller.subject)
-    if not outcome.changed:
-        entry = audit.Entry(
-            "organisation.decide_correction", ITEM, str(sent.organisation_id), after={"taken": sorted(taken)}
-        )
-        await audit.record(connection, caller, entry)
+    await _decided(connection, sent, taken, caller=caller, now=now, noted=outcome.changed)
     return Outcome(outcome.stored, warnings=outcome.warnings)
 
 
-async def end_expired(connection: Connection, *, now: datetime, limit: int = MOST_AT_ONCE) -> int:
-    """Withdraw links that have expired, and with them the addresses on the private topic; how many there were."""
-    ended = await confirmations.end_expired(connection, now=now, limit=limit)
-    await outbox.append(connection, *(_tombstone(key, state, now=now) for key, state in ended))
+async def _decided(
+    connection: Connection, sent: Sent, taken: Sequence[str], *, caller: Caller, now: datetime, noted: bool = False
+) -> None:
+    """Keep the decision; `noted` is whether the audit log has it from the change that it made."""
+    await confirmations.decide(connection, sent.id, taken=taken, now=now, subject=caller.subject)
+    if not noted:
+        entry = audit.Entry(_DECIDE, ITEM, str(sent.organisation_id), after={"taken": sorted(taken)})
+        await audit.record(connection, caller, entry)
+
+
+async def _known(connection: Connection, organisation_id: UUID) -> Stored:
+    """The organisation, not locked, also where another instance keeps it by now."""
+    stored = await organisations.get(connection, organisation_id)
+    if stored is not None:
+        return stored
+    entry = await searches.get(connection, organisation_id)
+    if entry is None:
+        raise no_such_organisation()
+    return Stored(entry.organisation, entry.sequence, Figures())
+
+
+async def withdraw_sent_to(connection: Connection, state: State, key: str, *, now: datetime) -> int:
+    """Withdraw the state's open links that were sent to the address with this key, who asked to be erased; how many.
+
+    For the service itself. The address leaves the private topic with them. Idempotent.
+    """
+    ended = await confirmations.end_sent_to(connection, state, key, now=now)
+    await outbox.append(connection, *(withdrawn(each, state, now=now) for each in ended))
     return len(ended)
 
 
@@ -270,11 +295,11 @@ async def _send(
     now: datetime,
 ) -> datetime:
     expires_at = (now + VALID_FOR).replace(microsecond=0)
-    older = await confirmations.end_open(connection, [key for key, _, _ in due], now=now)
+    await end_links_of(connection, [key for key, _, _ in due], now=now)
     made = [(new_id(), *each) for each in due]
     await confirmations.add(
         connection,
-        [(key, organisation_id) for key, organisation_id, _, _ in made],
+        [(key, organisation_id, address_key(email)) for key, organisation_id, _, email in made],
         state=state,
         now=now,
         expires_at=expires_at,
@@ -294,7 +319,6 @@ async def _send(
     ]
     await outbox.append(
         connection,
-        *(_tombstone(key, state, now=now) for key in older),
         *(
             CONFIRMATION.event("requested", data, state=state, key=data.confirmation_id, sequence=1, time=now)
             for data in said
@@ -344,10 +368,6 @@ def _taken(proposed: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
             findings.refuse(f"take.{place}", "not_proposed", "wurde nicht vorgeschlagen", "was not proposed")
     findings.raise_errors()
     return [name for name in proposed if name in set(wanted)]
-
-
-def _tombstone(confirmation_id: UUID, state: State, *, now: datetime) -> Event:
-    return CONFIRMATION.event("erased", None, state=state, key=confirmation_id, sequence=_ENDED, time=now)
 
 
 def confirmed_within_a_year(organisation: Organisation, now: datetime) -> bool:

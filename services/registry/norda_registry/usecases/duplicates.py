@@ -99,12 +99,17 @@ async def _pair(
     states = [await searches.state_of(connection, key) for key in (one, other)]
     if one == other or None in states:
         raise no_such_organisation()
+    require_part(own, states)
+    first, second = sorted((one, other))
+    return first, second, own
+
+
+def require_part(own: State, states: Collection[str | None]) -> None:
+    """Raises Forbidden unless one of the two organisations, which are these states', is the own state's."""
     if own not in states:
         raise Forbidden(
             f"Keine der beiden gehört zu {own.label}.", f"Neither belongs to {own.label}.", code="foreign_state"
         )
-    first, second = sorted((one, other))
-    return first, second, own
 
 
 def _entry(action: str, first: UUID, second: UUID, after: dict[str, Any] | None = None) -> audit.Entry:

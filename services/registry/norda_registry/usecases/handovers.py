@@ -21,19 +21,23 @@ from norda_common.database import Connection
 from norda_common.errors import Conflict
 from norda_common.states import State
 
+from ..rules.figures import newest
 from ..rules.findings import Findings
 from ..rules.handovers import ANSWERED_LATER_BY, asks_to_let_go, offered_to, open_offer
 from ..rules.identity import Told
 from ..rules.profile import current_entry
 from ..rules.rights import TAKE_OVER
 from ..rules.size_class import Figures
-from ..store import handovers, organisations, searches
+from ..store import figures as dated_figures
+from ..store import handovers, mergers, organisations, searches
 from ..store.handovers import ACCEPTED, LET_GO, REFUSED, Answer
 from ..store.organisations import Stored
 from .commands import AcceptRelocation, RefuseRelocation
+from .links import end_links_of
 from .organisations import local_day
 from .recording import ITEM, Outcome, event_of, lock_own, no_such_organisation, record, require_version
 from .relocation import checked_entry, moved
+from .sizing import resize
 
 
 async def accept_relocation(
@@ -63,8 +67,11 @@ async def accept_relocation(
     old = State(offered.organisation.responsible_state)
     findings = Findings()
     organisation = _taken(offered.organisation, command, state=state, old=old, now=now, findings=findings)
+    figures = offered.figures
     if not own:
         await _answer(connection, offered, ACCEPTED, caller=caller, state=state, now=now)
+        # Where it has been before: what its office entered then is known again.
+        figures = newest((await dated_figures.of(connection, [organisation_id])).get(organisation_id, []))
     stored = await record(
         connection,
         organisation,
@@ -73,7 +80,7 @@ async def accept_relocation(
         action="organisation.accept_relocation",
         caller=caller,
         now=now,
-        figures=offered.figures,
+        figures=figures,
         old_state=old if own else None,
         taken_over=not own,
     )
@@ -159,6 +166,9 @@ async def withdraw_relocation(
         now=now,
         figures=before.figures,
     )
+    if at_once and await resize(connection, organisation_id, caller=caller, served=served, now=now):
+        # What became of linked enterprises meanwhile counts from now on.
+        stored = await organisations.get(connection, organisation_id) or stored
     return Outcome(stored)
 
 
@@ -176,12 +186,12 @@ async def follow_answers(
     away = await handovers.offered_away(connection, {record.key for record in foreign})
     for record_ in foreign:
         if record_.key in away:
-            await _follow_answer(connection, record_, served=served)
+            await _follow_answer(connection, record_, served=served, now=now)
         if asks_to_let_go(_organisation(record_), served):
             await _let_go(connection, record_, now=now)
 
 
-async def _follow_answer(connection: Connection, said: Received, *, served: Collection[State]) -> None:
+async def _follow_answer(connection: Connection, said: Received, *, served: Collection[State], now: datetime) -> None:
     own = await handovers.lock_offered(connection, said.key, said.state)
     if own is None or own.version >= said.sequence:
         return
@@ -191,7 +201,7 @@ async def _follow_answer(connection: Connection, said: Received, *, served: Coll
     if organisation.responsible_state == said.state:
         after = Stored(organisation, said.sequence, Figures())
         change, action = "seat_relocated", "organisation.let_go"
-        await handovers.let_go(connection, after, changed_by=_speaker(said))
+        await _leave(connection, after, said, now=now)
     elif organisation.responsible_state == old and open_offer(organisation) is None:
         fields = {"handover": organisation.handover, "changed_at": organisation.changed_at}
         after = Stored(own.organisation.model_copy(update=fields), said.sequence, Figures())
@@ -201,6 +211,22 @@ async def _follow_answer(connection: Connection, said: Received, *, served: Coll
         return
     await outbox.append(connection, event_of(after, change=change, state=old))
     await audit.record(connection, _speaking(said), _entry(action, after, before=own))
+
+
+async def _leave(connection: Connection, after: Stored, said: Received, *, now: datetime) -> None:
+    """Let the row go, with the numbers, present figures, decided codes and the contact address that hang on it.
+
+    What the office did stays: versions, dated figures, notes, contact persons, answers to its links, mergers that were
+    done. What it had begun ends: an open link, and mergers that are only proposed.
+    """
+    key = after.organisation.organisation_id
+    await end_links_of(connection, [key], now=now)
+    for merger in await mergers.drop_proposals(connection, key):
+        entry = audit.Entry(
+            "organisation.withdraw_merger", ITEM, str(merger.merged_id), after={"into": str(merger.kept_id)}
+        )
+        await audit.record(connection, _speaking(said), entry)
+    await handovers.let_go(connection, after, changed_by=_speaker(said))
 
 
 async def _let_go(connection: Connection, said: Received, *, now: datetime) -> None:

@@ -24,14 +24,22 @@ from norda_common.states import State
 from ..rules import merging as rules
 from ..rules.findings import Findings
 from ..rules.merging import MERGED
-from ..rules.profile import check_whole
+from ..rules.profile import ACTIVE, check_whole
 from ..rules.rights import MERGE
 from ..store import mergers, organisations, searches
 from ..store.mergers import Merger, acting_for
 from ..store.organisations import Stored
 from .commands import MergeInto
 from .organisations import local_day
-from .recording import ITEM, Outcome, already_merged, kept_elsewhere, no_such_organisation, record
+from .recording import (
+    ITEM,
+    Outcome,
+    already_merged,
+    kept_elsewhere,
+    no_such_organisation,
+    record,
+    refuse_offered,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,10 +306,12 @@ def _require_mergeable(both: Both) -> None:
         raise already_merged(merged)
     if kept.status == MERGED:
         raise already_merged(kept)
-    if not rules.mergeable(kept) or merged.handover is not None:
+    for organisation in (kept, merged):
+        refuse_offered(organisation)
+    if kept.status != ACTIVE:
         raise Conflict(
-            "Beide dürfen nicht gerade verlegt werden, und die bleibende Organisation muss aktiv sein.",
-            "Neither may be on its way to another state, and the organisation that stays must be active.",
+            "Die bleibende Organisation muss aktiv sein.",
+            "The organisation that stays must be active.",
             code="not_mergeable",
         )
     if (kept.kind == "cluster") != (merged.kind == "cluster"):

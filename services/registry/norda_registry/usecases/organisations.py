@@ -27,6 +27,7 @@ from ..store.matches import CLUSTER
 from . import days
 from .commands import ChangeOrganisation, Deactivate, RegisterOrganisation
 from .duplicates import refuse_suspects
+from .links import end_links_of
 from .recording import CONTACT, Outcome, entry_of, held_numbers, lock_own, record, refuse_taken
 from .sizing import class_after, resize_others, told
 
@@ -128,6 +129,7 @@ async def change_organisation(
     touched = []
     if CONTACT in command.model_fields_set and await _keep_contact(connection, organisation_id, command.contact_email):
         touched = [CONTACT]
+        await end_links_of(connection, [organisation_id], now=now)
     if organisation == before.organisation and figures == before.figures:
         if touched:
             await audit.record(connection, caller, entry_of(before, before=before, action=_CHANGE, touched=touched))

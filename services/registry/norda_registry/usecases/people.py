@@ -21,6 +21,7 @@ from norda_common.identifiers import new_id
 from norda_common.states import State
 
 from ..rules.findings import Findings
+from ..rules.merging import MERGED
 from ..rules.names import search_text
 from ..rules.people import LEGAL_BASES, PURPOSES, ROLES, check_codes, check_consent, check_retention
 from ..rules.rights import PERSON_INVITE, PERSON_KEEP
@@ -28,7 +29,7 @@ from ..store import organisations, people, searches
 from ..store.people import Invited, Person
 from .organisations import local_day
 from .people_commands import ChangePerson, EnterPerson
-from .recording import kept_elsewhere, no_such_organisation
+from .recording import already_merged, kept_elsewhere, no_such_organisation
 
 ITEM = "contact_person"
 """What the audit log calls a contact person."""
@@ -37,11 +38,15 @@ _CODED = {"roles": ROLES, "purposes": PURPOSES}
 
 
 async def people_of(connection: Connection, organisation_id: UUID, *, caller: Caller, limit: int) -> Sequence[Person]:
-    """The contact persons that the caller's office keeps of an organisation, by name. Raises Forbidden and NotFound."""
+    """The contact persons that the caller's office keeps of an organisation, by name. Raises Forbidden and NotFound.
+
+    Those of companies that became part of it are among them, and stay theirs: what they agreed to was said of those.
+    """
     caller.require_own_state(PERSON_KEEP)
-    if await searches.state_of(connection, organisation_id) is None:
+    absorbed = await searches.absorbed_by(connection, organisation_id)
+    if absorbed is None:
         raise no_such_organisation()
-    return await people.of_organisation(connection, organisation_id, limit=limit)
+    return await people.of_organisations(connection, [organisation_id, *absorbed], limit=limit)
 
 
 async def find_people(
@@ -79,7 +84,7 @@ async def enter_person(
     """Enter a contact person of an organisation the caller's office is responsible for.
 
     Who is restricted in this state, or objected in any, is so in the new record too. Raises NotFound, Forbidden,
-    Conflict (`state_not_served`, `kept_elsewhere`, `person_known`) and InvalidInput.
+    Conflict (`state_not_served`, `kept_elsewhere`, `merged`, `person_known`) and InvalidInput.
     """
     state = caller.require_served(PERSON_KEEP, served)
     await _require_responsible(connection, organisation_id, caller=caller)
@@ -159,6 +164,8 @@ async def _require_responsible(connection: Connection, organisation_id: UUID, *,
     caller.require(PERSON_KEEP, State(state))
     if stored is None:
         raise kept_elsewhere()
+    if stored.organisation.status == MERGED:
+        raise already_merged(stored.organisation)
 
 
 async def _lock(

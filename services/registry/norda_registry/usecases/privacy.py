@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from norda_common import audit, outbox
-from norda_common.addresses import address_key
+from norda_common.addresses import address_key, written
 from norda_common.auth import Caller
 from norda_common.contracts.privacy import PRIVACY_REQUEST, PrivacyAnswer, PrivacyRequest
 from norda_common.contracts.topics import Event
@@ -26,9 +26,12 @@ from norda_common.states import State
 
 from ..rules.requests import REPORT_DAYS, missing
 from ..rules.rights import PRIVACY
-from ..store import people, requests
+from ..store import confirmations, people, requests
+from ..store.import_persons import Held
 from ..store.people import Person
 from ..store.requests import Answer, Request
+from .confirming import withdraw_sent_to
+from .imports.forgetting import forget_person, rows_about
 from .people import ITEM as PERSON_ITEM
 from .people_commands import AskForPerson
 from .recording import CONTACT
@@ -121,22 +124,22 @@ async def report_of(connection: Connection, request_id: UUID, *, caller: Caller,
 
 
 async def do_own_part(connection: Connection, request: PrivacyRequest, state: State, now: datetime) -> Done:
-    """What the registry keeps of the person for that state: contact persons, and general addresses that are theirs.
+    """What the registry keeps of the person for that state: contact persons, general addresses that are theirs, links
+    sent to those, rows of imports, and reports made for the person before.
 
-    A general address (the table `contact`) is shown and erased; nothing is sent to it, so there is nothing to restrict.
-    Idempotent.
+    All but contact persons is shown and erased; there is nothing of it to restrict or object to. Idempotent.
     """
     key = address_key(request.email)
     found = await people.of_address(connection, state, key)
-    general = await people.general_addresses(connection, state, [key, request.email.lower()])
+    if request.kind == RequestKind.ERASURE:
+        return await _erase(connection, request, found, state, now)
+    general = await people.general_addresses(connection, state, written(request.email))
     match request.kind:
         case RequestKind.ACCESS:
             records = [_record(person) for person in found]
             records += [as_record("general_address", organisation_id=each, email=request.email) for each in general]
+            records += await _further(connection, request, state)
             return Done(found=len(records), records=records)
-        case RequestKind.ERASURE:
-            changed = await people.erase_address(connection, state, key)
-            changed += await people.erase_general_addresses(connection, general)
         case RequestKind.RESTRICTION:
             changed = await people.restrict(connection, state, key, at=now)
         case RequestKind.LIFTING:
@@ -150,9 +153,54 @@ async def do_own_part(connection: Connection, request: PrivacyRequest, state: St
             connection,
             system_of(state),
             *(_done(f"person.{_DEEDS[request.kind]}", person, request) for person in found),
-            *(_erased(organisation_id, request) for organisation_id in general if request.kind == RequestKind.ERASURE),
         )
     return Done(found=len(found) + len(general), changed=changed)
+
+
+async def _erase(
+    connection: Connection, request: PrivacyRequest, found: Sequence[Person], state: State, now: datetime
+) -> Done:
+    """Imports first: what one has just stored is there to be erased afterwards."""
+    key = address_key(request.email)
+    rows = await forget_person(connection, state, request.email, names=list({person.name for person in found}))
+    general = await people.general_addresses(connection, state, written(request.email))
+    changed = rows + await people.erase_address(connection, state, key)
+    changed += await people.erase_general_addresses(connection, general)
+    changed += await withdraw_sent_to(connection, state, key, now=now)
+    changed += await requests.erase_reports(connection, state, key, now=now)
+    entries = [_done("person.erase", person, request) for person in found]
+    entries += [_erased(organisation_id, request) for organisation_id in general]
+    if changed > len(entries):
+        said = {"import_rows": rows, "others": changed - len(entries) - rows}
+        entries.append(audit.Entry("person.erase", ITEM, str(request.request_id), after=said))
+    await audit.record(connection, system_of(state), *entries)
+    return Done(found=changed, changed=changed)
+
+
+async def _further(connection: Connection, request: PrivacyRequest, state: State) -> list[dict[str, str]]:
+    """What is kept of the person beside contact persons and addresses."""
+    key = address_key(request.email)
+    rows = await rows_about(connection, state, request.email)
+    links = await confirmations.sent_to(connection, state, key)
+    reports = await requests.reports_about(connection, state, key)
+    return [
+        *(_import_row(held) for held in rows),
+        *(
+            as_record(
+                "confirmation", organisation_id=link.organisation_id, created_at=link.sent_at, until=link.expires_at
+            )
+            for link in links
+        ),
+        *(
+            as_record("report", id=report.id, created_at=report.asked_at, until=report.records_until)
+            for report in reports
+        ),
+    ]
+
+
+def _import_row(held: Held) -> dict[str, str]:
+    cells = " | ".join(cell for cell in held.cells if cell)
+    return as_record("import_row", file=held.file_name, row=held.row, cells=cells)
 
 
 async def keep_answer(connection: Connection, answer: PrivacyAnswer, *, now: datetime) -> None:
@@ -163,7 +211,7 @@ async def keep_answer(connection: Connection, answer: PrivacyAnswer, *, now: dat
     request = await requests.lock(connection, answer.request_id)
     if request is None or request.completed_at is not None:
         return
-    access = request.kind == RequestKind.ACCESS
+    access = request.kind == RequestKind.ACCESS and request.erased_at is None
     await requests.keep_answer(connection, answer, with_records=access)
     answers = await requests.answers(connection, request.id)
     if missing({(each.service, each.state) for each in answers}):
@@ -183,7 +231,6 @@ def _withdrawn(request: Request, *, now: datetime) -> Event:
 
 
 _DEEDS = {
-    RequestKind.ERASURE.value: "erase",
     RequestKind.RESTRICTION.value: "restrict",
     RequestKind.LIFTING.value: "lift_restriction",
     RequestKind.OBJECTION.value: "object",

@@ -39,7 +39,6 @@ CONTACT = "contact_email"
 FIGURES = tuple(each.name for each in fields(Figures))
 """Fields beside the document, of which the audit log has no more than the names."""
 _SAID_BESIDE = {"organisation_id", "changed_at"}
-_NAMING = {"legal_name", "responsible_state"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +197,11 @@ def entry_of(stored: Stored, *, before: Stored | None, action: str, touched: Col
     said = {"touched": sorted(names)} if names else {}
     key = str(stored.organisation.organisation_id)
     if before is None:
-        return audit.Entry(action, ITEM, key, after=_document(stored, _NAMING) | said)
+        named = {
+            "legal_name": stored.organisation.legal_name,
+            "responsible_state": stored.organisation.responsible_state,
+        }
+        return audit.Entry(action, ITEM, key, after=named | {"version": stored.version} | said)
     changed = {
         name
         for name in Organisation.model_fields.keys() - _SAID_BESIDE

@@ -8,31 +8,36 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from norda_common import audit, outbox
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Organisation
-from norda_common.contracts.topics import Event
 from norda_common.database import Connection
 from norda_common.states import State
 
 from ..rules.import_rows import said_of_row
+from ..rules.profile import Identifier
 from ..rules.size_class import Figures
 from ..store import organisations
 from ..store.organisations import Change, Stored
+from .links import end_links_of
 from .recording import CONTACT, entry_of, event_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """One organisation as it is to be kept; `before` is locked, None for a new one."""
+    """One organisation as it is to be kept; `before` is locked, None for a new one. `numbers` are all of its numbers,
+    where the caller knows them already.
+    """
 
     organisation: Organisation
     figures: Figures
     before: Stored | None
     old_email: str | None
     email: str | None
+    numbers: Sequence[Identifier] | None = None
 
     @property
     def is_version(self) -> bool:
@@ -49,36 +54,44 @@ async def record_many(
 
     Raises `organisations.NumberTaken` when somebody else took a number a moment ago; part of it is written then.
     """
-    changes, events = await asyncio.to_thread(_prepared, written, state, caller.subject, now)
+    changes = await asyncio.to_thread(_changes, written, caller.subject, now)
     if changes:
-        await organisations.store(connection, changes)
-        await outbox.append(connection, *events)
+        # What is said of them is made ready while PostgreSQL stores them.
+        events = asyncio.create_task(asyncio.to_thread(_said, changes, state))
+        try:
+            await organisations.store(connection, changes)
+        finally:
+            said = await events
+        await outbox.put(connection, said)
     renewed = await _keep_contacts(connection, written)
+    had = {item.organisation.organisation_id for item in written if item.old_email is not None}
+    await end_links_of(connection, renewed & had, now=now)
     entries = await asyncio.to_thread(_entries, written, changes, renewed, action)
     await audit.record(connection, caller, *entries)
     versions = {item.before.organisation.organisation_id: item.before.version for item in written if item.before}
     return versions | {change.stored.organisation.organisation_id: change.stored.version for change in changes}
 
 
-def _prepared(
-    written: Sequence[Written], state: State, subject: str, now: datetime
-) -> tuple[list[Change], list[Event]]:
-    changes = [
-        Change(
-            stored=Stored(
-                item.organisation.model_copy(update={"changed_at": now}),
-                item.before.version + 1 if item.before else 1,
-                item.figures,
-            ),
-            change=said_of_row(item.before.organisation, item.organisation) if item.before else "registered",
-            changed_by=subject,
-            changed_at=now,
-            created=item.before is None,
-        )
-        for item in written
-        if item.is_version
-    ]
-    return changes, [event_of(change.stored, change=change.change, state=state) for change in changes]
+def _changes(written: Sequence[Written], subject: str, now: datetime) -> list[Change]:
+    return [_change(item, subject, now) for item in written if item.is_version]
+
+
+def _change(item: Written, subject: str, now: datetime) -> Change:
+    organisation = item.organisation.model_copy(update={"changed_at": now})
+    return Change(
+        stored=Stored(organisation, item.before.version + 1 if item.before else 1, item.figures),
+        change=said_of_row(item.before.organisation, item.organisation) if item.before else "registered",
+        changed_by=subject,
+        changed_at=now,
+        created=item.before is None,
+        document=organisations.document_of(organisation),
+        numbers=item.numbers,
+    )
+
+
+def _said(changes: Sequence[Change], state: State) -> Sequence[Any]:
+    events = [event_of(change.stored, change=change.change, state=state) for change in changes]
+    return outbox.encoded(events, values=[change.document.encode() if change.document else None for change in changes])
 
 
 async def _keep_contacts(connection: Connection, written: Sequence[Written]) -> set[UUID]:

@@ -19,6 +19,8 @@ from norda_common.states import State
 from ..rules.enterprise import LINKED, PARTNER, Member, Total, class_over_years, total
 from ..rules.figures import OFFICE, Figure, FigureKind, by_year
 from ..rules.findings import Findings
+from ..rules.handovers import open_offer
+from ..rules.profile import ACTIVE
 from ..rules.size_class import Figures, SizeClass
 from ..store import documents, organisations
 from ..store import figures as store
@@ -52,11 +54,18 @@ class Sized:
 
 async def size_of(connection: Connection, organisation: Organisation, rows: Sequence[Figure] | None = None) -> Sized:
     """What the known figures make; `rows` are the organisation's own, where the caller has them already."""
-    known = await _enterprise(connection, organisation)
     own = organisation.organisation_id
-    figures = await store.of(connection, [key for key in known if rows is None or key != own])
+    if rows is not None and not organisation.links:
+        return _sized(own, {own: organisation}, {own: rows})
+    known = await _enterprise(connection, organisation)
+    figures: dict[UUID, Sequence[Figure]] = {**await store.of(connection, [*known])}
     if rows is not None:
-        figures[own] = list(rows)
+        figures[own] = rows
+    return _sized(own, known, figures)
+
+
+def _sized(own: UUID, known: Mapping[UUID, Organisation], figures: Mapping[UUID, Sequence[Figure]]) -> Sized:
+    """The size of an enterprise of whom all that is known is here. Pure."""
     yearly = {key: by_year(found) for key, found in figures.items()}
     years: list[tuple[int, Total]] = []
     for year in sorted({year for known_years in yearly.values() for year, _ in known_years}):
@@ -87,15 +96,19 @@ async def class_after(
     same = organisation.links == before.organisation.links
     if same and figures == before.figures and declared == before.organisation.size_class:
         return declared
-    rows = (await store.of(connection, [organisation.organisation_id])).get(organisation.organisation_id, [])
-    today = local_day(now)
-    rows += [
-        Figure(kind=kind, on=today, source=OFFICE, value=getattr(figures, name), recorded_at=now)
+    known = (await store.of(connection, [organisation.organisation_id])).get(organisation.organisation_id, [])
+    rows = with_todays(known, before.figures, figures, now=now)
+    return told((await size_of(connection, organisation, rows)).held, declared, findings)
+
+
+def with_todays(known: Sequence[Figure], before: Figures, figures: Figures, *, now: datetime) -> list[Figure]:
+    """The dated figures once the office says `figures` today, where it said `before`. Pure."""
+    said = [
+        Figure(kind=kind, on=local_day(now), source=OFFICE, value=getattr(figures, name), recorded_at=now)
         for kind, name in _VALUES.items()
-        if getattr(figures, name) != getattr(before.figures, name)
+        if getattr(figures, name) != getattr(before, name)
     ]
-    computed = (await size_of(connection, organisation, rows)).held
-    return told(computed, declared, findings)
+    return [*known, *said]
 
 
 def told(computed: SizeClass | None, declared: str | None, findings: Findings) -> str | None:
@@ -114,27 +127,51 @@ def told(computed: SizeClass | None, declared: str | None, findings: Findings) -
 
 async def resize_others(
     connection: Connection, changed: UUID, *, state: State, caller: Caller, served: Collection[State], now: datetime
-) -> int:
-    """Compute anew the classes of own organisations that count this one in, directly or through others; how many
-    changed.
-    """
-    waiting, seen, count = deque([changed]), {changed}, 0
+) -> list[UUID]:
+    """Compute anew the classes of own organisations that count this one in, also through others; which changed."""
+    waiting, seen, resized = deque([changed]), {changed}, list[UUID]()
     while waiting and len(seen) <= MOST_RESIZED:
         for other in await store.counting_in(connection, waiting.popleft(), state=state):
             if other in seen:
                 continue
             seen.add(other)
             waiting.append(other)
-            count += await resize(connection, other, caller=caller, served=served, now=now)
-    return count
+            if await resize(connection, other, caller=caller, served=served, now=now):
+                resized.append(other)
+    return resized
+
+
+async def resize_counting_in(
+    connection: Connection,
+    changed: Sequence[UUID],
+    *,
+    state: State,
+    caller: Caller,
+    served: Collection[State],
+    now: datetime,
+) -> list[UUID]:
+    """The same after many have changed: one look-up, since few are linked. `changed` have other figures by now."""
+    if not changed:
+        return []
+    resized: dict[UUID, None] = {}
+    for each in await store.counted_in(connection, changed, state=state):
+        resized |= dict.fromkeys(
+            await resize_others(connection, each, state=state, caller=caller, served=served, now=now)
+        )
+    return list(resized)
 
 
 async def resize(
     connection: Connection, organisation_id: UUID, *, caller: Caller, served: Collection[State], now: datetime
 ) -> bool:
-    """Compute an organisation's class anew and store it if it is another one; whether it was."""
+    """Compute an organisation's class anew and store it if it is another one; whether it was.
+
+    One that is not active or on its way to another state stays as it is.
+    """
     before = await organisations.lock(connection, organisation_id)
     if before is None or State(before.organisation.responsible_state) not in served:
+        return False
+    if before.organisation.status != ACTIVE or open_offer(before.organisation) is not None:
         return False
     held = (await size_of(connection, before.organisation)).held
     if held is None or held == before.organisation.size_class:

@@ -20,7 +20,7 @@ from ..store import mergers
 from ..store.mergers import Merger
 from .merging import Both, Merging, changed_meanwhile, lock_both, no_merger, read_both, record_for
 from .organisations import local_day
-from .recording import Outcome
+from .recording import Outcome, refuse_offered
 
 
 async def undo_merger(
@@ -33,7 +33,8 @@ async def undo_merger(
 ) -> Merging:
     """Take a merger back within thirty days, by either office: both are as before, but for what changed since.
 
-    Raises NotFound, Forbidden and Conflict (too late, the kept one has been merged itself, a number is taken).
+    Raises NotFound, Forbidden and Conflict (too late, the kept one has been merged itself or is on its way to another
+    state, a number is taken).
     """
     own = caller.require_served(MERGE, served)
     merger = await mergers.latest(connection, merged_id)
@@ -43,6 +44,7 @@ async def undo_merger(
     if own not in {both.merged_state, both.kept_state}:
         caller.require(MERGE, both.kept_state)
     both = await lock_both(connection, both, caller=caller, served=served)
+    refuse_offered(both.kept.organisation)
     latest = await mergers.latest(connection, merged_id)
     if latest is None or latest.id != merger.id:
         raise changed_meanwhile()
@@ -97,6 +99,7 @@ def _require_undoable(merger: Merger, both: Both, *, now: datetime) -> None:
             code="kept_merged",
             organisation_id=str(merger.kept_id),
         )
+    refuse_offered(both.kept.organisation)
 
 
 def undo_until(merger: Merger) -> date | None:

@@ -1,21 +1,28 @@
-"""What the registry does by itself: links that nobody used end, and leave the private topic."""
+"""What the registry does by itself: links that nobody can use any more end, and leave the private topic."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
 
+import structlog
 from norda_common.database import SYSTEM, is_transient
 from norda_common.runtime import Runtime
 
-from ..usecases.confirming import MOST_AT_ONCE, end_expired
+from ..settings import RegistrySettings
+from ..usecases.links import MOST_AT_ONCE, end_over
 
-PAUSE_SECONDS = 3_600.0
+log = structlog.get_logger(__name__)
+
+PAUSE_SECONDS = 300.0
 AFTER_FAULT_SECONDS = 30.0
 
 
-async def end_expired_links(runtime: Runtime) -> None:
-    """End expired links once an hour until cancelled. Safe in several replicas at once."""
+async def end_links(runtime: Runtime) -> None:
+    """End such links every few minutes until cancelled. Safe in several replicas at once."""
+    settings = runtime.settings
+    if not (isinstance(settings, RegistrySettings) and settings.link_key.get_secret_value()):
+        log.warning("NORDA_LINK_KEY is not set: no links to confirm a profile are sent, and none are taken")
     pause = 0.0
     while True:
         await asyncio.sleep(pause)
@@ -26,7 +33,7 @@ async def _round(runtime: Runtime) -> float:
     """One pass; how many seconds to wait for the next."""
     try:
         async with runtime.database.transaction(SYSTEM) as connection:
-            ended = await end_expired(connection, now=datetime.now(UTC))
+            ended = await end_over(connection, now=datetime.now(UTC))
     except Exception as error:
         if not is_transient(error):
             raise

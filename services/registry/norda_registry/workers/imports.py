@@ -29,6 +29,7 @@ from ..usecases.imports.applying import ApplyRun
 from ..usecases.imports.forgetting import forget_ended
 from ..usecases.imports.plan_batch import PlanRun
 from ..usecases.imports.reverting import RevertRun
+from ..usecases.suspecting import TAKEN_APART_AT_ONCE, take_apart_marked
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +109,8 @@ class _Desk:
 
     async def _begin(self, found: Import, caller: Caller) -> Run | None:
         if found.status == "planning":
+            if not await self._all_comparable(found):
+                return None
             async with self._database.transaction(caller, news=False) as connection:
                 if not await imports.hold(connection, found.id, found.status, owner=self._owner):
                     return None
@@ -116,8 +119,21 @@ class _Desk:
             # What was done before this process took over says nothing of how quick it is.
             await imports.change(connection, found.id, phase_started_at=_now(), phase_done=found.done)
         if found.status == "applying":
-            return ApplyRun(found, caller, after=found.cursor_row, done=found.done)
+            return ApplyRun(found, caller, self._served, after=found.cursor_row, done=found.done)
         return RevertRun(found, caller, self._served, after=found.cursor_row, done=found.done)
+
+    async def _all_comparable(self, found: Import) -> bool:
+        """Let nothing that the directory holds be missed as a duplicate because nobody has taken it apart yet; False
+        when the import is no longer this worker's.
+        """
+        while True:
+            async with self._database.transaction(SYSTEM, news=False) as connection:
+                if not await imports.hold(connection, found.id, found.status, owner=self._owner):
+                    return False
+                await imports.change(connection, found.id, lease_until=_now() + LEASE)
+            async with self._database.transaction(SYSTEM, news=False) as connection:
+                if await take_apart_marked(connection, now=_now()) < TAKEN_APART_AT_ONCE:
+                    return True
 
     async def _batch(self, found: Import, caller: Caller, run: Run) -> bool:
         """One batch in one transaction. A number taken meanwhile, or a fault of a row, is told of that row."""
@@ -133,7 +149,7 @@ class _Desk:
                 raise
             # The fault is one row's: smaller batches find it, and it is passed over and told.
             log.exception("a batch of an import failed", import_id=str(found.id), rows=most)
-            if isinstance(run, PlanRun):
+            if isinstance(run, PlanRun | ApplyRun):
                 run.upcoming = None
             if run.limit > 1:
                 run.limit = max(1, run.limit // 10)

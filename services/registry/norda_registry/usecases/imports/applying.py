@@ -8,7 +8,7 @@ the row would now do something else than a person saw.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -19,7 +19,7 @@ from norda_common.database import Connection
 from norda_common.states import State
 
 from ...rules.findings import Findings
-from ...rules.import_rows import held_numbers
+from ...rules.profile import ACTIVE, Identifier, identifiers
 from ...rules.rights import IMPORT
 from ...rules.size_class import Figures
 from ...store import import_rows, imports, matches, organisations
@@ -29,6 +29,7 @@ from ...store.matches import Match
 from ...store.organisations import Stored
 from ..recording import raced_error
 from ..recording_many import Written, record_many
+from ..sizing import resize_counting_in
 from .plan_batch import packed, plan_stale, unreadable
 from .rows import Number, Outcome, Row
 
@@ -41,11 +42,14 @@ class ApplyRun:
 
     found: Import
     caller: Caller
+    served: Collection[State]
     after: int
     done: int
     limit: int = BATCH_ROWS
     taken: set[Number] = field(default_factory=set)
     """Numbers somebody took while a batch was being written; the rows that want them fail."""
+    upcoming: asyncio.Task[list[_Item]] | None = None
+    """The rows after `after`, which are read while PostgreSQL stores those before them."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,9 @@ class _Item:
     plan: Plan
     organisation: Organisation
     numbers: list[Number]
+    """Those that it would hold."""
+    identifiers: Sequence[Identifier] | None
+    """All of them; None once it was planned anew."""
     before: Stored | None = None
     email: str | None = None
     figures: Figures = field(default_factory=Figures)
@@ -69,11 +76,35 @@ async def apply_batch(connection: Connection, run: ApplyRun, *, now: datetime) -
     Raises `organisations.NumberTaken`: the caller rolls back, notes the number in `run.taken`, and tries again.
     """
     await matches.plan_every_statement(connection)
-    plans = await import_rows.to_apply(connection, run.found.id, run.after, limit=run.limit)
-    if not plans:
+    items = await _next(connection, run)
+    if not items:
         await imports.change(connection, run.found.id, status="applied", ended_at=now, done=run.done)
         return False
-    items = await asyncio.to_thread(_items, plans)
+    after, done = items[-1].plan.row, run.done + len(items)
+    upcoming = await _upcoming(connection, run, after)
+    try:
+        await _apply(connection, items, run, now=now)
+        await imports.change(connection, run.found.id, done=done, cursor_row=after)
+    except BaseException:
+        upcoming.cancel()
+        raise
+    run.after, run.done, run.upcoming = after, done, upcoming
+    return True
+
+
+async def _next(connection: Connection, run: ApplyRun) -> list[_Item]:
+    if run.upcoming is None:
+        run.upcoming = await _upcoming(connection, run, run.after)
+    upcoming, run.upcoming = run.upcoming, None
+    return await upcoming
+
+
+async def _upcoming(connection: Connection, run: ApplyRun, after: int) -> asyncio.Task[list[_Item]]:
+    plans = await import_rows.to_apply(connection, run.found.id, after, limit=run.limit)
+    return asyncio.create_task(asyncio.to_thread(_items, plans))
+
+
+async def _apply(connection: Connection, items: Sequence[_Item], run: ApplyRun, *, now: datetime) -> None:
     await _read(connection, items)
     for item in items:
         if item.plan.email is not None:
@@ -95,10 +126,7 @@ async def apply_batch(connection: Connection, run: ApplyRun, *, now: datetime) -
     await import_rows.put_results(
         connection, run.found.id, run.found.state, [_result(item, versions) for item in items]
     )
-    after, done = plans[-1].row, run.done + len(plans)
-    await imports.change(connection, run.found.id, done=done, cursor_row=after)
-    run.after, run.done = after, done
-    return True
+    await _resize(connection, written, run, now=now)
 
 
 async def give_up_row(connection: Connection, run: ApplyRun) -> None:
@@ -107,16 +135,30 @@ async def give_up_row(connection: Connection, run: ApplyRun) -> None:
         result = Result(plan.row, "failed", None, None, None, None, None, None, None, None, unreadable())
         await import_rows.put_results(connection, run.found.id, run.found.state, [result])
         await imports.change(connection, run.found.id, done=run.done + 1, cursor_row=plan.row)
-        run.after, run.done = plan.row, run.done + 1
+        run.after, run.done, run.upcoming = plan.row, run.done + 1, None
+
+
+async def _resize(connection: Connection, written: Sequence[_Item], run: ApplyRun, *, now: datetime) -> None:
+    """Compute anew the classes of enterprises that count in whose figures changed; those versions are the import's."""
+    changed = [
+        item.organisation.organisation_id
+        for item in written
+        if item.before is not None and item.figures != item.before.figures
+    ]
+    resized = await resize_counting_in(
+        connection, changed, state=State(run.found.state), caller=run.caller, served=run.served, now=now
+    )
+    await import_rows.follow_versions(connection, run.found.id, resized)
 
 
 def _items(plans: Sequence[Plan]) -> list[_Item]:
     items = []
     for plan in plans:
         organisation = Organisation.model_validate_json(plan.document or "{}")
-        numbers = [(item.kind, item.value) for item in held_numbers(organisation)]
+        known = identifiers(organisation)
+        numbers = [(item.kind, item.value) for item in known if item.current and organisation.status == ACTIVE]
         figures = Figures(plan.employees, plan.turnover_cents, plan.balance_cents)
-        items.append(_Item(plan, organisation, numbers, figures=figures))
+        items.append(_Item(plan, organisation, numbers, known, figures=figures))
     return items
 
 
@@ -184,7 +226,7 @@ def _replan(item: _Item, row: Row) -> None:
             row.planned.figures,
             row.planned.email,
         )
-        item.before, item.email = row.before, row.email
+        item.before, item.email, item.identifiers = row.before, row.email, None
     else:
         if not row.draft.findings.errors:
             row.draft.findings.refuse(
@@ -203,6 +245,7 @@ def _written(item: _Item) -> Written:
         before=item.before,
         old_email=item.email,
         email=item.new_email,
+        numbers=item.identifiers,
     )
 
 

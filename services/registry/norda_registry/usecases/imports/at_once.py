@@ -23,6 +23,7 @@ from ...store.organisations import NumberTaken
 from ..organisations import local_day
 from ..recording import raced_error
 from ..recording_many import Written, record_many
+from ..sizing import resize_counting_in
 from .planning import plan_rows
 from .rows import Desk, Outcome, Row, row_of
 
@@ -87,7 +88,7 @@ async def import_organisations(
         errors.extend(_faults(rows))
         report.warn([by_column(found) for row in rows for found in row.draft.findings.warnings])
         if not errors:
-            await _write(connection, rows, desk, caller=caller)
+            await _write(connection, rows, desk, caller=caller, served=served)
         _count(report, rows)
         if len(errors) >= MOST_FAULTS:
             break
@@ -132,7 +133,9 @@ def _faults(rows: Sequence[Row]) -> list[FieldError]:
     ]
 
 
-async def _write(connection: Connection, rows: Sequence[Row], desk: Desk, *, caller: Caller) -> None:
+async def _write(
+    connection: Connection, rows: Sequence[Row], desk: Desk, *, caller: Caller, served: Collection[State]
+) -> None:
     written = [
         Written(
             organisation=row.planned.organisation,
@@ -149,6 +152,10 @@ async def _write(connection: Connection, rows: Sequence[Row], desk: Desk, *, cal
     except NumberTaken as error:
         places = (row.draft.row for row in rows if error.number in row.claimed)
         raise InvalidInput.of([by_column(raced_error(error.number, row=next(places, None)))]) from error
+    changed = [
+        item.organisation.organisation_id for item in written if item.before and item.figures != item.before.figures
+    ]
+    await resize_counting_in(connection, changed, state=desk.state, caller=caller, served=served, now=desk.now)
 
 
 def _count(report: ImportReport, rows: Sequence[Row]) -> None:

@@ -1,12 +1,18 @@
-"""Rows of imports are kept as long as they are needed, and no longer: they may hold contact addresses."""
+"""Rows of imports are kept as long as they are needed, and no longer: they may hold addresses and names of persons.
+
+Who asks for erasure is taken out of them at once, and out of what was planned and done by them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from norda_common.database import Connection
+from norda_common.states import State
 
-from ...store import imports
+from ...store import import_persons, imports
+from ...store.import_persons import Held
 
 KEPT = timedelta(days=30)
 """After its end an import can be looked at and taken back so long."""
@@ -15,3 +21,19 @@ KEPT = timedelta(days=30)
 async def forget_ended(connection: Connection, *, now: datetime) -> int:
     """Delete the rows of some imports that ended long ago; how many imports they were. Idempotent."""
     return await imports.forget_rows(connection, before=now - KEPT, now=now)
+
+
+async def forget_person(connection: Connection, state: State, address: str, *, names: Sequence[str]) -> int:
+    """Take the person with this address out of a state's imports, whatever they are at; how many rows there were.
+
+    An import at work goes on without: what it has not stored yet it reads anew. Idempotent.
+    """
+    rows = await import_persons.rows_about(connection, state.value, address)
+    if rows:
+        await import_persons.stop_work(connection, list({held.import_id for held in rows}))
+    return await import_persons.forget(connection, state.value, address, rows, names=names)
+
+
+async def rows_about(connection: Connection, state: State, address: str) -> Sequence[Held]:
+    """Rows of a state's imports in which the person with this address stands."""
+    return await import_persons.rows_about(connection, state.value, address)

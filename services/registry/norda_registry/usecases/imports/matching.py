@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from norda_common.database import Connection
@@ -79,6 +80,29 @@ def refuse_repeated_numbers(row: Row, desk: Desk) -> None:
             _repeated(row, FIELDS[number[0]], first, "repeated_number")
 
 
+async def follow_mergers(connection: Connection, found: Iterable[Match]) -> list[Match]:
+    """Those who have become part of others as these, still marked `merged`."""
+    every = list(found)
+    merged = {match.organisation_id for match in every if match.merged}
+    if not merged:
+        return every
+    successors = await imports.successors(connection, list(merged))
+    return [_followed(match, successors.get(match.organisation_id)) for match in every]
+
+
+def _followed(match: Match, successor: Match | None) -> Match:
+    if not match.merged or successor is None:
+        return match
+    return replace(
+        match,
+        organisation_id=successor.organisation_id,
+        responsible_state=successor.responsible_state,
+        legal_name=successor.legal_name,
+        own=successor.own,
+        current=False,
+    )
+
+
 def by_number(found: Sequence[Match]) -> dict[Number, list[Match]]:
     """Who has or had each number."""
     numbers: dict[Number, list[Match]] = {}
@@ -98,7 +122,7 @@ def choose(row: Row, numbers: Mapping[Number, list[Match]], known: Mapping[UUID,
             _take(row, candidates[0], desk)
             return
     own_ids = numbers.get(("own", row.draft.given.get("own_id", "")), [])
-    here = [match for match in own_ids if match.responsible_state == desk.state.value]
+    here = list({match.organisation_id: match for match in own_ids if match.responsible_state == desk.state}.values())
     if len(here) > 1:
         row.draft.findings.refuse(
             "own_id", "ambiguous", "haben mehrere Organisationen", "belongs to several organisations"
@@ -143,6 +167,12 @@ def leave_foreign(row: Row, label: str, label_en: str | None = None) -> None:
     )
 
 
+async def known_of(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Match]:
+    """Who these organisations are, of any state; who has become part of another as that one."""
+    found = await imports.by_id(connection, list(ids))
+    return dict(zip(found, await follow_mergers(connection, found.values()), strict=True))
+
+
 async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> None:
     """Look for rows that no number recognised by what they are called; a person's decision is followed."""
     asked = [
@@ -157,7 +187,7 @@ async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> No
     found = await narrow(connection, [_candidate(row) for row in asked])
     if not found:
         return
-    known = await imports.by_id(connection, list(set(found.values())))
+    known = await known_of(connection, set(found.values()))
     for place, organisation_id in found.items():
         row, match = asked[place], known.get(organisation_id)
         if match is None:
@@ -166,7 +196,7 @@ async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> No
         if own and desk.decisions.get(row.draft.row) is Decision.SAME:
             row.match = match
             continue
-        row.outcome, row.suspected = Outcome.DUPLICATE, organisation_id
+        row.outcome, row.suspected = Outcome.DUPLICATE, match.organisation_id
         who = f"{match.legal_name[:120]} ({State(match.responsible_state).label})"
         row.draft.findings.warn(
             "legal_name",

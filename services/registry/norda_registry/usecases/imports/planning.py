@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from norda_common.contracts.registry import Membership
 from norda_common.database import Connection
 from norda_common.identifiers import new_id
 
+from ...rules.findings import Findings
 from ...rules.handovers import open_offer
 from ...rules.import_rows import Current, Planned, leave_alone, plan
 from ...rules.profile import ACTIVE
-from ...store import imports, matches, organisations
+from ...store import figures, imports, matches, organisations
 from ...store.matches import Cluster, Match
+from .. import sizing
 from ..organisations import unknown_cluster
 from ..recording import taken_error
 from .matching import (
     by_number,
     choose,
+    follow_mergers,
+    known_of,
     leave_foreign,
     leave_other_states,
     refuse_repeated_numbers,
@@ -39,7 +44,8 @@ async def plan_rows(connection: Connection, rows: Sequence[Row], desk: Desk, *, 
             leave_other_states(row, desk)
             row.outcome = row.outcome or Outcome.ERROR
     refuse_repeats(rows, desk)
-    numbers = by_number(await matches.find(connection, [number for row in rows for number in _asked(row)]))
+    found = await matches.find(connection, [number for row in rows for number in _asked(row)])
+    numbers = by_number(await follow_mergers(connection, found))
     known = await _known(connection, rows)
     for row in rows:
         if row.outcome is None:
@@ -49,6 +55,7 @@ async def plan_rows(connection: Connection, rows: Sequence[Row], desk: Desk, *, 
     await _read(connection, rows, desk, lock=lock)
     clusters = await _clusters(connection, rows)
     await asyncio.to_thread(_plan_all, rows, desk, clusters, numbers)
+    await _size_anew(connection, rows, desk)
 
 
 def _asked(row: Row) -> list[Number]:
@@ -57,7 +64,7 @@ def _asked(row: Row) -> list[Number]:
 
 async def _known(connection: Connection, rows: Sequence[Row]) -> dict[UUID, Match]:
     ids = [row.draft.organisation_id for row in rows if row.draft.organisation_id is not None]
-    return await imports.by_id(connection, ids) if ids else {}
+    return await known_of(connection, ids) if ids else {}
 
 
 async def _read(connection: Connection, rows: Sequence[Row], desk: Desk, *, lock: bool) -> None:
@@ -75,7 +82,7 @@ async def _read(connection: Connection, rows: Sequence[Row], desk: Desk, *, lock
         if row.before is None:
             # It has moved to another state since it was found.
             leave_foreign(row, "einem anderen Land", "another state")
-        elif desk.staged:
+        elif desk.staged and not row.match.merged:
             first = desk.seen.setdefault(hash(("means", row.match.organisation_id)), row.draft.row)
             if first != row.draft.row:
                 row.draft.findings.refuse(
@@ -107,12 +114,37 @@ def _plan_all(
         row.outcome = _outcome(row, desk)
 
 
+async def _size_anew(connection: Connection, rows: Sequence[Row], desk: Desk) -> None:
+    """Of organisations whose figures change the class with whom they are linked, and over the years that are known."""
+    changed = [
+        (row, row.before, row.planned)
+        for row in rows
+        if row.before is not None and row.planned is not None and row.planned.figures != row.before.figures
+    ]
+    if not changed:
+        return
+    known = await figures.of(connection, [before.organisation.organisation_id for _, before, _ in changed])
+    for row, before, planned in changed:
+        organisation = planned.organisation
+        said = known.get(organisation.organisation_id, [])
+        dated = sizing.with_todays(said, before.figures, planned.figures, now=desk.now)
+        held = (await sizing.size_of(connection, organisation, dated)).held
+        declared = row.fields.get("size_class") or organisation.size_class
+        size = sizing.told(held, declared, row.draft.findings if "size_class" in row.fields else Findings())
+        if size != organisation.size_class:
+            organisation = organisation.model_copy(update={"size_class": size})
+            changes = organisation != before.organisation
+            row.planned = replace(planned, organisation=organisation, public_change=changes)
+            row.outcome = _outcome(row, desk)
+
+
 def _planned(row: Row, desk: Desk, clusters: dict[str, Cluster]) -> Planned | None:
     current = None
     if row.before is not None:
         current = Current(row.before.organisation, row.before.figures, row.email)
-        if row.before.organisation.status != ACTIVE or open_offer(row.before.organisation):
-            leave_alone(row.before.organisation, row.draft.findings)
+        merged = row.match is not None and row.match.merged
+        if merged or row.before.organisation.status != ACTIVE or open_offer(row.before.organisation):
+            leave_alone(row.before.organisation, row.draft.findings, merged=merged)
             return Planned(row.before.organisation, row.before.figures, row.email, False, False)
     return plan(
         row.draft,

@@ -27,6 +27,7 @@ from ..commands import Deactivate
 from ..organisations import deactivate_organisation
 from ..recording import ITEM
 from ..recording_many import Written, record_many
+from ..sizing import resize_counting_in
 from .rows import Number
 
 BATCH_ROWS = 500
@@ -152,7 +153,16 @@ async def _restore(
             )
         )
         marks.append((result.row, RESTORED, None))
-    await record_many(connection, written, state=State(run.found.state), caller=run.caller, action=ACTION, now=now)
+    state = State(run.found.state)
+    await record_many(connection, written, state=state, caller=run.caller, action=ACTION, now=now)
+    recounted = [
+        item.organisation.organisation_id for item in written if item.before and item.figures != item.before.figures
+    ]
+    resized = await resize_counting_in(
+        connection, recounted, state=state, caller=run.caller, served=run.served, now=now
+    )
+    # What follows from a revert must not keep it from going on.
+    await import_rows.follow_versions(connection, run.found.id, resized)
     return marks
 
 

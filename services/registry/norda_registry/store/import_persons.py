@@ -1,0 +1,167 @@
+"""A person in uploaded tables, by an e-mail address: in rows as they came, plans, results, headings and names.
+
+Cells are JSON that escapes what is not ASCII, so an address with such a letter is looked for in that spelling.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from norda_common.addresses import mention_of, written
+from norda_common.database import Connection
+
+_IMPORTS = """
+select id, file_name, headings, columns, sheets::text as sheets, sheet, first_row from import where state = $1
+"""
+_ROWS = """
+select import_id, sheet, row, cells from import_row as r
+ where state = $1 and exists (select from unnest($2::text[]) as way where position(way in lower(r.cells)) > 0)
+ order by import_id, sheet, row
+"""
+_PLANS = """
+update import_plan set email = null where state = $1 and lower(email) = any($2)
+"""
+_RESULTS = """
+update import_result
+   set old_email = case when lower(old_email) <> all($2) then old_email end,
+       new_email = case when lower(new_email) <> all($2) then new_email end
+ where state = $1 and (lower(old_email) = any($2) or lower(new_email) = any($2))
+"""
+# What a fault says may repeat a cell.
+_FINDINGS = """
+select row, findings from {table} as t
+ where import_id = $1 and row = any($2) and findings is not null
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row of an upload in which the person stands; `meanings` say what its cells are, as far as anybody knows."""
+
+    import_id: UUID
+    file_name: str
+    sheet: int
+    row: int
+    cells: Sequence[str]
+    meanings: Sequence[str]
+
+    def __repr__(self) -> str:
+        """Without its cells, so that no traceback or log shows them."""
+        return f"Held({self.import_id} {self.sheet} {self.row})"
+
+
+async def rows_about(connection: Connection, state: str, address: str) -> list[Held]:
+    """Rows of a state's uploads that mention the address. Reads all rows that are kept."""
+    mention = mention_of(address)
+    found: list[Held] = []
+    known: dict[UUID, Any] = {}
+    for row in await connection.fetch(_ROWS, state, _escaped(address)):
+        cells = json.loads(row["cells"])
+        if not any(mention.search(cell) for cell in cells):
+            continue
+        if not known:
+            known = {each["id"]: each for each in await connection.fetch(_IMPORTS, state)}
+        its = known[row["import_id"]]
+        below = row["sheet"] == its["sheet"] and row["row"] >= its["first_row"]
+        found.append(
+            Held(
+                row["import_id"],
+                its["file_name"],
+                row["sheet"],
+                row["row"],
+                cells,
+                list(its["columns"]) if below else [],
+            )
+        )
+    return found
+
+
+def _escaped(address: str) -> list[str]:
+    """How the address may stand in cells, in lower case as the database makes it."""
+    ways = {way for plain in written(address) for way in (plain, plain.upper())}
+    return sorted({json.dumps(way)[1:-1].lower() for way in ways})
+
+
+async def stop_work(connection: Connection, import_ids: Sequence[UUID]) -> None:
+    """Let workers of these imports begin anew: rows they have read already still hold the person. Waits for the batch
+    that is being written.
+    """
+    await connection.execute(
+        """update import set lease_owner = null, lease_until = null
+            where id in (select id from import where id = any($1) order by id for update)""",
+        list(import_ids),
+    )
+
+
+async def forget(
+    connection: Connection, state: str, address: str, rows: Sequence[Held], *, names: Sequence[str]
+) -> int:
+    """Take the person out of these rows and of all that was made of any; how many rows of uploads that changed.
+
+    Of such a row stay the cells whose meaning is known; the others may be about the person, too.
+    """
+    mention = mention_of(address)
+    said = _saying(mention, names)
+    await connection.executemany(
+        "update import_row set cells = $4 where import_id = $1 and sheet = $2 and row = $3",
+        [(held.import_id, held.sheet, held.row, _without(held, said)) for held in rows],
+    )
+    ways = list(written(address))
+    await connection.execute(_PLANS, state, ways)
+    await connection.execute(_RESULTS, state, ways)
+    for import_id in dict.fromkeys(held.import_id for held in rows):
+        await _forget_findings(connection, import_id, [held.row for held in rows if held.import_id == import_id], said)
+    await _forget_headings(connection, state, mention)
+    return len(rows)
+
+
+def _saying(mention: re.Pattern[str], names: Sequence[str]) -> re.Pattern[str]:
+    """The address, and the names by which the person is known."""
+    ways = [mention.pattern, *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names if name.strip())]
+    return re.compile("|".join(ways), re.IGNORECASE)
+
+
+def _without(held: Held, said: re.Pattern[str]) -> str:
+    meanings = [*held.meanings, *([""] * len(held.cells))]
+    kept = [
+        cell if meaning and not said.search(cell) else "" for cell, meaning in zip(held.cells, meanings, strict=False)
+    ]
+    return json.dumps(kept, separators=(",", ":"))
+
+
+async def _forget_findings(connection: Connection, import_id: UUID, rows: Sequence[int], said: re.Pattern[str]) -> None:
+    for table in ("import_plan", "import_result"):
+        for row in await connection.fetch(_FINDINGS.format(table=table), import_id, list(rows)):
+            if said.search(row["findings"]):
+                await connection.execute(
+                    f"update {table} set findings = $3 where import_id = $1 and row = $2",  # noqa: S608 - constants
+                    import_id,
+                    row["row"],
+                    said.sub("", row["findings"]),
+                )
+
+
+async def _forget_headings(connection: Connection, state: str, mention: re.Pattern[str]) -> None:
+    """Of a table without a heading the first row was taken for one; and people name files after people."""
+    for row in await connection.fetch(_IMPORTS, state):
+        if mention.search(" ".join([row["file_name"], row["sheets"], *row["headings"]])):
+            await connection.execute(
+                "update import set file_name = $2, headings = $3, sheets = $4 where id = $1",
+                row["id"],
+                mention.sub("", row["file_name"]),
+                [mention.sub("", heading) for heading in row["headings"]],
+                mention.sub("", row["sheets"]),
+            )
+    for row in await connection.fetch("select name, headings from import_source where state = $1", state):
+        if mention.search(" ".join(row["headings"])):
+            await connection.execute(
+                "update import_source set headings = $3 where state = $1 and name = $2",
+                state,
+                row["name"],
+                [mention.sub("", heading) for heading in row["headings"]],
+            )
