@@ -159,7 +159,9 @@ def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
     async def livez() -> dict[str, str]:
         return {"status": "alive", "service": service.name, "version": __version__}
 
-    @router.get("/readyz", summary="Can it serve, and what is wrong with its parts?")
+    unavailable = {"description": "It cannot; the same document says why", "content": {"application/json": {}}}
+
+    @router.get("/readyz", summary="Can it serve, and what is wrong with its parts?", responses={503: unavailable})
     async def readyz(runtime: RuntimeDep) -> JSONResponse:
         status, document = await readiness(runtime, migrations)
         return JSONResponse(document, status)
