@@ -145,7 +145,7 @@ def _duplicates(made: Filled) -> None:
     mine = register(made, "hb", "Beispiel Schabernack Tiefziehwerk GmbH", own_id="dup-1")
     theirs = register(made, "ni", "Beispiel Schabernack Tiefziewerk GmbH")
     pair = [register(made, "hb", name) for name in ("Beispiel Überlandmühlen GmbH", "Beispiel Ueberlandmuehlen GmbH")]
-    twins = [register(made, "hb", name) for name in ("Beispiel Zwillingskai GmbH", "Beispiel Zwillingskay GmbH")]
+    twins = [register(made, "hb", name) for name in ("Beispiel Gräserkai GmbH", "Beispiel Graeserkai GmbH")]
     duplicates = f"{made.world.registry}/api/v1/duplicates"
     made.world.call("PUT", f"{duplicates}/{twins[0]}/{twins[1]}/verdict", state="hb", json={"reason": APART})
     for one in (mine, pair[0]):
@@ -199,7 +199,7 @@ def _imports(made: Filled) -> None:
         made.world.post(f"{base}/{key}/{name}", state="hb")
         reached(key, status)
 
-    names = [f"Beispiel Import {word} GmbH" for word in ("Kutter", "Jolle", "Barkasse", "Schute", "Prahm", "Fehler")]
+    names = [f"Beispiel {word} GmbH" for word in ("Kutter", "Jolle", "Barkasse", "Schute", "Prahm", "Fehler")]
     made.typed |= set(names)
     made.ids["mapping"] = staged("IHK-Liste", "ihk", f"{names[0]};Bremen;DE-HB;imp-1;")
     applied = planned("Altbestand", f"{names[1]};Bremen;DE-HB;imp-2;", f"{names[5]};Bremen;DE-XX;;")

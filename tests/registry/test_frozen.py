@@ -31,7 +31,7 @@ WRITES: Mapping[str, Mapping[str, Any]] = {
     "DELETE /sites/{site_id}": {},
     "POST /memberships": {"cluster_code": "FRO"},
     "POST /memberships/{cluster_id}/end": {},
-    "PATCH /memberships/{cluster_id}": {"kind": "partner"},
+    "PATCH /memberships/{cluster_id}": {"kind": "sponsor"},
     "PATCH /profile": {"website": "www.ex-901.example"},
     "PUT /links/{other_id}": {"kind": "linked"},
     "DELETE /links/{other_id}": {},
@@ -102,7 +102,7 @@ async def test_no_route_changes_what_is_offered(registry: Running, module_instal
         ):
             body = {"into": into, "kind": "duplicate"}
             answer = await client.post(f"/api/v1/organisations/{one}/merger", json=body)
-            assert await code_of(answer) == (409, "not_mergeable")
+            assert await code_of(answer) == (409, "relocation_offered")
         # A figure of another company that counts in its size class waits, too.
         figure = FIGURE | {"value": 900}
         answer = await client.post(f"/api/v1/organisations/{ids['other_id']}/figures", json=figure)

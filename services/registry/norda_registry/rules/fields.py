@@ -21,7 +21,7 @@ from .identity import UNTOLD, Told, changed
 from .places import plain_key, plain_postal_code, state_code
 from .register_entries import check_euid, entry_of_euid, register_entry
 
-_NUMBERS: Mapping[str, Callable[[str], str]] = {"vat_id": vat_id, "widnr": widnr, "lei": lei, "legal_form": legal_form}
+_NUMBERS: Mapping[str, Callable[[Any], Any]] = {"vat_id": vat_id, "widnr": widnr, "lei": lei, "legal_form": legal_form}
 _PLAIN = ("kind", "legal_name", "seat", "own_id", "cluster_code", "size_class")
 
 
