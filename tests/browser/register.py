@@ -39,15 +39,16 @@ def fill_register(made: Filled) -> None:
     made.typed |= TYPED
     known = examples(made.world)
     made.ids |= {"sister": known["ex-001"]["organisation_id"]}
-    _profile(made)
-    _relocations(made)
-    _mergers(made)
-    _duplicates(made)
-    _members(made)
-    _imports(made)
-    _confirmations(made)
-    _requests(made)
-    _searches(made)
+    faults = list[Exception]()
+    for part in (
+        _profile, _relocations, _mergers, _duplicates, _members, _imports, _confirmations, _requests, _searches,
+    ):  # fmt: skip
+        try:
+            part(made)
+        except Exception as fault:  # noqa: BLE001 - all that could not be made is told at once
+            faults.append(fault)
+    if faults:
+        raise ExceptionGroup("not all could be made", faults)
 
 
 def register(made: Filled, state: str, name: str, **fields: Any) -> str:
@@ -98,8 +99,8 @@ def _profile(made: Filled) -> None:
     for kind, value, day in (
         ("employees", 220, "2024-12-31"),
         ("employees", 240, "2025-12-31"),
-        ("turnover_eur", 48_000_000, "2025-12-31"),
-        ("balance_eur", 21_000_000, "2025-12-31"),
+        ("turnover", 48_000_000, "2025-12-31"),
+        ("balance", 21_000_000, "2025-12-31"),
     ):
         world.post(
             f"{here}/figures", {"kind": kind, "value": value, "on": day, "source": "Jahresabschluss"}, state="hb"
