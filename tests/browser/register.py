@@ -161,11 +161,11 @@ def _duplicates(made: Filled) -> None:
 def _members(made: Filled) -> None:
     """Bremen's cluster with a count of members; Hamburg found one of Bremen's companies in its list."""
     world = made.world
-    clusters = {item["cluster_code"]: item for item in world.pages(made.organisations(), kind="cluster", state="ni")}
-    cluster = next(iter(clusters.values()))
+    cluster = next(iter(world.pages(made.organisations(), kind="cluster")))
     made.ids["cluster"] = cluster["organisation_id"]
     counted = {"kind": "members", "value": 55, "on": "2026-06-01", "source": LIST}
-    world.post(made.organisations(f"/{cluster['organisation_id']}/indicators"), counted, state="ni")
+    indicators = made.organisations(f"/{cluster['organisation_id']}/indicators")
+    world.post(indicators, counted, state=cluster["responsible_state"])
     body = {
         "rows": [{"name": "Beispiel Schabernack Tiefziehwerk GmbH", "place": "Bremen"}],
         "apply": {"on": "2026-06-01", "source": LIST},
