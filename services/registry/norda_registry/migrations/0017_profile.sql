@@ -278,6 +278,17 @@ begin
 end $$;
 comment on view directory_released is 'The directory for everybody: what is released and active, and of it what is shown; shown_text: by which words it is found.';
 
+-- So does the search of what is released: the indexes of words and names find more than is shown, of which the rest is
+-- found by nobody.
+drop view directory_search_released;
+create view directory_search_released as
+select directory.organisation_id, slot, directory.sequence, sort_name, search_text,
+       left(search_text, name_end) || shown_places(directory.data, release.fields) as shown_text, name_end, former_end,
+       facets, released_part(directory.data, release.fields) as data, changed_at, touched
+  from directory join release using (organisation_id)
+ where directory.status = 'active' and release.ended_at is null;
+comment on view directory_search_released is 'The directory as the search of everybody reads it; shown_text: by which words a row is found.';
+
 -- ---------------------------------------------------------------------------------------------- members of clusters
 
 create table membership_proposal (
