@@ -55,7 +55,7 @@ def test_no_route_that_changes_an_organisation_is_left_out() -> None:
 
 async def whole(client: httpx2.AsyncClient, code: str) -> dict[str, str]:
     """A company with everything that a route may name: the ids by which routes name it."""
-    its, other = await cluster(client, code), await registered(client)
+    its, other = await cluster(client, code), await registered(client, turnover_eur="500000")
     made = await registered(
         client,
         activities=[{"edition": "WZ2008", "code": "29.32.0"}],
