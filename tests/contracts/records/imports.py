@@ -39,8 +39,8 @@ async def _staged(clients: Clients, state: str, name: str, named: str) -> dict[s
     place = PLACES[state][0]
     # Other columns in each, so that none is mapped as the one before.
     table = (
-        f"Firma {name};Ort;Bundesland\nBeispiel {name} GmbH;{place};DE-{state.upper()}\n"
-        f"Beispiel {name} Fehler GmbH;{place};DE-XX\n"
+        f"Firma {name};Ort;Bundesland;Kennung\nBeispiel {name} GmbH;{place};DE-{state.upper()};{name}-1\n"
+        f"Beispiel {name} Fehler GmbH;{place};DE-XX;{name}-2\n"
     )
     files = {"file": ("liste.csv", table.encode())}
     made = await clients.call(state, "POST", IMPORTS, files=files, data={"source": named})
@@ -50,7 +50,7 @@ async def _staged(clients: Clients, state: str, name: str, named: str) -> dict[s
 
 async def _planned(clients: Clients, state: str, name: str, named: str) -> dict[str, str]:
     ids = await _staged(clients, state, name, named)
-    columns = {"columns": ["legal_name", "place", "state"]}
+    columns = {"columns": ["legal_name", "place", "state", "own_id"]}
     await clients.call(state, "PUT", f"{IMPORTS}/{ids['import_id']}/mapping", columns)
     await _reached(clients, state, ids, "planned")
     return ids
