@@ -41,6 +41,7 @@ async def test_a_relocated_organisation_is_followed(offices: Offices, module_ins
         "kind": "company",
         "competences": ["BAT-02", "BAT-03"],
         "sequence": 2,
+        "merged_into": None,
     }
     after = await offices["ni"].post(path, json=body | {"email": "zwei@ex-005.example"})
     assert after.json()["participant_state"] == "ni"

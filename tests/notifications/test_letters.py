@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from norda_common.contracts import registry
 from norda_common.contracts.events import PARTICIPATION
+from norda_common.contracts.searches import SEARCH_MATCH
 from norda_common.identifiers import new_id
 from norda_notifications.mail.letters import LANGUAGES, SUBJECT_LENGTH, Letter, compose, kinds, one_line, shortened
 from norda_notifications.mail.message import UnusableAddressError, build
@@ -29,7 +30,8 @@ def content_for(kind: str, **event: Any) -> dict[str, Any]:
         said = registry.CONFIRMATION.example.model_dump(mode="json")
         return {"confirmation": {name: said[name] for name in ("legal_name", "organisation_id", "state", "expires_at")}}
     if kind == "search_matched":
-        return {"search": {"name": "Batterien", "organisations": [{"legal_name": "Beispiel Roland GmbH"}]}}
+        said = SEARCH_MATCH.example.model_dump(mode="json")
+        return {"search": {name: said[name] for name in ("name", "organisations")}}
     if kind.startswith("organisation"):
         organisation = registry.EXAMPLE.model_dump(mode="json")
         if kind != "organisation_relocated":
