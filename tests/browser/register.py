@@ -214,11 +214,11 @@ def _imports(made: Filled) -> None:
         "Messeliste",
         f"{names[4]};Bremen;DE-HB;imp-5;https://www.ex-951.example/",
         f"{names[1]};Bremen;DE-HB;imp-2;https://www.ex-952.example/",
-        "Beispiel Schabernack Tiefziehwerke GmbH;Bremen;DE-HB;imp-6;",
+        "Beispiel Überlandmühlen GmbH;Bremen;DE-HB;imp-6;",
         f"{names[5]};Bremen;DE-XX;imp-7;",
         f"{names[0]} Süd;Hamburg;DE-HH;imp-8;",
     )
-    made.typed |= {"Beispiel Schabernack Tiefziehwerke GmbH", f"{names[0]} Süd"}
+    made.typed.add(f"{names[0]} Süd")
     made.ids |= {"applied": applied, "reverted": reverted}
     for status in ("working", "failed"):
         made.ids[status] = planned(f"Liste {status}", f"{names[3]};Bremen;DE-HB;imp-9;")
