@@ -189,6 +189,10 @@ def _searches() -> list[State]:
         _opened("found", f"{_LIST}?q=Beispiel&state=hb&state=ni&size=small&sort=relevance"),
         _opened("corrected", f"{_LIST}?q=karoserie&state=all"),
         _opened("nothing-found", f"{_LIST}?q=gibtesnicht"),
+        _opened("search", "/registry/search?q=Beispiel"),
+        _opened("search-notes", "/registry/search?q=Werksbesuch&only=notes"),
+        _opened("search-nothing", "/registry/search?q=gibtesnicht"),
+        _opened("search-empty", "/registry/search"),
         _opened("nothing-public", "/registry/public?q=gibtesnicht", person=None),
     ]
 

@@ -1,4 +1,4 @@
-"""What follows from an import: classes of enterprises that count others in, rows of organisations that became others."""
+"""What follows from an import: classes of enterprises that count others in, rows of what became another."""
 
 from __future__ import annotations
 

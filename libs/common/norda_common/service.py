@@ -120,7 +120,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     for router in (*service.routers, operations.router):
         app.include_router(router, max_body_size=settings.body_limit_bytes)
     app.add_middleware(TooLargeAsProblem)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, https=settings.base_url.startswith("https://"))
     return app
 
 
@@ -159,7 +159,9 @@ def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
     async def livez() -> dict[str, str]:
         return {"status": "alive", "service": service.name, "version": __version__}
 
-    @router.get("/readyz", summary="Can it serve, and what is wrong with its parts?")
+    unavailable = {"description": "It cannot; the same document says why", "content": {"application/json": {}}}
+
+    @router.get("/readyz", summary="Can it serve, and what is wrong with its parts?", responses={503: unavailable})
     async def readyz(runtime: RuntimeDep) -> JSONResponse:
         status, document = await readiness(runtime, migrations)
         return JSONResponse(document, status)

@@ -81,7 +81,7 @@ class FormerLegalForm(EventData):
 
     legal_form: str
     valid_from: date | None = None
-    valid_to: date | None = None
+    valid_to: date | None = Field(default=None, description="First day on which the legal form no longer held")
     source: str | None = None
 
 
@@ -90,7 +90,7 @@ class FormerSeat(EventData):
 
     address: Address
     valid_from: date | None = None
-    valid_to: date | None = None
+    valid_to: date | None = Field(default=None, description="First day on which the seat no longer held")
     source: str | None = None
 
 
