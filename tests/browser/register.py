@@ -262,7 +262,12 @@ async def links(made: Filled, *names: str, after: str = "") -> None:
 
     async def there() -> None:
         records = await made.installation.read_topic(CONFIRMATION, State.BREMEN, minimum=1)
-        said = {str(item.data.organisation_id): item.data for item in records if isinstance(item.data, Confirmation)}
+        # Partitions are read one after the other; ids are in the order of time.
+        data = sorted(
+            (item.data for item in records if isinstance(item.data, Confirmation)),
+            key=lambda item: item.confirmation_id,
+        )
+        said = {str(item.organisation_id): item for item in data}
         found = {name: said[made.ids[name]].link for name in names}
         assert after not in found.values(), "not said yet"
         made.ids |= {f"link of {name}": link for name, link in found.items()}
