@@ -214,11 +214,11 @@ def _imports(made: Filled) -> None:
         "Messeliste",
         f"{names[4]};Bremen;DE-HB;imp-5;https://www.ex-951.example/",
         f"{names[1]};Bremen;DE-HB;imp-2;https://www.ex-952.example/",
-        "Beispiel Schabernack Tiefziehwerke GmbH;Bremen;DE-HB;imp-6;",
+        "Beispiel Überlandmühlen GmbH;Bremen;DE-HB;imp-6;",
         f"{names[5]};Bremen;DE-XX;imp-7;",
         f"{names[0]} Süd;Hamburg;DE-HH;imp-8;",
     )
-    made.typed |= {"Beispiel Schabernack Tiefziehwerke GmbH", f"{names[0]} Süd"}
+    made.typed.add(f"{names[0]} Süd")
     made.ids |= {"applied": applied, "reverted": reverted}
     for status in ("working", "failed"):
         made.ids[status] = planned(f"Liste {status}", f"{names[3]};Bremen;DE-HB;imp-9;")
@@ -262,7 +262,12 @@ async def links(made: Filled, *names: str, after: str = "") -> None:
 
     async def there() -> None:
         records = await made.installation.read_topic(CONFIRMATION, State.BREMEN, minimum=1)
-        said = {str(item.data.organisation_id): item.data for item in records if isinstance(item.data, Confirmation)}
+        # Partitions are read one after the other; ids are in the order of time.
+        data = sorted(
+            (item.data for item in records if isinstance(item.data, Confirmation)),
+            key=lambda item: item.confirmation_id,
+        )
+        said = {str(item.organisation_id): item for item in data}
         found = {name: said[made.ids[name]].link for name in names}
         assert after not in found.values(), "not said yet"
         made.ids |= {f"link of {name}": link for name, link in found.items()}

@@ -111,7 +111,7 @@ def _profiles() -> list[State]:
         _filled("link-422", f"{_HERE}/links/new", "/links/new", {"organisation_id": "nichts", "kind": "linked"}),
         _filled("indicator-422", f"{_HERE}/indicators/new", "/indicators/new"),
         _filled("figure-422", f"{_HERE}/figures", "/figures", {"value": "nichts"}),
-        _filled("codes-422", f"{_HERE}/codes", "/codes", {"further-0": "99.99.99"}),
+        _filled("codes-422", f"{_HERE}/codes", "/codes", {"place": "0", "further-0": "99.99.99"}),
         _late("confirmation-late", confirmation, confirmation, meanwhile=_renames("sister")),
         State(name="confirm", opens="{link of company}", before=_ask_again, person=None, status=200),
         _filled("confirm-422", "{link of company}", "{link of company}", wrong, person=None),
@@ -150,7 +150,7 @@ def _imports() -> list[State]:
     one = "/registry/import/{mapping}"
     return [
         _filled("import-422", "/registry/import", "/import"),
-        _filled("import-no-table", "/registry/import", "/import", {"source": "Probe"}, file=b"\x00\x01"),
+        _filled("import-no-table", "/registry/import", "/import", {"source": "Probe"}, file=b"PK\x03\x04nichts"),
         _filled("import-mapping", "/registry/import", "/import", {"source": "Probe"}, 200, file=TABLE),
         _filled("import-mapping-422", one, "/mapping", {"columns.0": "", "columns.3": ""}),
         _filled("import-sheet", one, "/sheet", {"heading_row": "99"}, 200),

@@ -6,9 +6,11 @@ one that names a record without an expectation in `cells/`. Those are asked abou
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import httpx2
@@ -129,8 +131,9 @@ async def test_each_role_of_each_state_gets_what_the_rights_say_of_a_record_of_i
                 for asking in people:
                     # Whom the edge refuses is refused before anybody looks whose record it is.
                     refused = asking.role not in route.right.roles and not route.right.public
-                    for whose in [asking.state or "hb"] if refused else list(records.of):
-                        wrong += await differences(route, cell, asking, records, whose=whose)
+                    states = [asking.state or "hb"] if refused else list(records.of)
+                    asked = (differences(route, cell, asking, records, whose=whose) for whose in states)
+                    wrong += chain.from_iterable(await asyncio.gather(*asked))
     assert wrong == [], "\n".join(wrong)
 
 

@@ -92,7 +92,9 @@ def _api_of_profiles(here: str) -> dict[str, tuple[Cell, ...]]:
         # There is no address to which a link could be sent.
         f"POST {here}/confirmation": own_only(it, "no_contact"),
         "GET /api/v1/confirmations/{confirmation_id}": own_only("answered", 200, 404),
-        "POST /api/v1/confirmations/{confirmation_id}/decision": own_only("answered", 412, 404, **past),
+        "POST /api/v1/confirmations/{confirmation_id}/decision": own_only(
+            "answered", 412, 404, body={"take": ["website"]}, **past
+        ),
         # Any office may know a cluster's list; what it says of others' organisations goes to their offices.
         "POST /api/v1/clusters/{cluster_id}/members/reconciliation": (
             everybody(it, body={"rows": [{"name": "Beispiel Unbekannt"}]}),
@@ -155,7 +157,7 @@ def _pages_of_profiles(page: str) -> dict[str, tuple[Cell, ...]]:
         f"POST {page}/links/{{other_id}}/remove": own_only(it, 412, body=PAST),
         f"POST {page}/confirmation": own_only(it, 409),
         f"GET {confirmation}": own_only("answered", 200, 404),
-        f"POST {confirmation}": own_only("answered", 412, 404, body=PAST),
+        f"POST {confirmation}": own_only("answered", 412, 404, body=PAST | {"choice-website": "mine"}),
         "GET /registry/clusters/{cluster_id}/members": (everybody(it),),
         "POST /registry/clusters/{cluster_id}/members": (everybody(it, body={"list": "Name;Ort\nBeispiel;Bremen"}),),
         "POST /registry/memberships/{proposal_id}": own_only("decided proposal", 409, 404),
