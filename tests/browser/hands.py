@@ -125,9 +125,10 @@ class Hands:
 
     def go(self, control: Locator) -> None:
         """Press a control that leads to another page."""
+        if self.keyboard:
+            self.reach(control)
         with self.page.expect_navigation():
             if self.keyboard:
-                self.reach(control)
                 self.page.keyboard.press("Enter")
             else:
                 control.click()

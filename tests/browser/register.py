@@ -39,15 +39,16 @@ def fill_register(made: Filled) -> None:
     made.typed |= TYPED
     known = examples(made.world)
     made.ids |= {"sister": known["ex-001"]["organisation_id"]}
-    _profile(made)
-    _relocations(made)
-    _mergers(made)
-    _duplicates(made)
-    _members(made)
-    _imports(made)
-    _confirmations(made)
-    _requests(made)
-    _searches(made)
+    faults = list[Exception]()
+    for part in (
+        _profile, _relocations, _mergers, _duplicates, _members, _imports, _confirmations, _requests, _searches,
+    ):  # fmt: skip
+        try:
+            part(made)
+        except Exception as fault:  # noqa: BLE001 - all that could not be made is told at once
+            faults.append(fault)
+    if faults:
+        raise ExceptionGroup("not all could be made", faults)
 
 
 def register(made: Filled, state: str, name: str, **fields: Any) -> str:
@@ -98,8 +99,8 @@ def _profile(made: Filled) -> None:
     for kind, value, day in (
         ("employees", 220, "2024-12-31"),
         ("employees", 240, "2025-12-31"),
-        ("turnover_eur", 48_000_000, "2025-12-31"),
-        ("balance_eur", 21_000_000, "2025-12-31"),
+        ("turnover", 48_000_000, "2025-12-31"),
+        ("balance", 21_000_000, "2025-12-31"),
     ):
         world.post(
             f"{here}/figures", {"kind": kind, "value": value, "on": day, "source": "Jahresabschluss"}, state="hb"
@@ -145,7 +146,7 @@ def _duplicates(made: Filled) -> None:
     mine = register(made, "hb", "Beispiel Schabernack Tiefziehwerk GmbH", own_id="dup-1")
     theirs = register(made, "ni", "Beispiel Schabernack Tiefziewerk GmbH")
     pair = [register(made, "hb", name) for name in ("Beispiel Überlandmühlen GmbH", "Beispiel Ueberlandmuehlen GmbH")]
-    twins = [register(made, "hb", name) for name in ("Beispiel Zwillingskai GmbH", "Beispiel Zwillingskay GmbH")]
+    twins = [register(made, "hb", name) for name in ("Beispiel Gräserkai GmbH", "Beispiel Graeserkai GmbH")]
     duplicates = f"{made.world.registry}/api/v1/duplicates"
     made.world.call("PUT", f"{duplicates}/{twins[0]}/{twins[1]}/verdict", state="hb", json={"reason": APART})
     for one in (mine, pair[0]):
@@ -160,11 +161,11 @@ def _duplicates(made: Filled) -> None:
 def _members(made: Filled) -> None:
     """Bremen's cluster with a count of members; Hamburg found one of Bremen's companies in its list."""
     world = made.world
-    clusters = {item["cluster_code"]: item for item in world.pages(made.organisations(), kind="cluster", state="ni")}
-    cluster = next(iter(clusters.values()))
+    cluster = next(iter(world.pages(made.organisations(), kind="cluster")))
     made.ids["cluster"] = cluster["organisation_id"]
     counted = {"kind": "members", "value": 55, "on": "2026-06-01", "source": LIST}
-    world.post(made.organisations(f"/{cluster['organisation_id']}/indicators"), counted, state="ni")
+    indicators = made.organisations(f"/{cluster['organisation_id']}/indicators")
+    world.post(indicators, counted, state=cluster["responsible_state"])
     body = {
         "rows": [{"name": "Beispiel Schabernack Tiefziehwerk GmbH", "place": "Bremen"}],
         "apply": {"on": "2026-06-01", "source": LIST},
@@ -199,7 +200,7 @@ def _imports(made: Filled) -> None:
         made.world.post(f"{base}/{key}/{name}", state="hb")
         reached(key, status)
 
-    names = [f"Beispiel Import {word} GmbH" for word in ("Kutter", "Jolle", "Barkasse", "Schute", "Prahm", "Fehler")]
+    names = [f"Beispiel {word} GmbH" for word in ("Kutter", "Jolle", "Barkasse", "Schute", "Prahm", "Fehler")]
     made.typed |= set(names)
     made.ids["mapping"] = staged("IHK-Liste", "ihk", f"{names[0]};Bremen;DE-HB;imp-1;")
     applied = planned("Altbestand", f"{names[1]};Bremen;DE-HB;imp-2;", f"{names[5]};Bremen;DE-XX;;")

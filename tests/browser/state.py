@@ -25,6 +25,8 @@ class State:
     before: Changed | None = None
     meanwhile: Changed | None = None
     file: bytes | None = None
+    once: bool = False
+    """The form is there once; whoever comes later sees what it answered."""
     signed_out: bool = False
     """The session ends before the form is sent."""
 

@@ -24,6 +24,13 @@ def _move_office(made: Filled) -> None:
     made.world.call("PUT", address, state="hb", json=body)
 
 
+def _rename_subscriber(made: Filled) -> None:
+    address = f"{made.world.notifications}/api/v1/subscriptions/{made.ids['subscription']}"
+    stored = made.world.get(address)
+    body, seen = {"name": f"Beispiel {stored['version']}"}, {"if-match": f'"{stored["version"]}"'}
+    made.world.call("PATCH", address, state="hb", json=body, headers=seen)
+
+
 def _events() -> list[State]:
     draft, forum = "/events/{draft}", "/events/{forum}"
     # The hour that happens twice, so that the form asks which is meant.
@@ -64,6 +71,9 @@ def _events() -> list[State]:
         State(name="withdraw", opens=f"{forum}/registrations/{{registration}}/withdraw", status=200),
         State(name="erase", opens=f"{forum}/registrations/{{registration}}/erase", status=200),
         State(name="release-own-quota", opens=f"{forum}/release-quota?state=hb", status=200),
+        State(name="search", opens="/events/search?q=Beispiel", status=200),
+        State(name="search-nothing", opens="/events/search?q=gibtesnicht", status=200),
+        State(name="nothing-blocked", opens="/events/operations/blocked", person="operator", status=200),
         State(name="empty-month", opens="/events/calendar?month=2031-01", status=200),
         State(name="public-month", opens="/events/public?month=2027-06", person=None, status=200),
         State(name="nothing-found", opens="/events/list?q=gibtesnicht", status=200),
@@ -76,6 +86,7 @@ _WORDS = {"organisation_words": "Beispiel"}
 
 def _notifications() -> list[State]:
     new, office = "/notifications/subscriptions/new", "/notifications/offices/hb/edit"
+    subscription = "/notifications/subscriptions/{subscription}"
     objections, email = "/notifications/objections", {"email": "jemand@ex-019.example"}
     return [
         *(
@@ -95,12 +106,25 @@ def _notifications() -> list[State]:
             status=409,
         ),
         State(name="unsubscribe", opens="{unsubscribe}", person=None, status=200),
-        State(name="unsubscribed", opens="{unsubscribe}", action="{unsubscribe}", person=None, status=200),
+        State(name="unsubscribed", opens="{unsubscribe}", action="{unsubscribe}", person=None, status=200, once=True),
+        State(name="search", opens="/notifications/search?q=Beispiel", status=200),
+        State(name="search-nothing", opens="/notifications/search?q=gibtesnicht", status=200),
+        State(name="search-deliveries", opens="/notifications/search?q=Beispieltag", person="operator", status=200),
+        State(name="nothing-blocked", opens="/notifications/operations/blocked", person="operator", status=200),
+        State(name="correct-422", opens=f"{subscription}/edit", action="/edit", fields={"name": "x" * 201}),
+        State(
+            name="correct-late",
+            opens=f"{subscription}/edit",
+            action="/edit",
+            fields={"name": "Meine Person"},
+            meanwhile=_rename_subscriber,
+            status=412,
+        ),
         State(name="nothing-found", opens="/notifications/notices?q=gibtesnicht", status=200),
         State(name="nowhere", opens="/notifications/nowhere", person=None, status=404),
     ]
 
 
 STATES = {"registry": registry(), "events": _events(), "notifications": _notifications()}
-TYPED = {REASON, "Mein Text", "Inzwischen anders", "Beispielstelle", "Speicher XI", *WRITTEN}
+TYPED = {REASON, "Mein Text", "Meine Person", "Inzwischen anders", "Beispielstelle", "Speicher XI", *WRITTEN}
 """What is typed here."""

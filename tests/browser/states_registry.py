@@ -16,7 +16,6 @@ WRITTEN = {"Beispiel Probe GmbH", "Beispiel Unbekannt", "Beispiel Neu GmbH", "Pr
 """What is typed here."""
 _LIST = "/registry/organisations"
 _HERE = f"{_LIST}/{{company}}"
-_LATER = {"on": "2099-01-01"}
 _ADDRESS = {"email": "jemand@ex-019.example"}
 
 
@@ -80,9 +79,9 @@ def _organisations() -> list[State]:
         _late("relocate-late", f"{_HERE}/relocate", "/relocate", {"seat.place": "Bremerhaven"}),
         _filled("deactivate-422", f"{_HERE}/deactivate", "/deactivate", {"date": "2099-01-01"}),
         _late("deactivate-late", f"{_HERE}/deactivate", "/deactivate"),
-        _filled("rename-422", f"{_HERE}/rename", "/rename", {"legal_name": "Beispiel Neu GmbH", **_LATER}),
+        _filled("rename-422", f"{_HERE}/rename", "/rename", {"legal_name": ""}),
         _late("rename-late", f"{_HERE}/rename", "/rename", {"legal_name": "Beispiel Neu GmbH"}),
-        _filled("convert-422", f"{_HERE}/convert", "/convert", {"legal_form": "310", **_LATER}),
+        _filled("convert-422", f"{_HERE}/convert", "/convert", {"legal_form": ""}),
         _filled("split-422", f"{_HERE}/split", "/split"),
         _filled("dissolve-422", f"{_HERE}/dissolve", "/dissolve", {"date": "2099-01-01"}),
         _filled("site-422", f"{_HERE}/sites/new", "/sites/new"),
@@ -114,7 +113,7 @@ def _profiles() -> list[State]:
         _filled("figure-422", f"{_HERE}/figures", "/figures", {"value": "nichts"}),
         _filled("codes-422", f"{_HERE}/codes", "/codes", {"further-0": "99.99.99"}),
         _late("confirmation-late", confirmation, confirmation, meanwhile=_renames("sister")),
-        _opened("confirm", "{link of company}", person=None),
+        State(name="confirm", opens="{link of company}", before=_ask_again, person=None, status=200),
         _filled("confirm-422", "{link of company}", "{link of company}", wrong, person=None),
         _filled("confirm-done", "{link of company}", "{link of company}", None, 200, person=None, before=_ask_again),
         _opened("confirm-unknown", f"/registry/confirm/{'A' * 64}", 404, None),
@@ -190,6 +189,10 @@ def _searches() -> list[State]:
         _opened("found", f"{_LIST}?q=Beispiel&state=hb&state=ni&size=small&sort=relevance"),
         _opened("corrected", f"{_LIST}?q=karoserie&state=all"),
         _opened("nothing-found", f"{_LIST}?q=gibtesnicht"),
+        _opened("search", "/registry/search?q=Beispiel"),
+        _opened("search-notes", "/registry/search?q=Werksbesuch&only=notes"),
+        _opened("search-nothing", "/registry/search?q=gibtesnicht"),
+        _opened("search-empty", "/registry/search"),
         _opened("nothing-public", "/registry/public?q=gibtesnicht", person=None),
     ]
 

@@ -223,7 +223,7 @@ async def _letters(made: Filled) -> None:
 
 async def _blocked(made: Filled) -> None:
     """An organisation of Hamburg that is longer than the topic lets through."""
-    await _limit(made.installation, 1_900)
+    await _limit(made.installation, 1_500)
     body = {
         "legal_name": f"Beispiel {'ßäöü' * 120} GmbH",
         "seat": {"place": "Hamburg", "state": "DE-HH"},

@@ -112,6 +112,14 @@ async def test_a_good_request_is_answered(client: httpx2.AsyncClient) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("url", ["http://norda.example", "https://norda.example"])
+async def test_browsers_are_told_to_stay_with_https_where_it_is(probe: Probe, tmp_path: Path, url: str) -> None:
+    settings = probe.settings.model_copy(update={"public_url": url})
+    async with served(settings, tmp_path / "jwks.json") as client:
+        answer = await client.get("/livez")
+        assert ("strict-transport-security" in answer.headers) is url.startswith("https")
+
+
 async def test_a_problem_speaks_the_callers_language_and_holds_both(client: httpx2.AsyncClient) -> None:
     german = await client.post("/api/v1/conflict")
     english = await client.post("/api/v1/conflict", headers={"accept-language": "en-GB,de;q=0.5"})

@@ -1,7 +1,7 @@
 """Every route of every service, walked with every role and state: who has the right gets in, nobody else does.
 
 The list is made from the applications themselves, so a new route is in it; one that names no right fails, and so does
-one that names a record without an expectation in `cells.py`. Those are asked about a real record of each state.
+one that names a record without an expectation in `cells/`. Those are asked about a real record of each state.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def code_of(response: httpx2.Response) -> str:
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_route_that_names_a_record_says_what_it_answers_to_whom(name: str) -> None:
     walk = {f"{route.method} {route.where}" for route in walked(name) if route.names_a_record}
-    assert walk - CELLS[name].keys() == set(), "these are asked about no record; see cells.py"
+    assert walk - CELLS[name].keys() == set(), "these are asked about no record; see cells/"
     assert CELLS[name].keys() - {f"{route.method} {route.where}" for route in walked(name)} == set(), "no such routes"
 
 

@@ -260,11 +260,14 @@ async def planted(world: dict[str, Running], person: Person, life: dict[str, Any
         assert (await office.post(f"{path}/confirmation")).status_code == 201
         tables = {name: await imported(office, person, f"{person.mark}"[::-1] + name[0], name)
                   for name in ("mapping", "planned", "applied")}  # fmt: skip
-    said = json.dumps({"email": person.email, "name": person.name, "records": [{"email": person.email}]}).encode()
-    for topic in ("internal.hb.events.participation.v1", "internal.hb.registry.privacyanswer.v1"):
+    known = {"email": person.email, "name": person.name}
+    said = json.dumps(known).encode()
+    answer = json.dumps({"request_id": str(new_id()), "records": [known]}).encode()
+    broken = {"events.participation.v1": said, "registry.privacyanswer.v1": answer}
+    for topic, value in broken.items():
         key = str(new_id()).encode()
-        await installation.produce(topic, key=key, value=said)
-        await installation.produce(topic, key=key, value=None)
+        await installation.produce(f"internal.hb.{topic}", key=key, value=value)
+        await installation.produce(f"internal.hb.{topic}", key=key, value=None)
     admin = await installation.connect()
     try:
         await admin.execute(
@@ -277,9 +280,9 @@ async def planted(world: dict[str, Running], person: Person, life: dict[str, Any
         )
 
         async def waiting() -> None:
-            for service in ("notifications", "registry"):
+            for service, value in (("notifications", said), ("registry", answer)):
                 letters = f"select count(*) from {service}.dead_letter where value = $1"  # noqa: S608
-                assert await admin.fetchval(letters, said) == 1
+                assert await admin.fetchval(letters, value) == 1
 
         await eventually(waiting, within=20)
     finally:
@@ -290,4 +293,7 @@ async def planted(world: dict[str, Running], person: Person, life: dict[str, Any
         assert links
         return str(links[0])
 
-    return tables | {"link": await eventually(asked_by_mail, within=20)}
+    link = await eventually(asked_by_mail, within=20)
+    async with httpx2.AsyncClient(base_url=world["registry"].url, timeout=30) as anybody:
+        assert (await anybody.get(link, headers={"accept": "text/html"})).status_code == 200
+    return tables | {"link": link}

@@ -28,6 +28,8 @@ def content_for(kind: str, **event: Any) -> dict[str, Any]:
     if kind == "organisation_confirmation":
         said = registry.CONFIRMATION.example.model_dump(mode="json")
         return {"confirmation": {name: said[name] for name in ("legal_name", "organisation_id", "state", "expires_at")}}
+    if kind == "search_matched":
+        return {"search": {"name": "Batterien", "organisations": [{"legal_name": "Beispiel Roland GmbH"}]}}
     if kind.startswith("organisation"):
         organisation = registry.EXAMPLE.model_dump(mode="json")
         if kind != "organisation_relocated":

@@ -95,7 +95,7 @@ async def test_a_contact_confirms_by_a_link_that_is_used_once(
     gone = await module_installation.read_topic(CONFIRMATION, State.BREMEN, key=str(said.confirmation_id), minimum=2)
     assert gone[-1].data is None, "the address leaves the private topic"
     async with signed_in(registry) as person:
-        assert "Organisation (Link)" in text_of(await person.get(path(made)))
+        assert "die Organisation, über ihren Link" in text_of(await person.get(path(made)))
         assert "bestätigt" in text_of(await person.get("/registry/confirmations"))
     connection = await module_installation.connect()
     entries = await connection.fetch("select subject, action from registry.audit_log where item = $1 order by id", key)
@@ -268,22 +268,21 @@ async def withdrawn(installation: Installation, said: Confirmation) -> None:
     await eventually(look, within=20)
 
 
-async def test_a_link_ends_with_the_address_it_was_sent_to(
-    registry: Running, module_installation: Installation
-) -> None:
-    made, said = await asked(registry, module_installation, email="alt@ex-803.example")
+async def test_a_link_ends_with_the_address_it_was_sent_to(installation: Installation) -> None:
+    registry = installation.start("registry")
+    made, said = await asked(registry, installation, email="alt@ex-803.example")
     path = f"/api/v1/organisations/{made['organisation_id']}"
     async with registry.client() as office, contact(registry) as browser:
         assert (await office.patch(path, json={"contact_email": "neu@ex-803.example"})).status_code == 200
         assert (await browser.get(token_of(said))).status_code == 404
-        await withdrawn(module_installation, said)
+        await withdrawn(installation, said)
         assert (await office.post(f"{path}/confirmation")).status_code == 201
-        newer = await said_of(module_installation, made["organisation_id"], after=said)
+        newer = await said_of(installation, made["organisation_id"], after=said)
         assert newer.email == "neu@ex-803.example"
         # The address was a person's, who has it erased.
         body = {"kind": "erasure", "email": "Neu@ex-803.example"}
         assert (await office.post("/api/v1/privacy-requests", json=body)).status_code == 202
-        await withdrawn(module_installation, newer)
+        await withdrawn(installation, newer)
         assert (await browser.get(token_of(newer))).status_code == 404
 
 

@@ -271,7 +271,7 @@ async def test_an_export_holds_exactly_what_the_list_with_the_same_address_holds
         numbered = await registered(client, legal_name="Beispiel Nur Nummer GmbH")
         await in_directory(client, numbered["organisation_id"])
         await published(module_installation, client, known, word="zunderhafen")
-        by_number = [{"q": numbered["vat_id"]}, {"q": numbered["vat_id"], "state": ["hh"]}]
+        by_number: list[dict[str, Any]] = [{"q": numbered["vat_id"]}, {"q": numbered["vat_id"], "state": ["hh"]}]
         for asked in (*ASKED, *by_number):
             listed = await _listed(client, asked)
             lines = (await exported(client, format="jsonl", **asked)).text.splitlines()

@@ -267,3 +267,54 @@ async def test_entries_of_merged_courts_are_told_apart_in_every_notation(registr
         for shared in ("Amtsgericht Osnabrück HRB 822001", hit["organisation"]["register_entries"][0]["euid"]):
             names = {item["organisation"]["legal_name"]: item["current"] for item in await looked_up(client, shared)}
             assert names == {"Beispiel Ohne GmbH": True, "Beispiel Nordhorn GmbH": True}, shared
+
+
+async def test_entries_that_differ_by_their_suffix_are_told_apart_also_when_they_have_ended(
+    registry: Running, module_installation: Installation
+) -> None:
+    """Courts that took others over kept their numbers and added letters; one lives beside removed ones."""
+    seat = {"place": "Oldenburg", "state": "DE-NI"}
+    entry = {"court": "Oldenburg", "type": "HRB", "number": "822010"}
+    async with registry.client(state="ni") as client:
+        made = {
+            suffix: await registered(
+                client, legal_name=f"Beispiel Endung {suffix or 'Ohne'} GmbH", seat=seat,
+                register_entry=entry | ({"suffix": suffix} if suffix else {}),
+            )
+            for suffix in ("", "DEL", "NOR")
+        }  # fmt: skip
+        for suffix, one in made.items():
+            (its,) = one["register_entries"]
+            assert its["euid"] == f"DEP3210.HRB822010{suffix}"
+            for text in (its["euid"], its["euid"].lower(), f"Amtsgericht Oldenburg HRB 822010 {suffix}",
+                         f"hrb822010{suffix.lower()}, AG Oldenburg (Oldenburg)"):  # fmt: skip
+                hits = await looked_up(client, text)
+                assert [(hit["organisation"]["organisation_id"], hit["current"]) for hit in hits] == [
+                    (one["organisation_id"], True)
+                ], text
+        # Without court all are found that may be meant; with another entry the old one goes on leading to its company.
+        new = {"court": "Osnabrück", "type": "HRB", "number": "822011"}
+        body = {"register_entry": new, "on": "2026-06-01", "source": "Handelsregister"}
+        assert (await client.patch(path_of(made["DEL"]), json=body)).status_code == 200
+        (hit,) = await looked_up(client, "DEP3210.HRB822010DEL")
+        assert (hit["organisation"]["organisation_id"], hit["current"]) == (made["DEL"]["organisation_id"], False)
+        # The number is free again: somebody else has it now, and a day tells the two apart.
+        heir = await registered(
+            client, legal_name="Beispiel Nachfolgerin GmbH", seat=seat, on="2026-09-01",
+            register_entry=entry | {"suffix": "DEL"},
+        )  # fmt: skip
+        both = await looked_up(client, "HRB 822010 DEL Oldenburg")
+        assert [(hit["organisation"]["organisation_id"], hit["current"]) for hit in both] == [
+            (heir["organisation_id"], True), (made["DEL"]["organisation_id"], False),
+        ]  # fmt: skip
+        assert ids(await looked_up(client, "DEP3210.HRB822010DEL", as_of="2026-10-01")) == [heir["organisation_id"]]
+        assert ids(await looked_up(client, "DEP3210.HRB822010DEL", as_of="2026-07-15")) == []
+        then = await looked_up(client, "DEP3210.HRB822010DEL", as_of="2025-01-01")
+        assert [(item["organisation"]["organisation_id"], item.get("held")) for item in then] == [
+            (made["DEL"]["organisation_id"], None),
+        ]  # fmt: skip
+    records = await module_installation.read_topic(
+        ORGANISATION, State.NIEDERSACHSEN, key=made["DEL"]["organisation_id"], minimum=2
+    )
+    assert isinstance(records[1].data, Organisation)
+    assert [item.euid for item in records[1].data.register_entries] == ["DEP3210.HRB822010DEL", "DEP3313.HRB822011"]

@@ -197,8 +197,9 @@ async def test_contact_persons_stay_with_the_office_that_entered_them_when_the_o
 
 async def test_an_import_taken_back_leaves_whom_somebody_keeps_a_contact_person_of(registry: Running) -> None:
     async with registry.client() as client:
-        heading, *lines = "Firma;Ort;Bundesland", *(f"Beispiel Rücknahme {n} GmbH;Bremen;Bremen" for n in (1, 2))
-        made = await applied(client, await planned(client, csv_of(heading, *lines), source="Rücknahme"))
+        lines = [f"rück-{n};Beispiel Rücknahme {n} GmbH;Bremen;Bremen" for n in (1, 2)]
+        table = csv_of("Kennung;Firma;Ort;Bundesland", *lines)
+        made = await applied(client, await planned(client, table, source="Rücknahme"))
         one, other = [row["organisation_id"] for row in await rows(client, made)]
         person = await entered(client, f"/api/v1/organisations/{one}")
         back = await rows(client, await reverted(client, made))

@@ -189,6 +189,51 @@ async def test_the_office_chooses_on_the_organisations_page(registry: Running) -
         assert "Deutscher Text" not in page
 
 
+async def test_what_is_not_shown_is_not_found_either(registry: Running) -> None:
+    async with (
+        registry.client() as office,
+        httpx2.AsyncClient(base_url=registry.url, headers={"accept": "text/html"}) as nobody,
+    ):
+        seat = {"place": "Bremen-Überseestadt", "postal_code": "28217", "state": "DE-HB"}
+        made = await registered(office, legal_name="Beispiel Früher Knorpelwerk GmbH", seat=seat, own_id="GEHEIM-77")
+        path = f"/api/v1/organisations/{made['organisation_id']}"
+        await office.patch(path, json={"legal_name": "Beispiel Heute Größenmeß GmbH"})
+        site = {"name": "Werk", "address": {"place": "Dötlingen", "state": "DE-NI"}}
+        assert (await office.post(f"{path}/sites", json=site)).status_code == 201
+        await in_directory(office, made["organisation_id"], lambda item: item["version"] == 3)
+
+        async def finding(*words: str) -> list[str]:
+            found = []
+            for word in words:
+                page = await nobody.get("/registry/public", params={"state": "all", "q": word})
+                assert page.status_code == 200, page.text
+                told = made["organisation_id"] in page.text
+                # Who matches tables finds no more, and no less.
+                public = "/api/v1/public/reconcile"
+                asked = await nobody.get(f"{public}/suggest/entity", params={"prefix": word})
+                suggested = [item["id"] for item in asked.json()["result"]]
+                batch = await nobody.post(public, data={"queries": json.dumps({"q0": {"query": word}})})
+                matched = [item["id"] for item in batch.json()["q0"]["result"]]
+                assert (made["organisation_id"] in suggested) is told, word
+                # Of several words one may be left out there.
+                if told or " " not in word:
+                    assert (made["organisation_id"] in matched) is told, word
+                found += [word] if told else []
+            return found
+
+        shown = ["heute größenmeß", "Groessenmess", "ueberseestadt", "Überseest", "uberseestadt heute"]
+        hidden = ["Knorpelwerk", "GEHEIM-77", made["register_entries"][0]["number"], "heute Knorpelwerk"]
+        sites = ["Dötlingen", "doetlingen", "dotlingen heute"]
+        assert (await office.put(f"{path}/release", json={"fields": []})).status_code == 200
+        assert await finding(*shown, *hidden, *sites) == shown
+        assert (await office.put(f"{path}/release", json={"fields": ["sites"]})).status_code == 200
+        assert await finding(*shown, *hidden, *sites) == [*shown, *sites]
+        # Who has signed in finds by everything.
+        for word in hidden:
+            items = (await office.get("/api/v1/organisations", params={"q": word})).json()["items"]
+            assert [item["organisation_id"] for item in items] == [made["organisation_id"]], word
+
+
 WITHIN_SECONDS = 5.0
 
 

@@ -329,6 +329,7 @@ async def test_nothing_is_left_out_or_shown_twice_while_rows_come_and_go(
     mark = f"kommtgeht{''.join(order.values())}x"
     at = iter(range(1_000))
     known = [made(f"{mark} {number:02}", changed_at=BEGAN + timedelta(seconds=next(at))) for number in range(20)]
+    there = {str(item.organisation_id): item for item in known}
     async with registry.client() as client:
         await published(module_installation, client, known, word=mark)
         seen: list[str] = []
@@ -339,12 +340,13 @@ async def test_nothing_is_left_out_or_shown_twice_while_rows_come_and_go(
             if "next_cursor" not in page:
                 break
             cursor = {"cursor": page["next_cursor"]}
-            # One of those seen goes, and new ones come at both ends.
-            gone = next(item for item in known if str(item.organisation_id) == seen[-1])
+            # The one seen last goes, perhaps one that came meanwhile, and new ones come at both ends.
+            gone = there[seen[-1]]
             come = [
                 made(f"{mark} {end} {number}", changed_at=BEGAN + timedelta(days=days))
                 for end, days in (("-", -1), ("zz", 1))
             ]
+            there |= {str(item.organisation_id): item for item in come}
             await module_installation.publish(said(gone, 2, erased=True), *map(said, come))
 
             async def settled(key: UUID = come[-1].organisation_id) -> None:

@@ -212,14 +212,14 @@ async def test_rows_without_a_number_that_seem_to_be_known_wait_for_a_person(reg
             "duplicate", "duplicate", "create", "error", "error",
         ]  # fmt: skip
         assert found[2]["organisation_id"] == known["organisation_id"]
-        assert "gleiche Postleitzahl" in found[2]["warnings"][0]["de"]
+        assert "nach Name und Ort" in found[2]["warnings"][0]["de"]
         assert [found[row]["errors"][0]["code"] for row in (5, 6)] == ["repeated_row", "no_key"]
         # What nobody decided is not entered; one says that it is the same, and takes it back.
         assert await decided(client, plan, 2, "same") == 204
         changed = by_row(await rows(client, plan))[2]
         assert (changed["outcome"], [item["field"] for item in changed["differences"]]) == (
             "change",
-            ["legal_name", "former_names", "website"],
+            ["legal_name", "former_names", "since", "website"],
         )
         assert await decided(client, plan, 2, None) == 204
         assert by_row(await rows(client, plan))[2]["outcome"] == "duplicate"

@@ -63,9 +63,9 @@ async def test_case_1_one_name_in_every_spelling(registry: Running, module_insta
             table = f"id,legal_name,place,state\n{made['own_id']},{spelled},Bremen,DE-HB\n".encode()
             answer = await imported(client, table)
             assert answer.status_code == 200, answer.text
-            assert answer.json()["created"] == 0, spelled
+            assert (answer.json()["created"], answer.json()["changed"]) == (0, 0), spelled
     records = await said(module_installation, key)
-    assert {record.key for record in records} == {records[0].key}
+    assert [record.sequence for record in records] == [1]
 
 
 async def test_case_2_two_legal_forms_with_one_vat_id_are_one_company(
@@ -80,7 +80,7 @@ async def test_case_2_two_legal_forms_with_one_vat_id_are_one_company(
         # Another list writes it otherwise and has no id in common but the number.
         second = f"id,legal_name,place,state,vat_id\nlloyd-2,Beispiel Lloyd + Co KG,Bremen,DE-HB,{number}\n"
         answer = (await imported(client, second.encode())).json()
-        assert (answer["created"], answer["changed"]) == (0, 1)
+        assert (answer["created"], answer["changed"]) == (0, 1), "the list's own id is new, the name is not"
         (again,) = (await client.get("/api/v1/organisations/lookup", params={"identifier": number})).json()["items"]
         assert again["organisation"]["organisation_id"] == key
         taken = await client.post(
@@ -92,7 +92,8 @@ async def test_case_2_two_legal_forms_with_one_vat_id_are_one_company(
         assert taken.json()["organisation_id"] == key
     records = await said(module_installation, key, minimum=2)
     assert [record.sequence for record in records] == [1, 2]
-    assert [item.legal_name for item in document(records[1]).former_names] == ["Beispiel Lloyd GmbH & Co. KG"]
+    assert document(records[1]).legal_name == "Beispiel Lloyd GmbH & Co. KG"
+    assert document(records[1]).former_names == ()
 
 
 async def test_case_10_a_name_of_313_characters_stands_everywhere_whole(
@@ -105,7 +106,7 @@ async def test_case_10_a_name_of_313_characters_stands_everywhere_whole(
         (record,) = await said(module_installation, key)
         assert document(record).legal_name == LONG
         await in_directory(client, key)
-        assert key in await found(client, LONG)
+        assert key in await found(client, LONG[:300])
         assert key in await found(client, "Soehne Vorhaben")
         exported = await client.get(EXPORT, params={"format": "csv", "q": "Soehne Vorhaben"})
         assert exported.status_code == 200, exported.text

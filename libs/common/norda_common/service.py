@@ -126,7 +126,7 @@ def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     for router in (*service.routers, operations.router):
         app.include_router(router, max_body_size=settings.body_limit_bytes)
     app.add_middleware(TooLargeAsProblem)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, https=settings.base_url.startswith("https://"))
     return app
 
 

@@ -75,7 +75,7 @@ async def forget_waiting(connection: Connection, found: Sequence[Waiting], *, no
     for record in found:
         rest = _rest(record)
         if record.place == "outbox":
-            await connection.execute(_EMPTY_BLOCKED, record.id, rest)
+            await connection.execute(_EMPTY_BLOCKED, int(record.id), rest)
         else:
             await connection.execute(_EMPTY_LETTER, record.id, rest, now)
 

@@ -60,10 +60,14 @@ def _searches() -> dict[str, tuple[Cell, ...]]:
     page, here = "/registry/searches/{search_id}", "/api/v1/searches/{search_id}"
     name = {"name": "Andere Suche"}
 
-    def changed(status: int, **more: Any) -> tuple[Cell, ...]:
-        """Whose it is may rename it; others of the office see it and may not."""
-        own = {Role.OFFICE: status, Role.LEAD: "not_own", Role.PR: "not_own"}
-        return own_only("shared search", own, 404, **more)
+    def renamed(taken: int | str) -> tuple[Cell, ...]:
+        """Whose it is may rename it, but not to a name they have given already; others of the office may not at all."""
+        own = {Role.OFFICE: taken, Role.LEAD: "not_own", Role.PR: "not_own"}
+        return own_only("shared search", own, 404, body={"name": "Vergeben", "shared": shared(taken)})
+
+    def shared(taken: int | str) -> str | bool:
+        """As a form says it, and as a program does."""
+        return "yes" if isinstance(taken, int) else True
 
     def deleted(status: int) -> tuple[Cell, ...]:
         """Whose it is may take it away, and the lead what all see."""
@@ -74,14 +78,14 @@ def _searches() -> dict[str, tuple[Cell, ...]]:
         f"GET {page}": (*_mine(200), *own_only("shared search", 200, 404)),
         f"POST {page}": (
             *_mine(303, body=name),
-            *changed(303, body={"name": "Andere gemeinsame", "shared": "yes"}),
+            *renamed(409),
             *own_only("shared search", 303, 404, body={"watch": "no"}),
         ),
         f"POST {page}/delete": deleted(303),
         f"GET {here}": (*_mine(200), *own_only("shared search", 200, 404)),
         f"PATCH {here}": (
             *_mine(200, body=name),
-            *changed(200, body={"name": "Andere gemeinsame"}),
+            *renamed("search_name_taken"),
             *own_only("shared search", 200, 404, body={"notify": False}),
         ),
         f"DELETE {here}": deleted(204),

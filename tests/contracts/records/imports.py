@@ -9,13 +9,16 @@ from support.waiting import eventually
 from .base import PLACES, Clients
 
 IMPORTS = "/api/v1/imports"
+WORDS = {"hb": "Anker Boje Dalben Ewer Fleet", "hh": "Giek Heuer Jolle Kimm Luke", "ni": "Mole Naute Pier Quast Reede"}
+"""Names that nobody takes for one another."""
 
 
 async def each_phase(clients: Clients, state: str) -> dict[str, Any]:
     """One import of each phase in which it stays."""
-    made: dict[str, Any] = {"mapping import": await _staged(clients, state, "mapping", "Liste")}
-    for phase in ("planned", "applied", "reverted", "cancelled"):
-        made[f"{phase} import"] = ids = await _planned(clients, state, phase, "Liste")
+    first, *words = WORDS[state].split()
+    made: dict[str, Any] = {"mapping import": await _staged(clients, state, first, "Liste")}
+    for phase, word in zip(("planned", "applied", "reverted", "cancelled"), words, strict=True):
+        made[f"{phase} import"] = ids = await _planned(clients, state, word, "Liste")
         if phase in {"applied", "reverted"}:
             await _done(clients, state, ids, "application", "applied")
         if phase == "reverted":
@@ -36,8 +39,8 @@ async def _staged(clients: Clients, state: str, name: str, named: str) -> dict[s
     place = PLACES[state][0]
     # Other columns in each, so that none is mapped as the one before.
     table = (
-        f"Firma {name};Ort;Bundesland\nBeispiel Importiert {name} {state.upper()} GmbH;{place};DE-{state.upper()}\n"
-        f"Beispiel Fehler {name} GmbH;{place};DE-XX\n"
+        f"Firma {name};Ort;Bundesland;Kennung\nBeispiel {name} GmbH;{place};DE-{state.upper()};{name}-1\n"
+        f"Beispiel {name} Fehler GmbH;{place};DE-XX;{name}-2\n"
     )
     files = {"file": ("liste.csv", table.encode())}
     made = await clients.call(state, "POST", IMPORTS, files=files, data={"source": named})
@@ -47,7 +50,7 @@ async def _staged(clients: Clients, state: str, name: str, named: str) -> dict[s
 
 async def _planned(clients: Clients, state: str, name: str, named: str) -> dict[str, str]:
     ids = await _staged(clients, state, name, named)
-    columns = {"columns": ["legal_name", "place", "state"]}
+    columns = {"columns": ["legal_name", "place", "state", "own_id"]}
     await clients.call(state, "PUT", f"{IMPORTS}/{ids['import_id']}/mapping", columns)
     await _reached(clients, state, ids, "planned")
     return ids

@@ -140,6 +140,7 @@ class Registry:
             "answered": await answered_confirmation(self._clients, self._installation, state, asking),
             "contact person": await contact_person(self._clients, state, organisation_id),
             "request": await met_request(self._clients, self._installation, state),
+            "third search": await search(self._clients, state, name="Vergeben", shared=False),
             "own search": await search(self._clients, state, name="Eigene Suche", shared=False),
             "shared search": await search(self._clients, state, name="Gemeinsame Suche", shared=True),
             "source": await source(self._clients, state, f"Quelle {state}"),

@@ -18,7 +18,7 @@ from typing import Any
 import httpx2
 from stdnum.iso7064 import mod_11_10
 
-from norda_local.bench import companies, importing
+from norda_local.bench import companies, duplicates, filling, importing
 from norda_local.bench.report import Figures, Report, Target, median, percentile
 from norda_local.bench.services import Say, ServiceUnderTest, headers_of, start_services
 from norda_local.errors import StackError
@@ -60,7 +60,7 @@ def measure_with(*, rows: int, imported: int, rounds: int, quick: bool, say: Say
         service = start_services(stack, "registry")["registry"]
         service.stop()
         say(f"{rows:,} organisations")
-        asyncio.run(companies.fill(dsn, rows))
+        asyncio.run(_fill(dsn, rows))
         service.start()
         with httpx2.Client(
             base_url=f"http://127.0.0.1:{service.port}", headers=headers_of(stack), timeout=LOADED_SECONDS
@@ -169,15 +169,14 @@ class Bench:
         self._measured("look-up", questions, LOOK_UP_P95_MS)
 
     def duplicate_checks(self) -> None:
-        """Whether a record about to be entered is there already; of the release that has `/api/v1/duplicates/check`."""
+        """Whether a record about to be entered is there already."""
         path = "/api/v1/duplicates/check"
-        if not self._offers(path):
-            self._report.notes.append(f"Duplicate checks were not measured: this release has no {path}.")
-            return
         found: list[float] = []
-        for name in self._names[: self._rounds]:
+        for number in self._numbers:
+            meant = duplicates.misspelled(number - 1)
+            body = {"legal_name": meant.name, "place": meant.place, "postal_code": meant.postal_code}
             began = time.perf_counter()
-            answer = self._client.post(path, json={"legal_name": companies.slipped(name, self._chance).title()})
+            answer = self._client.post(path, json={name: text for name, text in body.items() if text})
             found.append((time.perf_counter() - began) * 1_000)
             _check(answer, path)
         self._tell("duplicate check", {"a name with a slip": found}, DUPLICATE_P95_MS)
@@ -259,9 +258,6 @@ class Bench:
         document: dict[str, Any] = answer.json()
         return document
 
-    def _offers(self, path: str) -> bool:
-        return path in self._client.get("/openapi.json").json()["paths"]
-
     def _name(self) -> str:
         return self._chance.choice(self._names)
 
@@ -283,6 +279,16 @@ class Bench:
 
     def _megabytes(self) -> float:
         return float(self._service.process.memory_info().rss) / (1 << 20)
+
+
+async def _fill(dsn: str, rows: int) -> None:
+    """The directory, and what is compared of as many companies, which have the same ids and names of their own."""
+    await companies.fill(dsn, rows)
+    connection = await filling.connect(dsn)
+    try:
+        await duplicates.fill(connection, rows=rows)
+    finally:
+        await connection.close()
 
 
 def _check(answer: httpx2.Response, what: str) -> None:

@@ -338,7 +338,7 @@ async def error_page(request: Request, error: NordaError) -> Response | None:
         return None
     page: Page = getattr(request.state, "page", None) or Page(request, runtime, site)
     document = error.problem(language=page.language, instance=page.request.url.path, trace_id=current_trace_id())
-    return page.show(
+    shown = page.show(
         "error.html.jinja",
         title=error.title,
         status=error.status,
@@ -346,3 +346,5 @@ async def error_page(request: Request, error: NordaError) -> Response | None:
         # Nothing typed is lost, whatever went wrong with it.
         fields=typed_in(page.sent) if page.sent else [],
     )
+    shown.headers.update(error.headers)
+    return shown

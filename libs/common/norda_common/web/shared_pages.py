@@ -109,7 +109,14 @@ def _entry(row: Any, page: Page) -> dict[str, Any]:
         "action": row["action"],
         "kind": row["kind"],
         "item": row["item"],
-        "changes": [(name, before.get(name), after.get(name)) for name in {**before, **after}],
+        "changes": [(name, _said(before.get(name)), _said(after.get(name))) for name in {**before, **after}],
         "trace_id": row["trace_id"],
         "trace": page.runtime.settings.trace_link(row["trace_id"]),
     }
+
+
+def _said(value: Any) -> str:
+    """A value as it is stored: a text as such, all else as JSON; a dash for none."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -31,19 +31,17 @@ from norda_common.statements import Identity
 from norda_common.web import RuntimeDep, caller_with, language_of, public
 from norda_common.web.edge import field_error, problem
 from norda_common.web.pages import NOBODY
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ..rules.reconciliation import ANY_TYPE, PROPERTIES, TYPES, Candidate, described, values_of
-from ..rules.reconciliation import Query as Wanted
 from ..rules.rights import READ
 from ..store.facet_index import fresh_index
 from ..usecases.reconciling import read_entities, reconcile, suggest
+from .reconciliation_queries import ExtendQuery, ReconciliationQuery
 
 M = TypeVar("M", bound=BaseModel)
 MOST_QUERIES, MOST_QUERIES_OF_ANYBODY = 50, 10
 """OpenRefine sends ten at once."""
-MOST_IDS = 500
-MOST_RESULTS = 25
 LONGEST_BATCH = 500_000
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 PREFLIGHT = ANY_ORIGIN | {
@@ -72,70 +70,6 @@ class OfAnyOrigin(APIRoute):
             return response
 
         return answer_any_origin
-
-
-class Value(BaseModel):
-    """A property value that was reconciled itself."""
-
-    model_config = ConfigDict(extra="ignore")
-    id: str
-    name: str | None = None
-
-
-Scalar = str | int | float | bool | Value
-
-
-class PropertyValue(BaseModel):
-    """A property of a query, with one value or several."""
-
-    model_config = ConfigDict(extra="ignore")
-    pid: str
-    v: Scalar | list[Scalar]
-
-    def texts(self) -> tuple[str, ...]:
-        """The values as text."""
-        values = self.v if isinstance(self.v, list) else [self.v]
-        texts = (item.id if isinstance(item, Value) else str(item) for item in values)
-        return tuple(text.strip() for text in texts if text.strip())
-
-
-class ReconciliationQuery(BaseModel):
-    """One query of a batch."""
-
-    model_config = ConfigDict(extra="ignore")
-    query: str = Field(default="", max_length=2_000)
-    type: str | list[str] | None = None
-    limit: float | None = None
-    properties: list[PropertyValue] = Field(default_factory=list, max_length=30)
-    type_strict: str | None = None
-
-    def wanted(self) -> Wanted:
-        """The same for the use case."""
-        types = [self.type] if isinstance(self.type, str) else self.type or []
-        limit = int(min(self.limit, MOST_RESULTS)) if self.limit and self.limit >= 1 else 5
-        return Wanted(
-            name=self.query.replace("\x00", " ").strip(),
-            types=[item for item in types if item],
-            limit=limit,
-            properties=[
-                (item.pid, tuple(text.replace("\x00", " ") for text in item.texts())) for item in self.properties
-            ],
-        )
-
-
-class ExtendProperty(BaseModel):
-    """A property whose values are wanted."""
-
-    model_config = ConfigDict(extra="ignore")
-    id: str
-
-
-class ExtendQuery(BaseModel):
-    """What a data extension asks for."""
-
-    model_config = ConfigDict(extra="ignore")
-    ids: list[str] = Field(max_length=MOST_IDS)
-    properties: list[ExtendProperty] = Field(max_length=len(PROPERTIES) + 10)
 
 
 class Asking:

@@ -83,6 +83,7 @@ create table merger (
 );
 comment on table merger is 'Mergers: proposed (not merged_at), done, taken back. The versions are those the merger made.';
 create unique index merger_open on merger (merged_id) where undone_at is null;
+create index merger_merged on merger (merged_id, proposed_at desc);
 create index merger_kept on merger (kept_id, merged_at desc);
 
 alter table likeness enable row level security;

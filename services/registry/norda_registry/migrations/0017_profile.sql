@@ -93,7 +93,7 @@ create trigger taken_along after delete on organisation referencing old table as
 -- ------------------------------------------------------------------------------------- what a profile still lacks
 
 -- The same as WEIGHTS in rules/completeness.py; a test holds them together. Parts of a hundred, rounded down. Plain
--- expressions, which PostgreSQL writes out where the functions are called: with a query in it, it was a call of 40 µs.
+-- expressions, which PostgreSQL writes out where the functions are called; one with a query in it is run for each row.
 create function weight_of(kind text, company int, research int, cluster int, association int, other int) returns int
     immutable language sql
     return case kind when 'company' then company when 'research' then research when 'cluster' then cluster
@@ -234,6 +234,22 @@ return (
 );
 comment on function released_part is 'Of a document what these groups show; the same as rules/releases.py.';
 
+-- What finds a row may tell no more than what is shown of it. Of search_text that is the present name; the places of it
+-- cannot be told from others', so they are folded once more, as rules/names.py does.
+create function shown_places(document jsonb, fields text[]) returns text immutable language sql
+return (
+    select coalesce(string_agg(' ' || regexp_replace(folded, '[^a-z0-9]+', ' ', 'g'), ''), '')
+      from (select lower(document #>> '{seat,place}')
+             union all
+            select lower(site #>> '{address,place}')
+              from jsonb_array_elements(case when 'sites' = any(fields) then document -> 'sites' end) as site
+           ) as places(place)
+     cross join lateral (values
+        (replace(replace(replace(replace(normalize(place), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'), 'ß', 'ss')),
+        (regexp_replace(normalize(replace(place, 'ß', 'ss'), nfkd), '[\u0300-\u036f]', '', 'g'))) as both_ways(folded)
+);
+comment on function shown_places is 'Words of the places that a release shows, each after a blank, in both foldings.';
+
 -- As before, but the row of a release that has ended stays.
 create or replace function released_successor(organisation uuid) returns uuid stable security definer
     set search_path from current
@@ -255,11 +271,23 @@ begin
     drop view directory_released;
     execute format(
         'create view directory_released as
-         select %s, released_part(directory.data, release.fields) as data, release.fields as released_fields
+         select %s, released_part(directory.data, release.fields) as data, release.fields as released_fields,
+                left(search_text, name_end) || shown_places(directory.data, release.fields) as shown_text
            from directory join release using (organisation_id)
           where directory.status = ''active'' and release.ended_at is null', columns);
 end $$;
-comment on view directory_released is 'The directory for everybody: what is released and active, and of it what is shown.';
+comment on view directory_released is 'The directory for everybody: what is released and active, and of it what is shown; shown_text: by which words it is found.';
+
+-- So does the search of what is released: the indexes of words and names find more than is shown, of which the rest is
+-- found by nobody.
+drop view directory_search_released;
+create view directory_search_released as
+select directory.organisation_id, slot, directory.sequence, sort_name, search_text,
+       left(search_text, name_end) || shown_places(directory.data, release.fields) as shown_text, name_end, former_end,
+       facets, released_part(directory.data, release.fields) as data, changed_at, touched
+  from directory join release using (organisation_id)
+ where directory.status = 'active' and release.ended_at is null;
+comment on view directory_search_released is 'The directory as the search of everybody reads it; shown_text: by which words a row is found.';
 
 -- ---------------------------------------------------------------------------------------------- members of clusters
 

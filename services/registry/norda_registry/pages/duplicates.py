@@ -21,7 +21,7 @@ from ..usecases.commands import TellApart
 from ..usecases.duplicates import require_part, suspect_again, tell_apart
 from . import texts
 from .entering import context
-from .organisations import as_id, find
+from .organisations import as_id, find, who_is
 
 router = APIRouter(prefix="/registry/duplicates")
 LIST = "/registry/duplicates"
@@ -89,7 +89,11 @@ async def show_list(
 
 
 def _shown(page: Page, pair: Pair, who: dict[str, str]) -> dict[str, Any]:
+    # The office of the one that stays proposes: it is one's own where only one of the two is.
+    own = page.caller.state.value if page.caller.state else ""
+    kept, merged = sorted((pair.first, pair.second), key=lambda side: side.responsible_state != own)
     return {
+        "merge": f"/registry/organisations/{merged.organisation_id}/merge?into={kept.organisation_id}",
         "sides": [
             {"id": side.organisation_id, "state": side.responsible_state, "it": side.candidate}
             for side in (pair.first, pair.second)
@@ -101,9 +105,8 @@ def _shown(page: Page, pair: Pair, who: dict[str, str]) -> dict[str, Any]:
         "verdict": pair.reason
         and {
             "reason": pair.reason,
-            "who": who.get(pair.decided_by or "", pair.decided_by),
+            "who": who_is(page, pair.decided_by or "", pair.state or "", who),
             "when": pair.decided_at,
-            "state": pair.state and texts.STATES[pair.state],
         },
     }
 

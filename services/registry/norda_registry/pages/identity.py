@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from norda_common.contracts.registry import Organisation
 from norda_common.errors import NordaError, Text
+from norda_common.requests import refused
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
 
@@ -47,7 +48,8 @@ async def renaming(page: Changer, organisation_id: UUID) -> Response:
 @router.post("/rename")
 async def rename(page: Changer, organisation_id: UUID) -> Response:
     """Keep the old name in the history, and bear the new one."""
-    return await _change(page, organisation_id, RENAME, Text("Der neue Name ist eingetragen.", "The name is entered."))
+    told = Text("Der neue Name ist eingetragen.", "The name is entered.")
+    return await _change(page, organisation_id, RENAME, told, needed="legal_name")
 
 
 @router.get("/convert")
@@ -67,13 +69,15 @@ async def conversion(page: Changer, organisation_id: UUID) -> Response:
 async def convert(page: Changer, organisation_id: UUID) -> Response:
     """Change the legal form, and with it perhaps the name and the register entry."""
     told = Text("Die neue Rechtsform ist eingetragen.", "The new legal form is entered.")
-    return await _change(page, organisation_id, CONVERT, told)
+    return await _change(page, organisation_id, CONVERT, told, needed="legal_form")
 
 
-async def _change(page: Page, organisation_id: UUID, action: Action, told: Text) -> Response:
+async def _change(page: Page, organisation_id: UUID, action: Action, told: Text, *, needed: str) -> Response:
     form = await page.form()
     await read_own(page, organisation_id)
     try:
+        if not form.value(needed).strip():
+            raise refused(needed, "fehlt", "is missing")
         command = form.command(ChangeOrganisation)
         outcome = await apply(page, organisation_id, change_organisation, command, version=version_of(form))
     except NordaError as error:

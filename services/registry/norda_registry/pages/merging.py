@@ -25,7 +25,7 @@ from ..usecases.previewing import Preview, preview_merger
 from ..usecases.unmerging import undo_merger, undo_until
 from . import texts
 from .entering import CHOICE, context, done, path_of
-from .organisations import LIST, TITLE, VERSIONS, as_id, find, history_of
+from .organisations import LIST, TITLE, VERSIONS, as_id, find, history_of, who_is
 
 router = APIRouter(prefix="/registry/organisations/{organisation_id}")
 Merges = Annotated[Page, page_for(MERGE)]
@@ -192,7 +192,7 @@ async def show(page: Annotated[Page, page_for(READ)], organisation_id: UUID) -> 
         kept=kept.organisation if kept else None,
         merger=merger,
         kind=KINDS[merger.kind].in_language(page.language) if merger else "",
-        proposed_by=who.get(merger.proposed_by, merger.proposed_by) if merger else "",
+        proposed_by=who_is(page, merger.proposed_by, merger.kept_state, who) if merger else "",
         taken=[texts.field_label(name, page.language) for name in merger.taken] if merger else [],
         until=until,
         too_late=until is not None and until < local_day(page.now),

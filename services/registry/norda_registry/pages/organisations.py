@@ -85,7 +85,7 @@ def _kept_for(page: Page, shown: Shown, right: Right) -> bool:
     return shown.stored is not None and state in page.runtime.settings.states and page.caller.may(right, state)
 
 
-def _who(page: Page, subject: str, state: str, names: Mapping[str, str]) -> str:
+def who_is(page: Page, subject: str, state: str, names: Mapping[str, str]) -> str:
     """Somebody by name, for their own office and for auditors; else by their office."""
     if subject.startswith(f"{BY_LINK}:"):
         return page.t("die Organisation, über ihren Link", "the organisation, by its link")
@@ -116,7 +116,7 @@ def _noted(page: Page, note: Note, who: Mapping[str, str]) -> dict[str, Any]:
         "visibility": named(texts.VISIBILITIES, note.visibility, page.language),
         "confidential": note.visibility is Visibility.CONFIDENTIAL,
         "state": note.state,
-        "who": _who(page, note.author, note.state, who),
+        "who": who_is(page, note.author, note.state, who),
         "when": note.created_at,
         "changed": note.changed_at if note.changed_at != note.created_at else None,
         "mine": page.caller.may(NOTE_WRITE, note.state),
@@ -230,7 +230,7 @@ def history_of(page: Page, versions: Sequence[Record], who: Mapping[str, str]) -
         entries.append(
             {
                 # Each change is by the office that is responsible after it: a relocation by the one that accepted it.
-                "who": _who(page, row["changed_by"], documents[place].responsible_state, who),
+                "who": who_is(page, row["changed_by"], documents[place].responsible_state, who),
                 "when": row["changed_at"],
                 "what": f"{named(CHANGES, row['change'], page.language)} ({word} {row['version']})",
                 "changes": texts.differences(earlier, documents[place], page.language) if earlier else [],

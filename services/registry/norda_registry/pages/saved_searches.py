@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from norda_common.errors import Conflict, InvalidInput, Text
-from norda_common.requests import Cursor, read_cursor, write_cursor
+from norda_common.requests import Cursor, read_cursor, refused, write_cursor
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
 
@@ -203,6 +203,8 @@ async def change(page: Saver, search_id: UUID) -> Response:
     async with page.read() as connection:
         saved = await find_search(connection, search_id)
     try:
+        if not watch and not form.value("name").strip():
+            raise refused("name", "fehlt", "is missing")
         command = (
             ChangeSearch(notify=watch == "yes")
             if watch

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
+from asyncpg import Record
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from norda_common.contracts.registry import Organisation
@@ -20,6 +22,7 @@ from ..rules.names import fold, query_words
 from ..rules.notes import Visibility
 from ..rules.profile import ACTIVE
 from ..rules.rights import NOTE_READ, PERSON_KEEP, READ, reads_note
+from ..rules.search import wording
 from ..store import notes, searches
 from ..store.facet_index import FacetIndex, fresh_index
 from ..store.notes import Note
@@ -78,8 +81,11 @@ async def find(page: Annotated[Page, page_for(READ)], wanted: AskedDep) -> Respo
 
 async def _organisations(connection: Connection, index: FacetIndex, page: Page, wanted: search.Asked) -> Section:
     asked = searching.Asked(text=wanted.q)
-    result = await searching.search(connection, index, asked, limit=wanted.most, with_counts=False)
-    found = [Organisation.model_validate_json(row["data"]) for row in result.rows]
+    # Without a word, as `?!` has none, a list would hold everything; here that is no answer.
+    rows: Sequence[Record] = ()
+    if wording(wanted.q):
+        rows = (await searching.search(connection, index, asked, limit=wanted.most, with_counts=False)).rows
+    found = [Organisation.model_validate_json(row["data"]) for row in rows]
     return Section(
         key="organisations",
         title=TITLE,

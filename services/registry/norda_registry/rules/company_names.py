@@ -169,9 +169,10 @@ def company_name(text: str, form_code: str | None = None) -> CompanyName:
 
 def _plain(text: str) -> str:
     """Lower case without umlauts and accents; letters of `G.m.b.H.` together, full stops and joining signs kept."""
-    lowered = unicodedata.normalize("NFKC", text).casefold()
-    for letter, letters in _GERMAN.items():
-        lowered = lowered.replace(letter, letters)
+    lowered = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    if not lowered.isascii():
+        for letter, letters in _GERMAN.items():
+            lowered = lowered.replace(letter, letters)
     if not lowered.isascii():
         lowered = unicodedata.normalize("NFKD", lowered)
         lowered = "".join(sign for sign in lowered if not unicodedata.combining(sign))

@@ -292,12 +292,14 @@ def _places(one: Candidate, other: Candidate, reasons: list[Text]) -> tuple[floa
     if one.postal_code and one.postal_code == other.postal_code:
         reasons.append(Text("Die Postleitzahl ist dieselbe.", "The postal code is the same."))
         return 1.0, True
-    if mine and theirs and _same_place(mine, theirs):
+    near = bool(one.postal_code and other.postal_code and one.postal_code[:2] == other.postal_code[:2])
+    apart = bool(one.postal_code and other.postal_code) and not near
+    # Oldenburg and Oldenburg in Holstein are two towns; a part of a town has the postal codes of its area.
+    if mine and theirs and (mine == theirs or (_same_place(mine, theirs) and not apart)):
         reasons.append(Text("Der Ort ist derselbe.", "The place is the same."))
         return 1.0, True
     if not (mine and theirs) and not (one.postal_code and other.postal_code):
         return 0.95, False
-    near = bool(one.postal_code and other.postal_code and one.postal_code[:2] == other.postal_code[:2])
     reasons.append(Text("Der Ort ist ein anderer.", "The place is another one."))
     return (0.9 if near else 0.8), False
 

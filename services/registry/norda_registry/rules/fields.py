@@ -6,7 +6,7 @@ noted with its field, so that a person sees all of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,7 +21,7 @@ from .identity import UNTOLD, Told, changed
 from .places import plain_key, plain_postal_code, state_code
 from .register_entries import check_euid, entry_of_euid, register_entry
 
-_NUMBERS = {"vat_id": vat_id, "widnr": widnr, "lei": lei, "legal_form": legal_form}
+_NUMBERS: Mapping[str, Callable[[Any], Any]] = {"vat_id": vat_id, "widnr": widnr, "lei": lei, "legal_form": legal_form}
 _PLAIN = ("kind", "legal_name", "seat", "own_id", "cluster_code", "size_class")
 
 

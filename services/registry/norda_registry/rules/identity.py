@@ -25,6 +25,7 @@ from norda_common.contracts.registry import (
 )
 from norda_common.errors import Text
 
+from .company_names import company_name
 from .findings import Findings
 from .names import fold
 from .register_entries import register_key
@@ -188,6 +189,11 @@ def said_of(before: Organisation, after: Organisation) -> str:
     return "changed"
 
 
+def spelled_alike(name: str, other: str) -> bool:
+    """Whether the two are one name: `Größenmeßtechnik & Co. KG` and `Groessenmesstechnik + Co KG`. None is a change."""
+    return name == other or company_name(name) == company_name(other)
+
+
 @dataclass(frozen=True, slots=True)
 class _Facet:
     """One part of the identity: its field, the field of its history, and what is kept there."""
@@ -206,7 +212,9 @@ class _Facet:
         """Whether the new value ends the old one, rather than completing it."""
         if old is None or new is None:
             return False
-        return moved(old, new) if self.name == "seat" else bool(old != new)
+        if self.name == "seat":
+            return moved(old, new)
+        return not spelled_alike(old, new) if self.name == "legal_name" else bool(old != new)
 
 
 _FACETS = (

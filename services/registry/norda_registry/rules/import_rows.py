@@ -18,7 +18,7 @@ from norda_common.errors import FieldError
 from .cell_values import Draft
 from .fields import address, onto
 from .findings import Findings
-from .identity import said_of
+from .identity import said_of, spelled_alike
 from .profile import ACTIVE, DISSOLVED, Identifier, check_whole, entry_key, identifiers, past_entry
 from .size_class import Figures, SizeClass, size_class
 
@@ -110,7 +110,11 @@ def plan(
         fields = dict(alone)
         _require(fields, draft)
     else:
-        fields = onto(before, _without_relocation_turned_back(before, alone, draft), findings, today=today)
+        given = _without_relocation_turned_back(before, alone, draft)
+        if "legal_name" in given and spelled_alike(before.legal_name, given["legal_name"]):
+            # Else two lists would write it now this way and now the other.
+            given = {name: value for name, value in given.items() if name != "legal_name"}
+        fields = onto(before, given, findings, today=today)
     if findings.errors:
         return None
     figures = _figures(draft, current.figures if current else Figures())

@@ -18,7 +18,7 @@ _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 def fold(text: str) -> str:
     """Lower case, German umlauts as two letters, no other accents, words set apart by one blank; NFC and NFD alike."""
-    lowered = unicodedata.normalize("NFKC", text).casefold()
+    lowered = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
     if not lowered.isascii():
         for letter, letters in _GERMAN.items():
             lowered = lowered.replace(letter, letters)

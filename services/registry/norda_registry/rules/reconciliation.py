@@ -16,6 +16,7 @@ from norda_common.contracts.registry import Organisation
 from norda_common.errors import Text
 
 from .code_lists import legal_forms
+from .company_names import CompanyName, company_name
 from .names import fold
 from .profile import current_clusters, current_entry
 from .search import similarity
@@ -165,7 +166,7 @@ def ranked(query: Query, found: Sequence[Organisation], identified: Sequence[Org
         (item for item in scored.values() if item.score >= LEAST_SCORE),
         key=lambda item: (-item.score, item.organisation.status != "active", fold(item.organisation.legal_name)),
     )
-    if ordered and _stands_out(ordered):
+    if ordered and _stands_out(ordered) and not _contradicts(query, ordered[0]):
         first = ordered[0]
         ordered[0] = Candidate(first.organisation, first.score, True, first.features)
     return ordered[: query.limit]
@@ -175,6 +176,22 @@ def _stands_out(ordered: Sequence[Candidate]) -> bool:
     if ordered[0].score < MATCHES_FROM:
         return False
     return len(ordered) == 1 or ordered[0].score - ordered[1].score >= AHEAD_BY
+
+
+def _contradicts(query: Query, candidate: Candidate) -> bool:
+    """Whether the names tell two companies apart, however alike they look: `Logistik 1`, `Werft Nord`, `Weser AG`."""
+    if candidate.score >= CERTAIN and candidate.features.get("number"):
+        return False
+    wanted, it = company_name(query.name), candidate.organisation
+    known = [
+        company_name(name) for name in (it.legal_name, it.name_en, *(old.legal_name for old in it.former_names)) if name
+    ]
+    return not any(_may_be(wanted, name) for name in known)
+
+
+def _may_be(wanted: CompanyName, name: CompanyName) -> bool:
+    same = (wanted.numbers, wanted.directions, wanted.letters) == (name.numbers, name.directions, name.letters)
+    return same and (not wanted.form or not name.form or wanted.form == name.form)
 
 
 def features_of(query: Query, organisation: Organisation) -> dict[str, float | bool]:

@@ -32,8 +32,11 @@ _EUID = re.compile(
     rf"DE[.\s]*([A-Z]\d{{4}}[A-Z]?)[.\s]*({_TYPES})[\s.]*(\d{{1,8}})\s*([A-Z]{{0,4}})", re.ASCII | re.IGNORECASE
 )
 _TEXT = re.compile(
-    rf"(?P<before>.*?)[\s,;]*\b(?P<type>{_TYPES})\s*[:.]?\s*(?P<number>\d{{1,8}})(?P<after>.*)", re.IGNORECASE
+    rf"(?P<before>.*?)[\s,;]*\b(?P<type>{_TYPES})\s*[:.]?\s*(?P<number>\d{{1,8}})"
+    r"(?P<suffix>(?!ag\b)[a-z]{1,4}(?![a-zäöüß]))?(?P<after>.*)",
+    re.IGNORECASE,
 )
+"""Letters that follow the number without a blank are its suffix, however they are written."""
 
 
 def register_entry(
@@ -119,9 +122,9 @@ def entry_of_text(text: str) -> RegisterEntry | None:
     if match is None:
         return None
     before, after = match["before"].strip(" ,;"), match["after"].strip(" ,;")
-    suffix = ""
+    suffix = match["suffix"] or ""
     # `HRB 100 AG Bremen` has no suffix: that is the court's title.
-    if tail := re.match(r"(?!AG\b)([A-Z]{1,4}|hb|bhv)\b", after):
+    if not suffix and (tail := re.match(r"(?!AG\b)([A-Z]{1,4}|hb|bhv)\b", after)):
         suffix, after = tail[1], after[tail.end() :].strip(" ,;")
     court = before or after
     if not court:

@@ -55,10 +55,15 @@ class Listing:
 
 
 class _Statement:
-    """A statement in the making: its parameters, by the places that stand for them."""
+    """A statement in the making: its parameters, by the places that stand for them.
 
-    def __init__(self) -> None:
+    Without signing in nothing is found by what is not shown: of what the indexes find, the shown text is asked, too.
+    """
+
+    def __init__(self, *, released: bool) -> None:
         self.parameters: list[object] = []
+        self._released = released
+        self._text = "shown_text" if released else "search_text"
 
     def add(self, value: object, kind: str) -> str:
         """The place of a further parameter."""
@@ -67,7 +72,7 @@ class _Statement:
 
     def having(self, terms: Sequence[Term]) -> list[str]:
         """Conditions: the row's text has each of the terms."""
-        return [f"search_text like any({self.add(as_patterns(term), 'text[]')})" for term in terms]
+        return [f"{self._text} like any({self.add(as_patterns(term), 'text[]')})" for term in terms]
 
     def chosen(self, choice: Choice) -> list[str]:
         """Conditions: the row is among what was chosen."""
@@ -79,7 +84,8 @@ class _Statement:
 
     def indexed(self, words: str, terms: Sequence[Term]) -> str:
         """Condition: the index of words, or of names' words, finds the row by all the terms."""
-        return f"{words} @@ {self.add(as_tsquery(terms), 'text')}::tsquery"
+        found = f"{words} @@ {self.add(as_tsquery(terms), 'text')}::tsquery"
+        return " and ".join([found, *self.having(terms)]) if self._released else found
 
     def beginning(self, listing: Listing) -> str:
         """Condition: the name begins with the words. Folded names are of a to z, 0 to 9 and blanks; then comes `{`."""
@@ -102,12 +108,15 @@ class _Statement:
         name, identified = self.add(listing.words.name, "text"), self.add(list(listing.identified), "uuid[]")
 
         def within(end: str) -> str:
-            return " and ".join(f"left(search_text, {end}) like any({place})" for place in words) or "true"
+            return " and ".join(f"left({self._text}, {end}) like any({place})" for place in words) or "true"
+
+        # No former name is shown.
+        former = "false" if self._released else within("former_end")
 
         return (
             f"case when organisation_id = any({identified}) then {IDENTIFIED} when sort_name = {name} then {EXACT} "
             f"when starts_with(sort_name, {name}) then {BEGINNING} when {within('name_end')} then {IN_NAME} "
-            f"when {within('former_end')} then {IN_FORMER_NAME} else {ELSEWHERE} end"
+            f"when {former} then {IN_FORMER_NAME} else {ELSEWHERE} end"
         )
 
 
@@ -115,7 +124,7 @@ async def slots_of_words(
     connection: Connection, words: Wording, rare: Sequence[Term], *, released: bool, most: int = MOST_READ
 ) -> list[int]:
     """Slots of rows with all the words, at most `most` + 1; the index is asked for the `rare` ones of the terms."""
-    statement = _Statement()
+    statement = _Statement(released=released)
     conditions = [statement.indexed(_WORDS, rare)]
     conditions += statement.having([term for term in words.terms if term not in rare])
     return await _slots(
@@ -127,7 +136,7 @@ async def slots_of_words(
 
 async def slots_among(connection: Connection, words: Wording, among: Sequence[int], *, released: bool) -> list[int]:
     """Which of these rows have all the words."""
-    statement = _Statement()
+    statement = _Statement(released=released)
     conditions = [statement.among(among), *statement.having(words.terms)]
     return await _slots(
         connection,
@@ -138,11 +147,11 @@ async def slots_among(connection: Connection, words: Wording, among: Sequence[in
 
 async def some_slots(connection: Connection, words: Wording, *, released: bool) -> list[int]:
     """Slots of some rows with all the words, where they are in very many: of the first rows by name."""
-    statement = _Statement()
+    statement = _Statement(released=released)
     conditions = " and ".join(statement.having(words.terms))
     return await _slots(
         connection,
-        f"select slot from (select slot, search_text from {_TABLES[released]} order by sort_name, organisation_id "  # noqa: S608 - as above
+        f"select slot from (select * from {_TABLES[released]} order by sort_name, organisation_id "  # noqa: S608 - as above
         f"limit {MOST_SAMPLED}) as first where {conditions} limit {MOST_READ + 1}",
         statement,
     )
@@ -150,7 +159,7 @@ async def some_slots(connection: Connection, words: Wording, *, released: bool) 
 
 async def slots_of(connection: Connection, ids: Sequence[UUID], *, released: bool) -> list[int]:
     """The slots of these organisations, of those that are in the directory."""
-    statement = _Statement()
+    statement = _Statement(released=released)
     place = statement.add(list(ids), "uuid[]")
     return await _slots(
         connection,
@@ -172,15 +181,15 @@ async def _slots(connection: Connection, text: str, statement: _Statement) -> li
 async def page(connection: Connection, listing: Listing) -> list[Record]:
     """The rows of a page: rank, sort_name, changed_at, organisation_id, sequence, data."""
     if listing.slots is not None:
-        statement = _Statement()
+        statement = _Statement(released=listing.released)
         return await _all_sorted(connection, listing, statement, [statement.among(listing.slots)])
     if listing.order is Order.RELEVANCE and listing.words:
         return await _by_rank(connection, listing)
-    statement = _Statement()
+    statement = _Statement(released=listing.released)
     conditions = statement.having(listing.words.terms) + statement.chosen(listing.choice)
     found = await _walked(connection, listing, statement, conditions)
     if len(found) < listing.limit:
-        statement = _Statement()
+        statement = _Statement(released=listing.released)
         found = await _all_sorted(connection, listing, statement, _matching(statement, listing))
     return found
 
@@ -221,7 +230,7 @@ async def _of_ranks(connection: Connection, listing: Listing, ranks: tuple[int, 
         of_ranks = f"{statement.rank(listing)} = any({statement.add(list(ranks), 'int[]')})"
         return [*more, *statement.chosen(listing.choice), of_ranks]
 
-    statement = _Statement()
+    statement = _Statement(released=listing.released)
     if ranks == (IDENTIFIED,):
         if not listing.identified:
             return []
@@ -231,7 +240,7 @@ async def _of_ranks(connection: Connection, listing: Listing, ranks: tuple[int, 
         within = statement.beginning(listing)
         found = await _walked(connection, listing, statement, conditions(statement), within=within)
         if len(found) < listing.limit:
-            statement = _Statement()
+            statement = _Statement(released=listing.released)
             wanted = conditions(statement, statement.beginning(listing))
             found = await _all_sorted(connection, listing, statement, wanted)
         return found
@@ -242,7 +251,7 @@ async def _of_ranks(connection: Connection, listing: Listing, ranks: tuple[int, 
         return []
     found = await _walked(connection, listing, statement, conditions(statement, *statement.having(listing.words.terms)))
     if len(found) < listing.limit and ranks == (ELSEWHERE,):
-        statement = _Statement()
+        statement = _Statement(released=listing.released)
         wanted = conditions(statement, *_having_all(statement, listing))
         found = await _all_sorted(connection, listing, statement, wanted)
     return found

@@ -149,11 +149,13 @@ async def _forget_findings(connection: Connection, import_id: UUID, rows: Sequen
 async def _forget_headings(connection: Connection, state: str, mention: re.Pattern[str]) -> None:
     """Of a table without a heading the first row was taken for one; and people name files after people."""
     for row in await connection.fetch(_IMPORTS, state):
-        if mention.search(" ".join([row["file_name"], row["sheets"], *row["headings"]])):
+        # The ending would look like more of the domain.
+        stem, dot, ending = row["file_name"].rpartition(".")
+        if mention.search(" ".join([stem, ending, row["sheets"], *row["headings"]])):
             await connection.execute(
                 "update import set file_name = $2, headings = $3, sheets = $4 where id = $1",
                 row["id"],
-                mention.sub("", row["file_name"]),
+                f"{mention.sub('', stem)}{dot}{mention.sub('', ending)}",
                 [mention.sub("", heading) for heading in row["headings"]],
                 mention.sub("", row["sheets"]),
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -108,6 +108,13 @@ async def outcome(connection: Connection, import_id: UUID, row: int) -> tuple[st
     return (found["outcome"], found["decision"]) if found else None
 
 
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[Sequence[Any]]:
+    """Rows as columns for `unnest`. One without any value is left empty, which means the same: looking at each of its
+    values takes the driver longer than reading most others.
+    """
+    return [column if any(value is not None for value in column) else () for column in zip(*rows, strict=True)]
+
+
 async def put_plans(connection: Connection, import_id: UUID, state: str, plans: Sequence[Plan]) -> None:
     """Keep what rows would do, instead of what was planned for them before."""
     await connection.execute(
@@ -122,7 +129,7 @@ async def put_plans(connection: Connection, import_id: UUID, state: str, plans: 
                   email = excluded.email, findings = excluded.findings""",
         import_id,
         state,
-        *zip(*plans, strict=True),
+        *_columns(plans),
     )
 
 
@@ -167,7 +174,7 @@ async def put_results(connection: Connection, import_id: UUID, state: str, resul
                                         $13::text[])""",
         import_id,
         state,
-        *zip(*results, strict=True),
+        *_columns(results),
     )
 
 

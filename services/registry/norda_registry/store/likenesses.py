@@ -132,6 +132,12 @@ async def take_marked(connection: Connection, *, limit: int) -> dict[UUID, Organ
     }
 
 
+async def any_marked(connection: Connection, *, until: datetime) -> bool:
+    """Whether somebody noted before that instant has not been taken apart yet."""
+    found = await connection.fetchval("select exists (select from likeness_mark where marked_at <= $1)", until)
+    return bool(found)
+
+
 async def upsert(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
     """Keep them; whose facts are others than before is to be looked for anew. Idempotent."""
     if rows:

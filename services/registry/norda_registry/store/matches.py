@@ -81,9 +81,9 @@ async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> li
         rows = await connection.fetch(_FIND_MANY, [kind for kind, _ in wanted], [value for _, value in wanted])
     alive = {(row["kind"], row["value"]) for row in rows if row["status"] != MERGED}
     return [
-        Match(*tuple(row.values())[:-1], merged=row["status"] == MERGED)
-        for row in rows
-        if row["status"] != MERGED or (row["kind"], row["value"]) not in alive
+        Match(kind, value, key, state, name, held, own, status == MERGED)
+        for kind, value, key, state, name, held, own, status in rows
+        if status != MERGED or (kind, value) not in alive
     ]
 
 

@@ -213,6 +213,17 @@ async def set_contacts(connection: Connection, emails: dict[UUID, str]) -> list[
     return [row["organisation_id"] for row in rows]
 
 
+async def set_figures(connection: Connection, organisation_id: UUID, figures: Figures) -> None:
+    """Write the figures that hold now."""
+    await connection.execute(
+        "update figures set employees = $2, turnover_cents = $3, balance_cents = $4 where organisation_id = $1",
+        organisation_id,
+        figures.employees,
+        figures.turnover_cents,
+        figures.balance_cents,
+    )
+
+
 async def remove_contact(connection: Connection, organisation_id: UUID) -> bool:
     """Forget the contact address; whether there was one."""
     return affected(await connection.execute("delete from contact where organisation_id = $1", organisation_id)) > 0

@@ -110,6 +110,9 @@ def _narrowed(filters: Filters) -> tuple[list[str], list[object]]:
     if filters.words:
         # Folded words hold letters and digits only, so nothing in them is special to a tsquery; `:*` is a beginning.
         narrow(f"{_WORDS} @@ {{}}::tsquery", " & ".join(f"{word}:*" for word in filters.words))
+        if filters.released:
+            # The index finds by all words; what is not shown must not be told by finding, either.
+            narrow("shown_text like all({})", [f"% {word}%" for word in filters.words])
     if filters.district == NO_DISTRICT:
         conditions.append("district is null")
     elif filters.district is not None:

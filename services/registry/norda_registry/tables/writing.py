@@ -13,8 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import xlsxwriter
-
 from ..rules.spreadsheet_cells import guarded
 
 Cell = str | int | Decimal | None
@@ -49,6 +47,8 @@ class XlsxTable:
     """A workbook of one sheet, written to a file row by row; `close` makes it whole."""
 
     def __init__(self, path: Path, headings: Sequence[str], *, sheet: str) -> None:
+        import xlsxwriter  # noqa: PLC0415 - 13 MB that a service needs only for its first workbook
+
         options: dict[str, Any] = {
             "constant_memory": True,
             "strings_to_numbers": False,

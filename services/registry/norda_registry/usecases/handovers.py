@@ -9,6 +9,7 @@ acts only on a row whose offer is open and whose version is older (docs/decision
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -67,11 +68,8 @@ async def accept_relocation(
     old = State(offered.organisation.responsible_state)
     findings = Findings()
     organisation = _taken(offered.organisation, command, state=state, old=old, now=now, findings=findings)
-    figures = offered.figures
     if not own:
         await _answer(connection, offered, ACCEPTED, caller=caller, state=state, now=now)
-        # Where it has been before: what its office entered then is known again.
-        figures = newest((await dated_figures.of(connection, [organisation_id])).get(organisation_id, []))
     stored = await record(
         connection,
         organisation,
@@ -80,10 +78,14 @@ async def accept_relocation(
         action="organisation.accept_relocation",
         caller=caller,
         now=now,
-        figures=figures,
+        figures=offered.figures,
         old_state=old if own else None,
         taken_over=not own,
     )
+    if not own and (dated := (await dated_figures.of(connection, [organisation_id])).get(organisation_id)):
+        # It has been here before: what its office entered then is known again.
+        stored = replace(stored, figures=newest(dated))
+        await organisations.set_figures(connection, organisation_id, stored.figures)
     return Outcome(stored, warnings=findings.warnings)
 
 

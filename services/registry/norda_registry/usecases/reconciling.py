@@ -30,7 +30,8 @@ async def reconcile(connection: Connection, index: FacetIndex, query: Query, *, 
     kinds = reconciliation.of_types(query.types)
     if kinds is None:
         return []
-    ids = [found for number in query.numbers for found in (await holders(connection, number))[:MOST_HOLDERS]]
+    numbers = () if released else query.numbers
+    ids = [found for number in numbers for found in (await holders(connection, number))[:MOST_HOLDERS]]
     identified = [it for it in await _read(connection, ids, released=released) if not kinds or it.kind in kinds]
     choice = chosen({"kind": kinds}) if kinds else {}
     found = await _by_name(connection, index, query.name, choice, released=released) if query.name else []

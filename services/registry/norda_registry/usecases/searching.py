@@ -91,14 +91,16 @@ async def search(
 ) -> Found:
     """A page of what matches, up to `limit` rows after those keys, and how many there are. The index must be fresh."""
     words = wording(asked.text)
-    identified = (await holders(connection, asked.text))[:MOST_IDENTIFIED] if words else []
+    identified = await _identified(connection, asked) if words else []
     numbered = (
         BitMap(await finding.slots_of(connection, identified, released=asked.released)) if identified else BitMap()
     )
-    public = BitMap(await finding.released_slots(connection)) if asked.released else None
     chosen = index.narrowed(asked.choice)
     matches, corrected = await _matches(connection, index, asked, words, chosen, numbered)
     words = corrected or words
+    # Few that match were asked for among what is released already.
+    asks_all = asked.released and (with_counts or matches is None or not matches.exact)
+    public = BitMap(await finding.released_slots(connection)) if asks_all else None
     total = _total(index, matches, chosen, public)
     return Found(
         rows=await _rows(connection, index, asked, words, matches, chosen, total, after, limit, identified),
@@ -130,12 +132,17 @@ async def all_slots(connection: Connection, index: FacetIndex, asked: Asked) -> 
     words, chosen = wording(asked.text), index.narrowed(asked.choice)
     if not words:
         return chosen
-    identified = (await holders(connection, asked.text))[:MOST_IDENTIFIED]
+    identified = await _identified(connection, asked)
     found = BitMap(await finding.slots_of(connection, identified, released=asked.released))
     found |= await _slots_of_all(connection, words, released=asked.released)
     if not found and (corrected := await _corrected(connection, words)):
         found = await _slots_of_all(connection, corrected, released=asked.released)
     return found if chosen is None else found & chosen
+
+
+async def _identified(connection: Connection, asked: Asked) -> list[UUID]:
+    """Who has or had the number that was typed. Without signing in nobody is found by a number."""
+    return [] if asked.released else (await holders(connection, asked.text))[:MOST_IDENTIFIED]
 
 
 async def _slots_of_all(connection: Connection, words: Wording, *, released: bool) -> BitMap:

@@ -99,7 +99,6 @@ def _require_undoable(merger: Merger, both: Both, *, now: datetime) -> None:
             code="kept_merged",
             organisation_id=str(merger.kept_id),
         )
-    refuse_offered(both.kept.organisation)
 
 
 def undo_until(merger: Merger) -> date | None:

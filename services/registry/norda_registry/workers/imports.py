@@ -21,7 +21,7 @@ from norda_common.runtime import Runtime
 from norda_common.states import State
 from norda_common.telemetry import context_of, tracer
 
-from ..store import imports
+from ..store import imports, likenesses
 from ..store.imports import Import
 from ..store.organisations import NumberTaken
 from ..usecases.imports import applying, plan_batch, reverting
@@ -38,6 +38,7 @@ POLL_SECONDS = 1.0
 LEASE = timedelta(seconds=15)
 """Longer than a batch takes; so long an import waits whose process was killed."""
 FORGET_SECONDS = 3600
+BREATH_SECONDS = 0.05
 Run = PlanRun | ApplyRun | RevertRun
 
 
@@ -126,14 +127,20 @@ class _Desk:
         """Let nothing that the directory holds be missed as a duplicate because nobody has taken it apart yet; False
         when the import is no longer this worker's.
         """
+        began = _now()
         while True:
             async with self._database.transaction(SYSTEM, news=False) as connection:
                 if not await imports.hold(connection, found.id, found.status, owner=self._owner):
                     return False
                 await imports.change(connection, found.id, lease_until=_now() + LEASE)
             async with self._database.transaction(SYSTEM, news=False) as connection:
-                if await take_apart_marked(connection, now=_now()) < TAKEN_APART_AT_ONCE:
+                taken = await take_apart_marked(connection, now=_now())
+            async with self._database.read(SYSTEM) as connection:
+                if not await likenesses.any_marked(connection, until=began):
                     return True
+            if taken < TAKEN_APART_AT_ONCE:
+                # The rest is being taken apart by the worker whose work it is.
+                await asyncio.sleep(BREATH_SECONDS)
 
     async def _batch(self, found: Import, caller: Caller, run: Run) -> bool:
         """One batch in one transaction. A number taken meanwhile, or a fault of a row, is told of that row."""
