@@ -19,7 +19,9 @@ TABLE = "Unternehmen;Ort;PLZ;Land\nBeispiel Fuge GmbH;Bremen;28195;DE-HB\nBeispi
 
 IDS: dict[str, dict[tuple[str, ...], str]] = {
     "registry": {
-        ("organisation_id",): "select id from organisation order by responsible_state <> 'hb', id limit 40",
+        ("organisation_id",): """
+            select id from organisation
+            order by data ->> 'handover' is null, responsible_state <> 'hb', status <> 'active', id limit 40""",
         ("cluster_id",): "select id from organisation where kind = 'cluster' order by responsible_state, id limit 9",
         ("organisation_id", "cluster_id"): """
             select id, m ->> 'cluster_id' from organisation, jsonb_array_elements(data -> 'memberships') as m
@@ -34,7 +36,7 @@ IDS: dict[str, dict[tuple[str, ...], str]] = {
         ("one_id", "other_id"): "select first_id, second_id from suspect order by (-score), first_id limit 20",
         ("confirmation_id",): "select id from confirmation order by id desc limit 10",
         ("proposal_id",): "select id from membership_proposal order by id desc limit 10",
-        ("import_id",): "select id from import order by id desc limit 10",
+        ("import_id",): "select min(id::text) from import group by status order by status",
         ("import_id", "row_id"): "select import_id, row from import_plan order by import_id desc, row limit 10",
         ("key",): "select id from contact_person order by id desc limit 10",
         ("name",): "select name from import_source order by name limit 10",
@@ -44,12 +46,14 @@ IDS: dict[str, dict[tuple[str, ...], str]] = {
     "events": {
         ("event_id",): "select id from event order by responsible_state <> 'hb', id limit 20",
         ("event_id", "state"): "select event_id, coalesce(state, 'ni') from host order by event_id limit 20",
-        ("event_id", "registration_id"): "select event_id, id from registration order by id desc limit 20",
+        ("event_id", "registration_id"): """
+            select registration.event_id, registration.id from registration join event on event.id = event_id
+            order by event.responsible_state <> 'hb', registration.status = 'withdrawn', 2 limit 20""",
         ("organisation_id",): "select id from organisation order by id limit 20",
     },
     "notifications": {
         ("subscription_id",): "select id from subscription order by state <> 'hb', id limit 20",
-        ("entry_id",): "select id from delivery where state = 'hb' order by id desc limit 20",
+        ("entry_id",): "select id from delivery where state = 'hb' and channel = 'inbox' order by id desc limit 20",
         ("state",): "select unnest(array['hb', 'hh', 'ni'])",
     },
 }
@@ -69,6 +73,9 @@ async def fill(registry: Running, installation: Installation) -> None:
     async with registry.client("hb", "lead") as lead, registry.client("ni", "lead") as other:
         mine = await _organisations(lead, "hb")
         path = f"/api/v1/organisations/{mine[0]}"
+        for one in mine[:4]:
+            site = {"name": "Zweigwerk", "address": {"place": "Bremen", "state": "DE-HB"}}
+            await _said(lead, f"/api/v1/organisations/{one}/sites", site)
         await _said(lead, f"{path}/notes", {"visibility": "office", "text": "Beispielvermerk"})
         keep = (datetime.now(UTC).date() + timedelta(days=365)).isoformat()
         person = {"name": "Beispiel Kontakt", "email": "kontakt@ex-600.example", "source": "Visitenkarte"}
@@ -88,9 +95,9 @@ async def fill(registry: Running, installation: Installation) -> None:
                 },
             )
         await _import(lead)
-        theirs = await _organisations(other, "ni")
         offer = {"responsible_state": "hb", "seat": {"place": "Bremen", "state": "DE-HB"}, "date": "2026-12-01"}
-        await _said(other, f"/api/v1/organisations/{theirs[0]}/relocation", offer)
+        for one in (await _organisations(other, "ni"))[:6]:
+            await _said(other, f"/api/v1/organisations/{one}/relocation", offer)
     await installation.produce(ORGANISATION.name(State.BREMEN), key=b"no id", value=b"no JSON")
 
 

@@ -87,6 +87,12 @@ class Service:
         )
 
 
+class SchemaResponse(JSONResponse):
+    """A JSON Schema."""
+
+    media_type = "application/schema+json"
+
+
 def create_app(service: Service, settings: ServiceSettings) -> FastAPI:
     """The service's FastAPI application; its lifespan runs pool, relay, consumers and workers."""
     runtime = Runtime(service.name, settings, consumers=service.consumers, workers=service.workers)
@@ -172,11 +178,11 @@ def _platform_routes(service: Service, settings: ServiceSettings) -> APIRouter:
         summary="The published topics (AsyncAPI 3)",
     )
 
-    @router.get("/schemas/{identity}.json", summary="The JSON Schema of a topic's data")
-    async def schema(identity: str) -> JSONResponse:
+    @router.get("/schemas/{identity}.json", summary="The JSON Schema of a topic's data", response_class=SchemaResponse)
+    async def schema(identity: str) -> SchemaResponse:
         if identity not in schemas:
             raise NotFound("Dieses Schema gibt es nicht.", "There is no such schema.")
-        return JSONResponse(schemas[identity], media_type="application/schema+json")
+        return SchemaResponse(schemas[identity])
 
     return router
 

@@ -54,6 +54,9 @@ _REFERENCE = {"$ref": "#/components/responses/Problem"}
 REFUSALS: dict[int | str, dict[str, Any]] = {"4XX": _REFERENCE, 503: _REFERENCE}
 """Of every operation, in place of what FastAPI says of its own errors, which nobody is answered here."""
 
+MOVED: dict[int | str, dict[str, Any]] = {308: _REFERENCE}
+"""Of a record that may have become part of another one, to which `Location` leads."""
+
 
 def document_refusals(app: FastAPI) -> None:
     """Add what `REFUSALS` refer to to the application's document."""

@@ -11,6 +11,7 @@ from norda_common.errors import Moved, NotFound
 from norda_common.requests import Cursor, Limit, write_cursor
 from norda_common.states import State
 from norda_common.web import RuntimeDep, caller_with
+from norda_common.web.documented import MOVED
 
 from ..rules.rights import READ
 from ..store import organisations
@@ -42,7 +43,7 @@ async def list_organisations(
 @router.get(
     "/{organisation_id}",
     summary="An organisation as this service knows it",
-    responses={308: {"description": "It has become part of another one, to which `Location` leads"}},
+    responses=MOVED,
 )
 async def get_organisation(
     organisation_id: UUID, runtime: RuntimeDep, caller: Annotated[Caller, caller_with(READ)]

@@ -174,7 +174,12 @@ async def delete_subscription(subscription_id: UUID, runtime: RuntimeDep, caller
         )
 
 
-@router.post("/suppressions", status_code=201, summary="Record an objection (Art. 21 GDPR)")
+@router.post(
+    "/suppressions",
+    status_code=201,
+    summary="Record an objection (Art. 21 GDPR)",
+    responses={200: {"model": SuppressionView, "description": "It was recorded before"}},
+)
 async def post_suppression(
     command: Suppress, runtime: RuntimeDep, caller: Keeper, response: Response
 ) -> SuppressionView:

@@ -17,7 +17,7 @@ from norda_common.web import RuntimeDep, caller_with
 from ..rules.export_rows import Exported, exported_headings, exported_names, exported_row
 from ..rules.rights import READ
 from ..store.facet_index import fresh_index
-from ..tables.writing import Cell
+from ..tables.writing import XLSX_TYPE, Cell
 from ..usecases.exporting import export_organisations, sees_figures
 from ..usecases.searching import Asked
 from .asking import Search, search
@@ -39,7 +39,7 @@ class ExportFormat(StrEnum):
     "/organisations",
     summary="Take organisations along",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}, "application/x-ndjson": {}}}},
+    responses={200: {"content": {"text/csv": {}, XLSX_TYPE: {}, "application/x-ndjson": {}}}},
 )
 async def export(
     caller: Annotated[Caller, caller_with(READ)],

@@ -26,7 +26,7 @@ from ..rules.rights import IMPORT
 from ..store import import_rows, imports
 from ..store.import_rows import FILTERS
 from ..store.imports import Import
-from ..tables.writing import Cell
+from ..tables.writing import XLSX_TYPE, Cell
 from ..usecases.imports.rows import Decision, Mode
 from ..usecases.imports.showing import RefusedRow, refused_rows, shown_rows
 from ..usecases.imports.staging import LARGEST_FILE_BYTES, stage_import
@@ -299,7 +299,7 @@ async def _step(step: Any, import_id: UUID, caller: Caller, runtime: Runtime) ->
     "/{import_id}/refused-rows",
     summary="Take the refused rows along",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}}},
+    responses={200: {"content": {"text/csv": {}, XLSX_TYPE: {}}}},
 )
 async def refused_file(
     import_id: UUID,

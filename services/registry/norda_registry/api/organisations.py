@@ -15,6 +15,7 @@ from norda_common.errors import NotFound
 from norda_common.requests import Cursor, Limit, etag, read_cursor, write_cursor
 from norda_common.states import State
 from norda_common.web import RuntimeDep, caller_with
+from norda_common.web.documented import MOVED
 
 from ..rules.as_of import as_of as organisation_as_of
 from ..rules.rights import CHANGE, READ, READ_FIGURES
@@ -115,7 +116,7 @@ async def deactivate(command: Deactivate, target: TargetDep) -> OrganisationView
     return await target.apply(deactivate_organisation, command)
 
 
-@router.get("/{organisation_id}", summary="Read an organisation", response_model_exclude_none=True)
+@router.get("/{organisation_id}", summary="Read an organisation", response_model_exclude_none=True, responses=MOVED)
 async def read(
     organisation_id: UUID, caller: Reader, runtime: RuntimeDep, response: Response, as_of: AsOfDay = None
 ) -> OrganisationView | OrganisationAsOf:

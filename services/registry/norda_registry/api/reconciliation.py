@@ -308,7 +308,7 @@ def _service(path: str, asked: Callable[..., Any]) -> APIRouter:
         names = {key: item.label.in_language(asking.language) for key, item in PROPERTIES.items()}
         return JSONResponse({"type": type, "limit": limit, "properties": _named(names, "")[:limit]})
 
-    @router.get("/preview", summary="A preview of one organisation, for a frame")
+    @router.get("/preview", summary="A preview of one organisation, for a frame", response_class=HTMLResponse)
     async def preview(id: UUID, asking: Asking = who) -> HTMLResponse:  # noqa: A002 - as above
         """A small page that loads nothing."""
         async with asking.read() as connection:
