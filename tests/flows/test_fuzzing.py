@@ -49,7 +49,7 @@ from support.waiting import eventually
 from .filled import Row, fill, ids_of
 
 DOCUMENTS = Path(__file__).parents[2] / "docs" / "contracts" / "openapi"
-EXAMPLES = int(os.environ.get("NORDA_FUZZ_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("NORDA_FUZZ_EXAMPLES", "4"))
 METHODS = ("get", "post", "put", "patch", "delete")
 CHECKS = [
     not_a_server_error,
