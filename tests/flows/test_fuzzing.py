@@ -240,7 +240,7 @@ def test_what_was_made_up_gets_beyond_the_edge(world: dict[str, Fuzzed]) -> None
     for label, counts in sorted(seen.items()):
         print(label, dict(sorted(counts.items())))
     reached = {label for label, counts in seen.items() if any(status < 300 for status in counts)}
-    assert len(reached) > 0.6 * len(seen), f"only 4xx: {sorted(seen.keys() - reached)}"
+    assert len(reached) > 0.5 * len(seen), f"only 4xx: {sorted(seen.keys() - reached)}"
 
 
 async def test_afterwards_all_is_well_and_nothing_was_told_that_nobody_understands(world: dict[str, Fuzzed]) -> None:
