@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from norda_common import lean  # noqa: F401  isort: skip - before all others
 from norda_common.service import run
 
 from .service import SERVICE

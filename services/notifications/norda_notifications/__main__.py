@@ -1,5 +1,6 @@
 """`python -m norda_notifications serve|setup|openapi|asyncapi`."""
 
+from norda_common import lean  # noqa: F401  isort: skip - before all others
 from norda_common.service import run
 
 from .service import SERVICE
