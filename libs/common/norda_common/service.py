@@ -241,7 +241,7 @@ def spare_the_collector() -> None:
 
 
 def _keep_memory() -> None:
-    """Let the C library keep up to 64 MB that are free, and take large blocks from there.
+    """Let the C library keep up to 8 MB that are free, and take large blocks from there.
 
     By default each block above 128 kB is asked of the system, which clears it, and is given back at once: for pages and
     batches of half a megabyte that was a fifth of the relay's time (docs/decisions/0069-record-batches-of-our-own.md).
@@ -250,7 +250,7 @@ def _keep_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 32 * 1024 * 1024)
-        mallopt(_M_TRIM_THRESHOLD, 64 * 1024 * 1024)
+        mallopt(_M_TRIM_THRESHOLD, 8 * 1024 * 1024)
 
 
 def run(service: Service, arguments: Sequence[str] | None = None) -> int:
