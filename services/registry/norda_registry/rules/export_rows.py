@@ -16,6 +16,7 @@ from .code_lists import legal_forms
 from .import_cells import KINDS
 from .import_fields import FIELDS, PRIVATE
 from .profile import current_clusters, current_entry
+from .register_entries import court_entered
 from .size_class import Figures
 
 STATUSES: Mapping[str, Text] = {
@@ -92,7 +93,7 @@ def _cells(item: Exported, language: str) -> dict[str, Cell]:
     }
     if entry is not None:
         cells |= {
-            "register_court": entry.court_code,
+            "register_court": court_entered(entry),
             "register_type": entry.type,
             "register_number": entry.number,
             "register_suffix": entry.suffix,

@@ -27,6 +27,7 @@ from .cell_values import (
     take_classes,
     take_name,
     take_register_entry,
+    warn_of_register,
     whole,
 )
 from .csv_reading import cell_fault, clean
@@ -35,7 +36,7 @@ from .findings import Findings, Refused
 from .import_fields import BY_NAME
 from .names import fold
 from .places import federal_state
-from .register_entries import entry_of_text, number_of_text
+from .register_entries import court_entered, entry_of_text, number_of_text
 from .size_class import Figures
 from .spreadsheet_cells import formula_error
 
@@ -193,10 +194,11 @@ def _padded(name: str, text: str) -> str:
 
 def _take_register(found: Mapping[str, str], draft: Draft) -> None:
     """A register entry of one column, or of several, of which the number may name its own type."""
-    if "register_entry" in found:
-        entry = draft.findings.checked("register_entry", found["register_entry"], _whole_entry)
-        if entry is not None:
-            draft.given["register_entry"] = entry
+    whole = "register_entry"
+    if whole not in found and "register_court" not in found and _names_court(found.get("register_number", "")):
+        whole = "register_number"
+    if whole in found:
+        _take_whole_entry(whole, found[whole], draft)
         return
     parts = dict(found)
     if "register_number" in parts and "register_type" not in parts:
@@ -208,6 +210,35 @@ def _take_register(found: Mapping[str, str], draft: Draft) -> None:
     take_register_entry(parts, draft)
 
 
+def _names_court(text: str) -> bool:
+    """Whether a number stands there with its court: `HRB 4711 AG Stuttgart`."""
+    if not text or text.isdigit() or number_of_text(text):
+        return False
+    try:
+        return entry_of_text(text) is not None
+    except Refused:
+        return True
+
+
+def _take_whole_entry(name: str, text: str, draft: Draft) -> None:
+    """What has no court, or none that is known and called one, keeps no row from being taken."""
+    if number_of_text(text):
+        warn_of_register(name, draft.findings)
+        return
+    try:
+        draft.given["register_entry"] = _whole_entry(text)
+    except Refused as refusal:
+        if refusal.part == "court":
+            draft.findings.warn(
+                name,
+                refusal.code,
+                f"{refusal.text.de}; der Registereintrag bleibt weg",
+                f"{refusal.text.en}; the register entry is left out",
+            )
+        else:
+            draft.findings.checked(name, text, _whole_entry)
+
+
 def _whole_entry(text: str) -> EnteredRegisterEntry:
     entry = entry_of_text(text)
     if entry is None:
@@ -217,12 +248,12 @@ def _whole_entry(text: str) -> EnteredRegisterEntry:
             "is no register entry with a court (e.g. Amtsgericht Bremen HRB 990001 HB)",
         )
     return EnteredRegisterEntry(
-        court=entry.court_code,
+        court=court_entered(entry),
         type=entry.type,
         number=entry.number,
         suffix=entry.suffix,
         former_court=entry.former_court,
-        court_name=entry.court,
+        court_name=entry.court if entry.court_code else "",
     )
 
 

@@ -12,7 +12,9 @@ from uuid import UUID
 from norda_common.states import State
 
 from ...rules.cell_values import Draft
+from ...rules.classifications import legal_form
 from ...rules.fields import normalised
+from ...rules.findings import Refused
 from ...rules.import_cells import PROFILE
 from ...rules.import_rows import Planned, claimed_numbers, natural_keys
 from ...store.matches import Match
@@ -78,9 +80,27 @@ class Row:
 
 def row_of(draft: Draft) -> Row:
     """The row with its fields in their normal form; faults are in its findings. Pure."""
+    _leave_out_unknown_form(draft)
     fields = normalised(draft.given, draft.findings)
     fields |= {name: draft.given[name] for name in PROFILE if name in draft.given}
     return Row(draft, fields, natural_keys(fields), claimed_numbers(fields))
+
+
+def _leave_out_unknown_form(draft: Draft) -> None:
+    """A legal form that nobody knows keeps no row from being taken: it is said, and the field stays as it is."""
+    text = draft.given.get("legal_form")
+    if text is None:
+        return
+    try:
+        legal_form(text)
+    except Refused as refusal:
+        del draft.given["legal_form"]
+        draft.findings.warn(
+            "legal_form",
+            refusal.code,
+            f"„{text[:60]}“ ist keine bekannte Rechtsform; das Feld bleibt, wie es ist",
+            f"“{text[:60]}” is no known legal form; the field stays as it is",
+        )
 
 
 @dataclass(slots=True)
