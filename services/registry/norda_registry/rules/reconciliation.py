@@ -240,9 +240,11 @@ def bare_name(name: str) -> str:
     return " ".join(kept or words)
 
 
-_NAMING = frozenset(
-    ["stiftung", "nicht", "privaten", "gemeinnuetzig", "gemeinnuetzige", "wirtschaftliche", "wirtschaftlicher", "interessenvereinigung", "gegenseitigkeit", "kraft", "verleihung", "einzelfirma", "rechtsfaehig", "rechtsfaehige", "rechtsfaehiger", "altrechtlich", "altrechtlicher"]
-)
+_NAMING = frozenset({
+    "stiftung", "nicht", "privaten", "gemeinnuetzig", "gemeinnuetzige", "wirtschaftliche", "wirtschaftlicher",
+    "interessenvereinigung", "gegenseitigkeit", "kraft", "verleihung", "einzelfirma", "rechtsfaehig", "rechtsfaehige",
+    "rechtsfaehiger", "altrechtlich", "altrechtlicher",
+})  # fmt: skip
 """Words of legal forms that may be all that tells an organisation from others."""
 
 

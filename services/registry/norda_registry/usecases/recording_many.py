@@ -29,7 +29,7 @@ from .recording import CONTACT, entry_of, event_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """One organisation as it is to be kept; `before` is locked, None for a new one. `numbers` are all of its numbers,
-    where the caller knows them already.
+    where the caller knows them already; `change` is what its event says, unless that follows from what differs.
     """
 
     organisation: Organisation
@@ -38,6 +38,7 @@ class Written:
     old_email: str | None
     email: str | None
     numbers: Sequence[Identifier] | None = None
+    change: str | None = None
 
     @property
     def is_version(self) -> bool:
@@ -80,7 +81,8 @@ def _change(item: Written, subject: str, now: datetime) -> Change:
     organisation = item.organisation.model_copy(update={"changed_at": now})
     return Change(
         stored=Stored(organisation, item.before.version + 1 if item.before else 1, item.figures),
-        change=said_of_row(item.before.organisation, item.organisation) if item.before else "registered",
+        change=item.change
+        or (said_of_row(item.before.organisation, item.organisation) if item.before else "registered"),
         changed_by=subject,
         changed_at=now,
         created=item.before is None,
@@ -100,9 +102,8 @@ async def _keep_contacts(connection: Connection, written: Sequence[Written]) -> 
     renewed: set[UUID] = set()
     if wanted := {key: email for key, email in given.items() if email is not None}:
         renewed |= set(await organisations.set_contacts(connection, wanted))
-    for key, email in given.items():
-        if email is None and await organisations.remove_contact(connection, key):
-            renewed.add(key)
+    if emptied := [key for key, email in given.items() if email is None]:
+        renewed |= set(await organisations.remove_contacts(connection, emptied))
     return renewed
 
 

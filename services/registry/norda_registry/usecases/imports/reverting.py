@@ -18,13 +18,14 @@ from norda_common.database import Connection
 from norda_common.states import State
 
 from ...rules.import_rows import held_numbers
+from ...rules.profile import DEACTIVATED
 from ...rules.size_class import Figures
 from ...store import import_rows, imports, matches, organisations
 from ...store.import_rows import Result
 from ...store.imports import Import
 from ...store.organisations import Stored
-from ..commands import Deactivate
-from ..organisations import deactivate_organisation
+from ..days import local_day
+from ..organisations import memberships_ended
 from ..recording import ITEM
 from ..recording_many import Written, record_many
 from ..sizing import resize_counting_in
@@ -117,12 +118,41 @@ async def _withdraw(
         for held in alone
     ]
     await audit.record(connection, run.caller, *entries)
-    for key in referred:
-        await deactivate_organisation(connection, key, Deactivate(), caller=run.caller, served=run.served, now=now)
+    await _deactivate(
+        connection, [held for _, held in created if held.organisation.organisation_id in referred], run, now=now
+    )
     return [
         (result.row, DEACTIVATED if held.organisation.organisation_id in referred else WITHDRAWN, None)
         for result, held in created
     ]
+
+
+async def _deactivate(connection: Connection, referred: Sequence[Stored], run: RevertRun, *, now: datetime) -> None:
+    """Deactivate them from today, as `deactivate_organisation` does with one."""
+    written = [
+        Written(
+            organisation=held.organisation.model_copy(
+                update={
+                    "status": DEACTIVATED,
+                    "memberships": memberships_ended(held.organisation.memberships, local_day(now)),
+                }
+            ),
+            figures=held.figures,
+            before=held,
+            old_email=None,
+            email=None,
+            change="deactivated",
+        )
+        for held in referred
+    ]
+    await record_many(
+        connection,
+        written,
+        state=State(run.found.state),
+        caller=run.caller,
+        action="organisation.deactivate",
+        now=now,
+    )
 
 
 async def _restore(
