@@ -14,13 +14,14 @@ from typing import Any
 from uuid import UUID
 
 from norda_common.addresses import checked_address
-from norda_common.contracts.registry import FormerName
+from norda_common.contracts.registry import Certificate, FormerName
 from norda_common.messages import text_of
 from norda_common.states import State
 from pydantic_core import PydanticCustomError
 
 from .fields import EnteredRegisterEntry
 from .findings import Findings
+from .import_people import PersonSaid
 from .register_entries import is_court, titled
 from .size_class import Figures, SizeClass
 
@@ -51,6 +52,15 @@ class Draft:
     """Whose it is said to be, as exported tables say."""
     cleared: frozenset[str] = frozenset()
     """What is not in the document, and is to be emptied: figures, the contact address."""
+    figures_on: Mapping[str, date] = field(default_factory=dict)
+    """Of when the figures are, where that is said, by `employees`, `turnover`, `balance`."""
+    clusters_kind: str | None = None
+    clusters_until: date | None = None
+    certificates: tuple[Certificate, ...] = ()
+    site: Mapping[str, str] = field(default_factory=dict)
+    """One further site: name, place, postal_code, street."""
+    person: PersonSaid | None = None
+    note: str | None = None
 
     def responsible(self, own: State) -> bool:
         """Whether the importing office may take the row: its state is named in it."""

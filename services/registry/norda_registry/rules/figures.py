@@ -6,7 +6,7 @@ holds. The newest of each kind are the organisation's figures now. Money is in e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
@@ -28,6 +28,7 @@ _FIELDS = {
     FigureKind.BALANCE: "balance_cents",
 }
 assert set(_FIELDS.values()) == {each.name for each in fields(Figures)}  # noqa: S101 - a kind of figure is none of these
+EARLIEST_YEAR = 1900
 OFFICE = "office"
 """The source of a figure that an office entered without naming one."""
 
@@ -58,6 +59,45 @@ def holding(rows: Iterable[Figure]) -> list[Figure]:
 def newest(rows: Iterable[Figure]) -> Figures:
     """The figures as they are now: of each kind the newest day's, of two sources the one recorded last."""
     return _of_each_kind(holding(rows))
+
+
+def said_by(
+    given: Figures,
+    on: Mapping[str, date],
+    cleared: Collection[str],
+    *,
+    current: Figures,
+    known: Sequence[Figure],
+    source: str,
+    today: date,
+    now: datetime,
+) -> tuple[Figures, tuple[Figure, ...]]:
+    """The figures as they are after a source said `given`, and the rows by which it did; `known` are those so far.
+
+    `on` are the days they are of, by kind; without one it is today, and what holds already is not said once more. What
+    is older than what is known changes nothing of today. A day ahead is today: a year's last one is meant.
+    """
+    said = []
+    for kind, name in _FIELDS.items():
+        value, day = getattr(given, name), on.get(kind)
+        if value is None and kind not in cleared:
+            continue
+        if value is None or day is None:
+            if value != getattr(current, name):
+                said.append(Figure(kind=kind, on=today, source=source, value=value, recorded_at=now))
+            continue
+        figure = Figure(kind=kind, on=min(day, today), source=source, value=value, recorded_at=now)
+        if not any(_says(row, figure) for row in holding(known)):
+            said.append(figure)
+    if not said:
+        return current, ()
+    merged, kinds = _of_each_kind(holding([*known, *said])), {figure.kind for figure in said}
+    after = {name: getattr(merged if kind in kinds else current, name) for kind, name in _FIELDS.items()}
+    return Figures(**after), tuple(said)
+
+
+def _says(row: Figure, figure: Figure) -> bool:
+    return (row.kind, row.on, row.source, row.value) == (figure.kind, figure.on, figure.source, figure.value)
 
 
 def by_year(rows: Iterable[Figure]) -> list[tuple[int, Figures]]:

@@ -17,10 +17,11 @@ from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.states import State
 
+from ..rules.figures import Figure
 from ..rules.import_rows import said_of_row
 from ..rules.profile import Identifier
 from ..rules.size_class import Figures
-from ..store import organisations
+from ..store import figures, organisations
 from ..store.organisations import Change, Stored
 from .links import end_links_of
 from .recording import CONTACT, entry_of, event_of
@@ -39,6 +40,8 @@ class Written:
     email: str | None
     numbers: Sequence[Identifier] | None = None
     change: str | None = None
+    said: Sequence[Figure] = ()
+    """Dated figures that an import adds; of the past they make no version."""
 
     @property
     def is_version(self) -> bool:
@@ -49,13 +52,24 @@ class Written:
 
 
 async def record_many(
-    connection: Connection, written: Sequence[Written], *, state: State, caller: Caller, action: str, now: datetime
+    connection: Connection,
+    written: Sequence[Written],
+    *,
+    state: State,
+    caller: Caller,
+    action: str,
+    now: datetime,
+    import_id: UUID | None = None,
 ) -> dict[UUID, int]:
-    """Keep them, and publish what makes a version; the versions they have now, by id.
+    """Keep them, and publish what makes a version; the versions they have now, by id. `import_id` is the import that
+    says what figures there are and of when; without one those that change are today's.
 
     Raises `organisations.NumberTaken` when somebody else took a number a moment ago; part of it is written then.
     """
     changes = await asyncio.to_thread(_changes, written, caller.subject, now)
+    if import_id is not None:
+        said = [(item.organisation.organisation_id, figure) for item in written for figure in item.said]
+        await figures.add_of_import(connection, import_id, said)
     if changes:
         # What is said of them is made ready while PostgreSQL stores them.
         events = asyncio.create_task(asyncio.to_thread(_said, changes, state))
@@ -64,6 +78,8 @@ async def record_many(
         finally:
             said = await events
         await outbox.put(connection, said)
+    if import_id is not None:
+        await figures.end_of_import(connection)
     renewed = await _keep_contacts(connection, written)
     had = {item.organisation.organisation_id for item in written if item.old_email is not None}
     await end_links_of(connection, renewed & had, now=now)
@@ -116,7 +132,8 @@ def _entries(
     for item in written:
         key = item.organisation.organisation_id
         stored = kept.get(key) or item.before
-        if stored is not None and (key in kept or key in renewed):
-            touched = [CONTACT] if key in renewed else []
+        if stored is not None and (key in kept or key in renewed or item.said):
+            touched = sorted({figure.kind.value for figure in item.said}) if key not in kept else []
+            touched += [CONTACT] if key in renewed else []
             entries.append(entry_of(stored, before=item.before, action=action, touched=touched))
     return entries

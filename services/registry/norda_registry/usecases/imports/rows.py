@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,8 +14,10 @@ from norda_common.states import State
 from ...rules.cell_values import Draft
 from ...rules.classifications import legal_form
 from ...rules.fields import normalised
+from ...rules.figures import Figure
 from ...rules.findings import Refused
 from ...rules.import_cells import PROFILE
+from ...rules.import_people import PersonSaid
 from ...rules.import_rows import Planned, claimed_numbers, natural_keys
 from ...store.matches import Match
 from ...store.organisations import Stored
@@ -70,6 +72,14 @@ class Row:
     email: str | None = None
     planned: Planned | None = None
     suspected: UUID | None = None
+    known: Sequence[Figure] = ()
+    """The dated figures of `before`, where the row says other ones."""
+    person: PersonSaid | None = None
+    note: str | None = None
+    """The contact person and the note that are to be entered."""
+    name_hash: int | None = None
+    key: bytes | None = None
+    """By what it is known the next time, for a row that no number recognises."""
 
     @property
     def numbers(self) -> list[Number]:
@@ -111,8 +121,16 @@ class Desk:
     now: datetime
     today: date
     staged: bool = False
-    """Rows need no number, and are looked for by name."""
+    """Rows need no number, and somebody decides about those that seem to be known by name."""
     mode: Mode = Mode.BOTH
+    source: str = ""
+    """Whose list it is."""
+    by: str = ""
+    """Who planned it."""
+    suspecting: bool = False
+    """Rows that no number recognises are looked for by name."""
+    with_persons: bool = False
+    """Whether somebody said why its contact persons are kept."""
     decisions: Mapping[int, Decision] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
     """Hash of a number to the row that had it first: a hundred thousand rows take some forty megabytes."""
