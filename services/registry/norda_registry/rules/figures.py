@@ -82,11 +82,11 @@ def said_by(
         value, day = getattr(given, name), on.get(kind)
         if value is None and kind not in cleared:
             continue
-        if value is None or day is None:
+        if value is None or day is None or day > today:
             if value != getattr(current, name):
                 said.append(Figure(kind=kind, on=today, source=source, value=value, recorded_at=now))
             continue
-        figure = Figure(kind=kind, on=min(day, today), source=source, value=value, recorded_at=now)
+        figure = Figure(kind=kind, on=day, source=source, value=value, recorded_at=now)
         if not any(_says(row, figure) for row in holding(known)):
             said.append(figure)
     if not said:

@@ -18,7 +18,7 @@ from .names import fold
 from .people import LONGEST_NAME, PHONE, ROLES
 
 _PHONE = re.compile(PHONE, re.ASCII)
-_LABEL = re.compile(r"^(?:telefon|tel|fon|phone|mobil|mobile|handy|t|m)\b\s*[.:]?\s*", re.IGNORECASE)
+_LABEL = re.compile(r"^(?:telefon|tel|fon|phone|mobil|mobile|handy|t|m)\b[\s.:]*", re.IGNORECASE)
 _SEVERAL = re.compile(r"[,;/|]|\bund\b|\band\b|&")
 _STEMS: Mapping[str, str] = {
     "geschaeftsfuehr": "management", "vorstand": "management", "inhaber": "management", "managing": "management",
