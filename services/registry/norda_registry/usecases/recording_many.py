@@ -68,8 +68,8 @@ async def record_many(
     """
     changes = await asyncio.to_thread(_changes, written, caller.subject, now)
     if import_id is not None:
-        said = [(item.organisation.organisation_id, figure) for item in written for figure in item.said]
-        await figures.add_of_import(connection, import_id, said)
+        dated = [(item.organisation.organisation_id, figure) for item in written for figure in item.said]
+        await figures.add_of_import(connection, import_id, dated)
     if changes:
         # What is said of them is made ready while PostgreSQL stores them.
         events = asyncio.create_task(asyncio.to_thread(_said, changes, state))
