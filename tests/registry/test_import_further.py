@@ -460,25 +460,30 @@ def test_certificates_are_added_and_renewed_and_keep_their_numbers() -> None:
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
-def said(on: dict[str, date], known: list[Figure], current: Figures, employees: int) -> tuple[Figures, list[Figure]]:
+def said(on: dict[str, date], known: list[Figure], todays: int) -> tuple[int | None, list[Figure]]:
     figures, rows_ = said_by(
-        Figures(employees=employees), on, (), current=current, known=known, source="Liste", today=NOW.date(), now=NOW
+        Figures(employees=38),
+        on,
+        todays=Figures(employees=todays),
+        known=known,
+        source="Liste",
+        today=NOW.date(),
+        now=NOW,
     )
-    return figures, list(rows_)
+    return figures.employees, list(rows_)
 
 
-def test_a_figure_without_a_day_is_todays_and_one_of_the_past_leaves_today_alone() -> None:
+def test_a_figure_of_the_past_leaves_today_alone_and_is_said_once() -> None:
     known = [Figure(kind=FigureKind.EMPLOYEES, on=date(2025, 12, 31), source="office", value=50, recorded_at=NOW)]
-    now, rows_ = said({}, known, Figures(employees=50), 38)
-    assert (now.employees, [(row.on, row.source) for row in rows_]) == (38, [(NOW.date(), "Liste")])
-    assert said({}, [*known, *rows_], now, 38) == (now, [])
-    past, rows_ = said({"employees": date(2023, 12, 31)}, known, Figures(employees=50), 38)
-    assert (past.employees, len(rows_)) == (50, 1)
-    assert said({"employees": date(2023, 12, 31)}, [*known, *rows_], past, 38) == (past, [])
-    # A year that is not over says what holds today, once.
-    this, rows_ = said({"employees": date(2026, 12, 31)}, known, Figures(employees=50), 38)
-    assert (this.employees, rows_[0].on) == (38, NOW.date())
-    assert said({"employees": date(2026, 12, 31)}, [*known, *rows_], this, 38) == (this, [])
+    held, rows_ = said({"employees": date(2023, 12, 31)}, known, 38)
+    assert (held, [(row.on, row.source, row.value) for row in rows_]) == (50, [(date(2023, 12, 31), "Liste", 38)])
+    assert said({"employees": date(2023, 12, 31)}, [*known, *rows_], 38) == (50, [])
+    newer, rows_ = said({"employees": date(2026, 1, 31)}, known, 38)
+    assert (newer, len(rows_)) == (38, 1)
+    assert said({"employees": date(2026, 1, 31)}, [*known, *rows_], 38) == (38, [])
+    # Without a day, and of a year that is not over, it is what holds today.
+    for on in ({}, {"turnover": date(2023, 12, 31)}, {"employees": date(2026, 12, 31)}):
+        assert said(on, known, 38) == (38, [])
 
 
 def test_what_a_plan_keeps_comes_back_as_it_was() -> None:

@@ -46,31 +46,32 @@ select figures.organisation_id, organisation.responsible_state, had.kind, (coale
 
 -- Whoever writes the newest figures without having entered a row for them, the form or a table without a source, says so
 -- today. Once for a statement: a table writes a thousand organisations with one. As the owner, since the policies of figures
--- have been asked: they would be asked once more for each row. An import with a source has entered all rows of what it
--- writes, with its own days and name, and says so for its statement (store/figures.py).
+-- have been asked: they would be asked once more for each row. An import says its source and itself for its statements, and
+-- has entered a row for each figure of another day (store/figures.py).
+create function figures_source() returns text stable language sql
+    return coalesce(nullif(current_setting('norda.figures_source', true), ''), 'office');
+create function figures_import() returns uuid stable language sql
+    return nullif(current_setting('norda.figures_import', true), '')::uuid;
 create function date_first_figures() returns trigger security definer set search_path from current language plpgsql as $$
 begin
-    if current_setting('norda.figures_dated', true) = 'yes' then
-        return null;
-    end if;
-    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
-    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, 'office', said.value,
-           clock_timestamp(), coalesce(caller_subject(), '')
+    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
+    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, figures_source(), said.value,
+           clock_timestamp(), coalesce(caller_subject(), ''), figures_import()
       from written
      cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
            as said(kind, value)
-     where said.value is not null;
+     where said.value is not null
+       and (coalesce(current_setting('norda.figures_dated', true), '') <> 'yes'
+            or not exists (select from figure
+                            where figure.organisation_id = written.organisation_id and figure.kind = said.kind));
     return null;
 end $$;
-comment on function date_first_figures is 'Keeps figure in step with figures of a new organisation, which has none before.';
+comment on function date_first_figures is 'Keeps figure in step with figures of a new organisation, which has none before but dated ones of an import.';
 create function date_figures() returns trigger security definer set search_path from current language plpgsql as $$
 begin
-    if current_setting('norda.figures_dated', true) = 'yes' then
-        return null;
-    end if;
-    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
-    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, 'office', said.value,
-           clock_timestamp(), coalesce(caller_subject(), '')
+    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
+    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, figures_source(), said.value,
+           clock_timestamp(), coalesce(caller_subject(), ''), figures_import()
       from written
      cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
            as said(kind, value)

@@ -46,6 +46,13 @@ def _differences(row: ShownRow, language: str) -> list[tuple[str, str | None, st
     if row.before is None or row.after is None:
         return []
     found = texts.differences(row.before, row.after, language)
+    dated = {_FIGURES[kind] for kind, _, _ in row.further.figures}
+    for kind, name in _FIGURES.items():
+        old, new = getattr(row.old_figures, name), getattr(row.figures, name)
+        if old != new and name not in dated:
+            label = texts.named(texts.FIELDS, kind if kind == "employees" else f"{kind}_eur", language)
+            shown = [_figure(value, language, money=kind != "employees") for value in (old, new)]
+            found.append((label, shown[0], shown[1]))
     if row.email:
         changed = Text("andere Adresse", "another address").in_language(language)
         found.append((texts.named(texts.FIELDS, "contact_email", language), None, changed))

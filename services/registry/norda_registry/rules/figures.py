@@ -6,7 +6,7 @@ holds. The newest of each kind are the organisation's figures now. Money is in e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
@@ -64,36 +64,30 @@ def newest(rows: Iterable[Figure]) -> Figures:
 def said_by(
     given: Figures,
     on: Mapping[str, date],
-    cleared: Collection[str],
     *,
-    current: Figures,
+    todays: Figures,
     known: Sequence[Figure],
     source: str,
     today: date,
     now: datetime,
 ) -> tuple[Figures, tuple[Figure, ...]]:
-    """The figures as they are after a source said `given`, and the rows by which it did; `known` are those so far.
+    """The figures that hold after a source said some of other days, and the rows by which it did.
 
-    `on` are the days they are of, by kind; without one it is today, and what holds already is not said once more. What
-    is older than what is known changes nothing of today. A day ahead is today: a year's last one is meant.
+    `on` are the days by kind, `todays` the figures if all were of today, `known` the rows so far. What is older than
+    what is known changes nothing of today. A day ahead, as a year's last one, means today.
     """
-    said = []
+    values, said = {name: getattr(todays, name) for name in _FIELDS.values()}, []
     for kind, name in _FIELDS.items():
         value, day = getattr(given, name), on.get(kind)
-        if value is None and kind not in cleared:
-            continue
-        if value is None or day is None or day > today:
-            if value != getattr(current, name):
-                said.append(Figure(kind=kind, on=today, source=source, value=value, recorded_at=now))
+        if value is None or day is None or day >= today:
             continue
         figure = Figure(kind=kind, on=day, source=source, value=value, recorded_at=now)
-        if not any(_says(row, figure) for row in holding(known)):
+        before = [row for row in known if row.kind is kind]
+        if not any(_says(row, figure) for row in holding(before)):
             said.append(figure)
-    if not said:
-        return current, ()
-    merged, kinds = _of_each_kind(holding([*known, *said])), {figure.kind for figure in said}
-    after = {name: getattr(merged if kind in kinds else current, name) for kind, name in _FIELDS.items()}
-    return Figures(**after), tuple(said)
+            before = [*before, figure]
+        values[name] = getattr(newest(before), name)
+    return Figures(**values), tuple(said)
 
 
 def _says(row: Figure, figure: Figure) -> bool:

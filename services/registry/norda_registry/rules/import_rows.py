@@ -86,7 +86,7 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a row makes of an organisation; `said` are the dated figures it adds."""
+    """What a row makes of an organisation; `said` are the figures of other days it adds."""
 
     organisation: Organisation
     figures: Figures
@@ -257,14 +257,13 @@ def _without_relocation_turned_back(before: Organisation, alone: Mapping[str, An
 def _figures(
     draft: Draft, current: Current | None, *, source: str, today: date, now: datetime
 ) -> tuple[Figures, Sequence[Figure]]:
-    stored = current.figures if current else Figures()
-    if not source:
-        return _todays(draft, stored), ()
+    todays = _todays(draft, current.figures if current else Figures())
+    if not (source and draft.figures_on):
+        return todays, ()
     return said_by(
         draft.figures,
         draft.figures_on,
-        draft.cleared,
-        current=stored,
+        todays=todays,
         known=current.known if current else (),
         source=source,
         today=today,

@@ -17,6 +17,12 @@ async def of(connection: Connection, source: str, keys: Sequence[bytes]) -> dict
     return {row["key"]: row["organisation_id"] for row in rows}
 
 
+async def any_of(connection: Connection, source: str) -> bool:
+    """Whether anything is known of that source's rows."""
+    found = await connection.fetchval("select exists (select from import_known where source = $1)", source)
+    return bool(found)
+
+
 async def remember(
     connection: Connection, state: str, source: str, known: Mapping[bytes, UUID], *, by: str, now: datetime
 ) -> None:

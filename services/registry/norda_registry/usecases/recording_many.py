@@ -41,7 +41,7 @@ class Written:
     numbers: Sequence[Identifier] | None = None
     change: str | None = None
     said: Sequence[Figure] = ()
-    """Dated figures that an import adds; of the past they make no version."""
+    """Figures of other days that an import adds; of the past they make no version."""
 
     @property
     def is_version(self) -> bool:
@@ -59,17 +59,17 @@ async def record_many(
     caller: Caller,
     action: str,
     now: datetime,
-    import_id: UUID | None = None,
+    of_import: tuple[UUID, str] | None = None,
 ) -> dict[UUID, int]:
-    """Keep them, and publish what makes a version; the versions they have now, by id. `import_id` is the import that
-    says what figures there are and of when; without one those that change are today's.
+    """Keep them, and publish what makes a version; the versions they have now, by id. `of_import` is the import and its
+    source, which figures are from; without one they are the office's.
 
     Raises `organisations.NumberTaken` when somebody else took a number a moment ago; part of it is written then.
     """
     changes = await asyncio.to_thread(_changes, written, caller.subject, now)
-    if import_id is not None:
+    if of_import is not None:
         dated = [(item.organisation.organisation_id, figure) for item in written for figure in item.said]
-        await figures.add_of_import(connection, import_id, dated)
+        await figures.begin_import(connection, *of_import, dated)
     if changes:
         # What is said of them is made ready while PostgreSQL stores them.
         events = asyncio.create_task(asyncio.to_thread(_said, changes, state))
@@ -78,8 +78,8 @@ async def record_many(
         finally:
             said = await events
         await outbox.put(connection, said)
-    if import_id is not None:
-        await figures.end_of_import(connection)
+    if of_import is not None:
+        await figures.end_import(connection)
     renewed = await _keep_contacts(connection, written)
     had = {item.organisation.organisation_id for item in written if item.old_email is not None}
     await end_links_of(connection, renewed & had, now=now)

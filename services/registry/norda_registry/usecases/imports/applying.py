@@ -124,7 +124,7 @@ async def _apply(connection: Connection, items: Sequence[_Item], run: ApplyRun, 
         caller=run.caller,
         action=IMPORT.name,
         now=now,
-        import_id=run.found.id,
+        of_import=(run.found.id, run.found.source),
     )
     entered = await enter_further(
         connection,

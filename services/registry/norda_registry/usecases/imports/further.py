@@ -33,7 +33,9 @@ Entered = dict[int, tuple[UUID | None, UUID | None]]
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """What a planned row says beside its document; `key` is what it is known by the next time, without a number."""
+    """What a planned row says beside its document, of figures those of other days; `key` is what it is known by the
+    next time, where no number recognises it.
+    """
 
     figures: Sequence[tuple[str, str, int | None]] = ()
     """Kind, day and value."""
@@ -70,6 +72,8 @@ def further_of(row: Row) -> Further:
 
 def packed_further(further: Further) -> str | None:
     """As JSON; None for nothing."""
+    if further is NOTHING:
+        return None
     document: dict[str, Any] = {
         "figures": further.figures,
         "person": asdict(further.person) if further.person else None,

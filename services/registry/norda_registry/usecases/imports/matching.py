@@ -191,7 +191,7 @@ async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> No
             row.key = _key(row)
     # Said of one of these rows or of none: whoever is another one is not asked about again.
     asked = [row for row in asked if desk.decisions.get(row.draft.row) is not Decision.OTHER]
-    if desk.source:
+    if desk.source and desk.remembers:
         await _remember_decided(connection, asked, desk)
         asked = [row for row in asked if row.match is None and row.outcome is None]
     candidates = [_candidate(row) for row in asked]

@@ -19,11 +19,11 @@ from ...rules.findings import Findings
 from ...rules.import_cells import read_row
 from ...rules.import_further import years_of
 from ...rules.import_rows import Planned, field_of
-from ...store import import_rows, imports, matches
+from ...store import import_known, import_rows, imports, matches
 from ...store.import_rows import Plan
 from ...store.imports import Import
 from ..organisations import local_day
-from .further import Further, further_of, packed_further
+from .further import NOTHING, Further, further_of, packed_further
 from .planning import plan_rows
 from .rows import Decision, Desk, Mode, Outcome, Row, row_of
 
@@ -46,9 +46,9 @@ async def begin_planning(connection: Connection, found: Import, *, now: datetime
     """Begin with the first row, whatever an earlier run planned."""
     decided = await import_rows.decisions(connection, found.id)
     await imports.change(connection, found.id, done=0, cursor_row=0, phase_started_at=now, phase_done=0)
-    return PlanRun(
-        found, _desk(found, {row: Decision(said) for row, said in decided.items()}, now), found.first_row - 1
-    )
+    desk = _desk(found, {row: Decision(said) for row, said in decided.items()}, now)
+    desk.remembers = await import_known.any_of(connection, found.source)
+    return PlanRun(found, desk, found.first_row - 1)
 
 
 def _desk(found: Import, decisions: dict[int, Decision], now: datetime) -> Desk:
@@ -130,7 +130,7 @@ def plan_of(row: Row, decision: Decision | None) -> Plan:
         balance_cents=planned.figures.balance_cents if planned else None,
         email=_new_email(row, planned),
         findings=packed(row.draft.findings),
-        further=packed_further(further_of(row) if planned else Further(key=key)),
+        further=packed_further(further_of(row) if planned else Further(key=key) if key else NOTHING),
         name_hash=row.name_hash if row.outcome is Outcome.CREATE else None,
     )
 

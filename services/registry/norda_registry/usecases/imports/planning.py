@@ -11,11 +11,11 @@ from norda_common.contracts.registry import Membership
 from norda_common.database import Connection
 from norda_common.identifiers import new_id
 
+from ...rules.figures import newest
 from ...rules.findings import Findings
 from ...rules.handovers import open_offer
 from ...rules.import_rows import Current, Planned, leave_alone, plan
 from ...rules.profile import ACTIVE
-from ...rules.size_class import Figures
 from ...store import figures, imports, matches, organisations
 from ...store.matches import Cluster, Match
 from .. import sizing
@@ -100,7 +100,7 @@ async def _read(connection: Connection, rows: Sequence[Row], desk: Desk, *, lock
 
 async def _read_figures(connection: Connection, rows: Sequence[Row]) -> None:
     """The dated figures of the organisations of which rows say some."""
-    saying = [row for row in rows if row.before is not None and (row.draft.figures != Figures() or row.draft.cleared)]
+    saying = [row for row in rows if row.before is not None and row.draft.figures_on]
     ids = [row.before.organisation.organisation_id for row in saying if row.before]
     known = await figures.of(connection, ids) if ids else {}
     for row in saying:
@@ -144,11 +144,8 @@ async def _size_anew(connection: Connection, rows: Sequence[Row], desk: Desk) ->
     for row, before, planned in changed:
         organisation = planned.organisation
         said = known.get(organisation.organisation_id, [])
-        dated = (
-            [*said, *planned.said]
-            if desk.source
-            else sizing.with_todays(said, before.figures, planned.figures, now=desk.now)
-        )
+        rows_then = [*said, *planned.said]
+        dated = sizing.with_todays(rows_then, newest(rows_then), planned.figures, now=desk.now)
         held = (await sizing.size_of(connection, organisation, dated)).held
         declared = row.fields.get("size_class") or organisation.size_class
         size = sizing.told(held, declared, row.draft.findings if "size_class" in row.fields else Findings())

@@ -125,6 +125,8 @@ class Desk:
     mode: Mode = Mode.BOTH
     source: str = ""
     """Whose list it is."""
+    remembers: bool = True
+    """Whether anything is known of the source's rows."""
     by: str = ""
     """Who planned it."""
     suspecting: bool = False
