@@ -53,6 +53,8 @@ create function figures_source() returns text stable language sql
 create function figures_import() returns uuid stable language sql
     return nullif(current_setting('norda.figures_import', true), '')::uuid;
 create function date_first_figures() returns trigger security definer set search_path from current language plpgsql as $$
+declare
+    dated boolean := coalesce(current_setting('norda.figures_dated', true), '') = 'yes';
 begin
     insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
     select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, figures_source(), said.value,
@@ -60,10 +62,10 @@ begin
       from written
      cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
            as said(kind, value)
-     where said.value is not null
-       and (coalesce(current_setting('norda.figures_dated', true), '') <> 'yes'
-            or not exists (select from figure
-                            where figure.organisation_id = written.organisation_id and figure.kind = said.kind));
+      left join lateral (select true as known from figure
+                          where dated and figure.organisation_id = written.organisation_id and figure.kind = said.kind
+                          limit 1) as before on true
+     where said.value is not null and before.known is null;
     return null;
 end $$;
 comment on function date_first_figures is 'Keeps figure in step with figures of a new organisation, which has none before but dated ones of an import.';

@@ -278,7 +278,7 @@ def _written(item: _Item, run: ApplyRun, now: datetime) -> Written:
         old_email=item.email,
         email=item.new_email,
         numbers=item.identifiers,
-        said=item.further.dated(run.found, by=run.caller.subject, now=now),
+        said=item.further.dated(run.found, by=run.caller.subject, now=now) if item.further.figures else (),
     )
 
 
