@@ -195,9 +195,10 @@ async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> No
         await _remember_decided(connection, asked, desk)
         asked = [row for row in asked if row.match is None and row.outcome is None]
     candidates = [_candidate(row) for row in asked]
-    found = await narrow(connection, candidates)
-    for row, candidate in zip(asked, candidates, strict=True):
-        row.name_hash = name_hash(candidate)
+    hashes = [name_hash(candidate) for candidate in candidates]
+    found = await narrow(connection, candidates, hashes)
+    for row, hashed in zip(asked, hashes, strict=True):
+        row.name_hash = hashed
     if not found:
         return
     known = await known_of(connection, set(found.values()))
