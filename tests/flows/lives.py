@@ -240,7 +240,9 @@ async def imported(office: httpx2.AsyncClient, person: Person, name: str, until:
         return found
 
     if until != "mapping":
-        answer = await office.put(f"{path}/{made['import_id']}/mapping", json={"columns": made["columns"]})
+        # Nobody takes over who is named, nor what is remarked about them: these cells are only kept.
+        columns = ["" if name in {"person_name", "note"} else name for name in made["columns"]]
+        answer = await office.put(f"{path}/{made['import_id']}/mapping", json={"columns": columns})
         assert answer.status_code == 202, answer.text
         await eventually(lambda: reached("planned"), within=20)
     if until == "applied":

@@ -86,9 +86,12 @@ async def cluster(client: httpx2.AsyncClient, code: str) -> dict[str, Any]:
 
 
 async def imported(client: httpx2.AsyncClient, table: bytes, **parameters: Any) -> httpx2.Response:
-    """Send a table as the body."""
+    """Send a table as the body, whatever there is like its rows."""
     return await client.post(
-        "/api/v1/imports/organisations", content=table, params=parameters, headers={"content-type": "text/csv"}
+        "/api/v1/imports/organisations",
+        content=table,
+        params={"ignore_duplicates": True} | parameters,
+        headers={"content-type": "text/csv"},
     )
 
 

@@ -217,6 +217,26 @@ def _written(kind: str, headings: list[str], row: list[Any]) -> list[tuple[int, 
             return [(0, *found) for found in list(rows_of(workbook.get_sheet_by_index(0)))[1:]]
 
 
+def test_what_is_more_than_a_sheet_holds_begins_a_further_one(tmp_path: Path) -> None:
+    path = tmp_path / "table.xlsx"
+    name = "norda-organisations-2026-11-26-long"[:31]
+    table = XlsxTable(path, ["Name"], sheet=name, most=2)
+    table.write([[f"Beispiel {number}"] for number in range(3)])
+    table.write([[f"Beispiel {number}"] for number in range(3, 5)])
+    table.close()
+    with CalamineWorkbook.from_path(str(path)) as workbook:
+        assert workbook.sheet_names == [name, f"{name[:27]} (2)", f"{name[:27]} (3)"]
+        found = [
+            [cells for _, cells in rows_of(workbook.get_sheet_by_index(place))]
+            for place in range(len(workbook.sheet_names))
+        ]
+    assert found == [
+        [["Name"], ["Beispiel 0"], ["Beispiel 1"]],
+        [["Name"], ["Beispiel 2"], ["Beispiel 3"]],
+        [["Name"], ["Beispiel 4"]],
+    ]
+
+
 # Of few kinds each facet has several values, and none of them is all.
 FOUND = [
     {"legal_name": "Beispiel Zunderhafen Größenmeßtechnik GmbH", "competences": ("BAT-02",), "size_class": "micro"},

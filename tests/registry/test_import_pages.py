@@ -54,7 +54,7 @@ async def test_a_table_is_mapped_checked_applied_and_taken_back(registry: Runnin
         assert "Beispiel Seite GmbH · Beispiel Neue Seite GmbH" in told
         form = form_of(mapping, f"{page}/mapping")
         assert [form[f"columns.{place}"] for place in range(6)] == [
-            ["legal_name"], ["postal_code"], ["place"], ["vat_id"], ["own_id"], [""],
+            ["legal_name"], ["postal_code"], ["place"], ["vat_id"], ["own_id"], ["note"],
         ]  # fmt: skip
         # What was chosen is kept when something about it is wrong.
         twice = await person.post(f"{page}/mapping", form | {"columns.5": ["place"], "empty_clears": ["yes"]})

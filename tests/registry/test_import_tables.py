@@ -140,7 +140,7 @@ def test_a_heading_of_merged_cells_below_a_title_is_found() -> None:
     assert heading is not None
     assert (heading.first, heading.last) == (3, 4)
     assert propose(heading.texts) == [
-        "legal_name", "postal_code", "place", "register_court", "register_number", "turnover_meur", "",
+        "legal_name", "postal_code", "place", "register_court", "register_number", "turnover_meur", "note",
     ]  # fmt: skip
 
 

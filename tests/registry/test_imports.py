@@ -156,7 +156,6 @@ async def test_names_in_nfd_are_stored_in_nfc(registry: Running) -> None:
         ({"place": ""}, "place", "missing"),
         ({"state": ""}, "state", "missing"),
         ({"state": "DE-XX"}, "state", "federal_state"),
-        ({"legal_form": "999"}, "legal_form", "legal_form"),
         ({"employees": "viele"}, "employees", "int_parsing"),
         ({"turnover_meur": "1,2,3"}, "turnover_meur", "decimal_parsing"),
         ({"competences": "PRD-01 NIX-9"}, "competences", "competence"),
@@ -176,6 +175,28 @@ async def test_a_fault_is_named_with_row_and_column_and_nothing_is_imported(
         assert faults(answer) == [(3, field, code)]
         assert answer.json()["detail"].startswith(f"Zeile 3, {field}: ")
         assert counts(await imported(client, table(good), dry_run=True)) == (1, 0, 0, 0)
+
+
+async def test_an_unknown_legal_form_or_half_a_register_entry_keeps_no_row_out(registry: Running) -> None:
+    header = "id,legal_name,legal_form,place,state,register_court,register_type,register_number"
+    lines = [
+        "frm-1,Beispiel Unbekannte Form,Zunft,Bremen,DE-HB,,,",
+        "frm-2,Beispiel Halber Eintrag GmbH,GmbH,Bremen,DE-HB,,HRB,5000",
+        "frm-3,Beispiel Neckarwerk GmbH,GmbH,Stuttgart,DE-HB,Stuttgart,HRB,4711",
+    ]
+    async with registry.client() as client:
+        answer = await imported(client, table(*lines, header=header))
+        assert counts(answer) == (3, 0, 0, 0)
+        assert {(item["row"], item["field"], item["code"]) for item in answer.json()["warnings"]} >= {
+            (2, "legal_form", "legal_form"),
+            (3, "register_court", "register_incomplete"),
+            (4, "register_court", "court_unknown"),
+        }
+        made = [item["organisation_id"] for item in answer.json()["created_organisations"]]
+        read = [(await client.get(f"/api/v1/organisations/{key}")).json() for key in made]
+    assert ("legal_form" in read[0], read[1]["register_entries"]) == (False, [])
+    (entry,) = read[2]["register_entries"]
+    assert (entry["court"], entry["court_code"], entry["number"], entry.get("euid")) == ("Stuttgart", "", "4711", None)
 
 
 async def test_impossible_dates_are_refused(registry: Running) -> None:

@@ -10,6 +10,7 @@ from norda_registry.rules.code_lists import courts
 from norda_registry.rules.findings import Refused
 from norda_registry.rules.register_entries import (
     check_euid,
+    court_entered,
     entry_of_euid,
     entry_of_text,
     register_entry,
@@ -61,9 +62,23 @@ def test_a_court_beyond_the_list_is_taken_by_its_code() -> None:
     assert (entry.court, entry.euid) == ("Charlottenburg", "DEF1103R.HRB77B")
 
 
+@pytest.mark.parametrize("text", ["AG Stuttgart HRB 4711", "HRB 4711, Amtsgericht Stuttgart", "HRB 4711 AG Stuttgart"])
+def test_a_court_that_no_list_knows_is_taken_by_its_name_and_has_no_euid(text: str) -> None:
+    entry = entry_of_text(text)
+    assert entry is not None
+    assert (entry.court, entry.court_code, entry.number, entry.euid) == ("Stuttgart", "", "4711", None)
+    assert register_key(entry) == "stuttgart|HRB|4711||"
+    again = register_entry(court_entered(entry), entry.type, number=entry.number)
+    assert again == entry
+    other = entry_of_text("AG Freiburg (Breisgau) HRB 4711")
+    assert other is not None
+    assert register_key(other) != register_key(entry)
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
+        ({"court": "Amtsgericht 12"}, "register_court"),
         ({"court": "Entenhausen"}, "register_court"),
         ({"type_": "HRC"}, "register_type"),
         ({"number": "0"}, "register_number"),
@@ -139,6 +154,20 @@ def test_every_legal_form_has_its_register(form: str, type_: str) -> None:
         ("GmbH + Co KG", "230"),
         ("E.V.", "590"),
         ("UG", "351"),
+        ("gGmbH", "350"),
+        ("eK", "170"),
+        ("e. Kfm.", "170"),
+        ("eGbR", "270"),
+        ("Partnerschaft mbB", "293"),
+        ("Genossenschaft", "400"),
+        ("Einzelunternehmen", "180"),
+        ("Stiftung", "611"),
+        ("AG & Co. KG", "112221"),
+        ("UG (haftungsbeschränkt) & Co. KG", "112212"),
+        ("KGaA", "223100"),
+        ("GmbH & Co. KGaA", "223100"),
+        ("VVaG", "213100"),
+        ("Verein altrechtlich", "210000"),
     ],
 )
 def test_a_legal_form_is_known_by_code_and_spelling(text: str, code: str) -> None:

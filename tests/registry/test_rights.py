@@ -259,7 +259,7 @@ async def test_the_store_itself_writes_for_the_own_state_alone(
                     await organisations.store(connection, [change])
             if asking != caller("pr"):
                 assert await organisations.contacts(connection, [key]) == {}
-            assert await organisations.remove_contact(connection, key) is False
+            assert await organisations.remove_contacts(connection, [key]) == []
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await organisations.set_contacts(connection, {key: "x@ex.example"})
         await act_as(connection, caller("office"))

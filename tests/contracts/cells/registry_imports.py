@@ -27,6 +27,8 @@ def imports() -> dict[str, tuple[Cell, ...]]:
         f"POST {page}/sheet": _only("mapping", 303, body={"sheet": "99"}),
         f"POST {page}/mapping": _only("mapping", 422),
         f"POST {page}/rows/{{row_id}}": _only("planned", 303, body=out),
+        # None of its rows seems a duplicate.
+        f"POST {page}/decisions": _only("planned", 303, body=out | {"of": "duplicate"}),
         f"POST {page}/apply": _only("applied", 409),
         f"POST {page}/cancel": (*_only("cancelled", 303), *_only("applied", 409)),
         f"GET {page}/revert": _only("applied", 200),
@@ -37,6 +39,7 @@ def imports() -> dict[str, tuple[Cell, ...]]:
         f"PUT {here}/mapping": _only("mapping", 422, body={"columns": []}),
         f"GET {here}/rows": _each(200),
         f"PUT {here}/rows/{{row_id}}/decision": _only("planned", 204, body=out),
+        f"PUT {here}/decisions": _only("planned", 200, body=out | {"only": "duplicate"}),
         f"POST {here}/application": _only("applied", "import_status"),
         f"POST {here}/cancellation": (*_only("cancelled", 200), *_only("applied", "import_status")),
         f"POST {here}/reversion": _only("reverted", "import_status"),

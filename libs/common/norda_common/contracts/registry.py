@@ -16,7 +16,9 @@ from .topics import Topic, TopicKind
 class RegisterEntry(EventData):
     """A register entry; several may share (court, type, number), so suffix and former court are part of it."""
 
-    court_code: str = Field(description="XJustiz code of the court", examples=["K1101R"])
+    court_code: str = Field(
+        description="XJustiz code of the court; empty for one known by its name alone", examples=["K1101R"]
+    )
     court: str
     type: str = Field(description="HRA, HRB, GnR, PR, VR or GsR; open", examples=["HRB"])
     number: str

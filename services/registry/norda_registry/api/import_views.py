@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, Field
 from ..rules.size_class import Figures
 from ..store.imports import Import, Source
 from ..usecases.imports.showing import ShownRow
+from ..usecases.people_commands import PersonTerms
 
 
 class FindingView(BaseModel):
@@ -61,6 +63,7 @@ class ImportView(BaseModel):
     columns: list[str] = Field(description="What each heading means; empty for what is left alone")
     mode: str = Field(description="both, create or update")
     empty_clears: bool
+    persons: PersonTerms | None = Field(default=None, description="Why the list's contact persons are kept")
     status: str = Field(
         description="mapping, planning, planned, applying, applied, reverting, reverted, cancelled or failed"
     )
@@ -87,6 +90,23 @@ class Difference(BaseModel):
     new: Any = None
 
 
+class RowPerson(BaseModel):
+    """A contact person that a row enters."""
+
+    name: str
+    email: str | None = None
+    phone: str | None = None
+    roles: tuple[str, ...] = ()
+
+
+class RowFigure(BaseModel):
+    """A dated figure that a row adds; a head count or euro cents."""
+
+    kind: str = Field(examples=["employees"])
+    on: date
+    value: int | None = None
+
+
 class RowView(BaseModel):
     """A row with what it would do, and what it did."""
 
@@ -96,6 +116,9 @@ class RowView(BaseModel):
     decision: str | None = Field(default=None, description="leave_out, same or other")
     organisation_id: UUID | None = None
     differences: list[Difference] = []
+    figures: list[RowFigure] = []
+    person: RowPerson | None = None
+    note: str | None = None
     errors: list[FindingView] = []
     warnings: list[FindingView] = []
     result: str | None = Field(default=None, description="created, changed, unchanged or failed")
@@ -149,6 +172,7 @@ def import_view(found: Import, now: datetime, counts: Mapping[str, Mapping[str, 
         columns=list(found.columns),
         mode=found.mode,
         empty_clears=found.empty_clears,
+        persons=PersonTerms.model_validate_json(found.persons) if found.persons else None,
         status=found.status,
         progress=Progress(
             done=found.done,
@@ -177,6 +201,11 @@ def row_view(shown: ShownRow) -> RowView:
         decision=shown.decision,
         organisation_id=shown.organisation_id,
         differences=differences(shown),
+        figures=[
+            RowFigure(kind=kind, on=date.fromisoformat(on), value=value) for kind, on, value in shown.further.figures
+        ],
+        person=RowPerson(**asdict(shown.further.person)) if shown.further.person else None,
+        note=shown.further.note,
         errors=_findings(shown.errors),
         warnings=_findings(shown.warnings),
         result=shown.result,

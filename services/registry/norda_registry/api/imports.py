@@ -19,7 +19,7 @@ from norda_common.input import Command
 from norda_common.requests import Cursor, Limit, QueryText, read_cursor, refused, write_cursor
 from norda_common.runtime import Runtime
 from norda_common.web import RuntimeDep, caller_with, language_of
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from ..rules.import_fields import FIELDS
 from ..rules.rights import IMPORT
@@ -27,18 +27,19 @@ from ..store import import_rows, imports
 from ..store.import_rows import FILTERS
 from ..store.imports import Import
 from ..tables.writing import XLSX_TYPE, Cell
+from ..usecases.imports.deciding import decide, decide_all
 from ..usecases.imports.rows import Decision, Mode
 from ..usecases.imports.showing import RefusedRow, refused_rows, shown_rows
 from ..usecases.imports.staging import LARGEST_FILE_BYTES, stage_import
 from ..usecases.imports.steps import (
     apply_import,
     cancel_import,
-    decide,
     look_at_sheet,
     map_columns,
     no_such_import,
     revert_import,
 )
+from ..usecases.people_commands import PersonTerms
 from .downloads import TableFormat, table
 from .import_views import (
     FieldView,
@@ -88,12 +89,29 @@ class MapColumns(Command):
     columns: tuple[Annotated[str, Field(max_length=100)], ...] = Field(max_length=200)
     mode: Mode = Mode.BOTH
     empty_clears: bool = False
+    persons: PersonTerms | None = Field(
+        default=None,
+        description="Why the list's contact persons are kept, and how long; needed when a column names them",
+    )
 
 
 class DecideRow(Command):
     """What is to become of a row: `leave_out`, of a suspected duplicate also `same` or `other`; null for as planned."""
 
     decision: Decision | None = None
+
+
+class DecideRows(DecideRow):
+    """The same for many rows at once: these `rows`, or all narrowed as the list of rows is (`only`)."""
+
+    rows: tuple[Annotated[int, Field(ge=1, le=2**31 - 1)], ...] = Field(default=(), max_length=1_000)
+    only: str = Field(default="", max_length=20, examples=["duplicate"])
+
+
+class DecidedRows(BaseModel):
+    """About how many rows something was said."""
+
+    rows: int
 
 
 @router.get("/fields", summary="List what a column can mean")
@@ -224,6 +242,7 @@ async def map_import(import_id: UUID, command: MapColumns, caller: Importer, run
             columns=command.columns,
             mode=command.mode,
             empty_clears=command.empty_clears,
+            persons=command.persons,
             caller=caller,
             served=runtime.settings.states,
             now=now,
@@ -262,12 +281,45 @@ async def decide_row(
         await decide(
             connection,
             import_id,
-            row_id,
+            [row_id],
             command.decision,
             caller=caller,
             served=runtime.settings.states,
             now=datetime.now(UTC),
         )
+
+
+@router.put("/{import_id}/decisions", summary="Decide about many rows")
+async def decide_rows(import_id: UUID, command: DecideRows, caller: Importer, runtime: RuntimeDep) -> DecidedRows:
+    """Rows about which that cannot be said are passed over: of `same` and `other` those that are not suspected.
+
+    Above 200 rows the worker plans the import anew (status `planning`).
+    """
+    if bool(command.rows) == bool(command.only) or command.only not in FILTERS:
+        raise refused("only", "oder rows: genau eines ist nötig", "or rows: exactly one is needed")
+    now = datetime.now(UTC)
+    async with runtime.database.transaction(caller) as connection:
+        if command.rows:
+            number = await decide(
+                connection,
+                import_id,
+                command.rows,
+                command.decision,
+                caller=caller,
+                served=runtime.settings.states,
+                now=now,
+            )
+        else:
+            number = await decide_all(
+                connection,
+                import_id,
+                command.only,
+                command.decision,
+                caller=caller,
+                served=runtime.settings.states,
+                now=now,
+            )
+    return DecidedRows(rows=number)
 
 
 @router.post("/{import_id}/application", status_code=202, summary="Apply the plan", response_model_exclude_none=True)

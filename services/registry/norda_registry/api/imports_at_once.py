@@ -83,12 +83,16 @@ async def import_csv(
     caller: Annotated[Caller, caller_with(IMPORT)],
     runtime: RuntimeDep,
     dry_run: Annotated[bool, Query(description="Preview: check and count, store nothing")] = False,
+    ignore_duplicates: Annotated[
+        bool, Query(description="Enter also what seems to be known, by name and place")
+    ] = False,
 ) -> ImportResult:
     """All rows or none. Rows of other states are counted as `foreign` and left alone.
 
     UTF-8, UTF-16 or Windows-1252; comma, semicolon or tab. Columns of companies: `legal_name`, `place`, `state` and
     more; of bodies: `id`, `name`, `kind`, `states`. Recognised by EUID, USt-IdNr, W-IdNr or own id, so importing again
-    changes nothing. 422 names rows and columns, as a spreadsheet counts them.
+    changes nothing. 422 names rows and columns, as a spreadsheet counts them; `duplicate` for a row that seems to be an
+    organisation that is known.
     """
     caller.require_own_state(IMPORT)
     now = datetime.now(UTC)
@@ -96,7 +100,12 @@ async def import_csv(
         try:
             async with runtime.database.transaction(caller) as connection:
                 report = await import_organisations(
-                    connection, sent.file, caller=caller, served=runtime.settings.states, now=now
+                    connection,
+                    sent.file,
+                    ignore_duplicates=ignore_duplicates,
+                    caller=caller,
+                    served=runtime.settings.states,
+                    now=now,
                 )
                 if dry_run:
                     raise _Preview(report)

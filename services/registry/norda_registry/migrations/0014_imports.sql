@@ -12,9 +12,25 @@ create table import_source (
     empty_clears boolean     not null,
     used_at      timestamptz not null,
     used_by      text        not null,
+    persons      text,
     primary key (state, name)
 );
 comment on table import_source is 'How a source''s columns were understood last; taken by itself when the headings are the same.';
+comment on column import_source.persons is 'Why its contact persons were kept last, as JSON; proposed the next time, since a last day passes.';
+
+-- Hashes, since a sole trader's name is a person's.
+create table import_known (
+    state           text        not null check (state ~ '^[a-z]{2}$'),
+    source          text        not null,
+    key             bytea       not null check (length(key) = 32),
+    organisation_id uuid        not null,
+    known_at        timestamptz not null,
+    known_by        text        not null,
+    primary key (state, source, key)
+);
+comment on table import_known is 'Which organisation a source''s row without numbers means, by a hash of its name and place: what'
+    ' somebody decided, or what an import made of it.';
+create index import_known_organisation on import_known (organisation_id);
 
 create table import (
     id               uuid        primary key,
@@ -47,8 +63,10 @@ create table import (
     acting_roles     text[]      not null,
     traceparent      text,
     lease_owner      uuid,
-    lease_until      timestamptz
+    lease_until      timestamptz,
+    persons          text
 );
+comment on column import.persons is 'Why the contact persons of this list are kept, and how long, as JSON; nothing of a person.';
 comment on table import is 'One uploaded table; acting_* is who asked for what is being done, in whose name the worker does it.';
 comment on column import.cursor_row is 'The last row of the running phase that is done: written in the transaction of what it did.';
 create index import_state on import (state, id desc);
@@ -83,9 +101,14 @@ create table import_plan (
     balance_cents   bigint,
     email           text,
     findings        text,
+    further         text,
+    name_hash       integer,
     primary key (import_id, row)
 );
 comment on table import_plan is 'What each row would do: document is the organisation as it would be, against base_version.';
+comment on column import_plan.name_hash is 'Of who is new: by it is asked once more, when the row is written, who is called so.';
+comment on column import_plan.further is 'As JSON what does not stand in the document: dated figures, a contact person, a note, by'
+    ' what the row is known the next time.';
 create index import_plan_outcome on import_plan (import_id, outcome, row);
 
 create table import_result (
@@ -104,6 +127,8 @@ create table import_result (
     findings        text,
     reverted        text   check (reverted in ('withdrawn', 'deactivated', 'restored', 'left')),
     reason          text,
+    person          uuid,
+    note            uuid,
     primary key (import_id, row)
 );
 comment on table import_result is 'What each row did, and the version and figures from before, to which a revert goes back.';
@@ -119,6 +144,8 @@ alter table import_row enable row level security;
 create policy own on import_row using (state = (select office_state()) or (select is_system()));
 alter table import_plan enable row level security;
 create policy own on import_plan using (state = (select office_state()) or (select is_system()));
+alter table import_known enable row level security;
+create policy own on import_known using (state = (select office_state()));
 alter table import_result enable row level security;
 create policy own on import_result using (state = (select office_state()) or (select is_system()));
 

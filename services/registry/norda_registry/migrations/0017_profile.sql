@@ -13,12 +13,14 @@ create table figure (
     source          text        not null check (length(source) between 1 and 200),
     value           bigint      check (value >= 0),
     recorded_at     timestamptz not null,
-    recorded_by     text        not null
+    recorded_by     text        not null,
+    import_id       uuid
 );
 comment on table figure is 'Employees, turnover and balance by day and source; rows are added and never changed. For the'
     ' responsible office alone, as figures, which holds the newest of each kind; of what has left, for the office that'
     ' entered them.';
 comment on column figure.state is 'Whose office entered it.';
+comment on column figure.import_id is 'The import that said it, which takes it back when it is reverted.';
 create index figure_organisation on figure (organisation_id, kind, on_day desc);
 alter table figure enable row level security;
 create policy read on figure for select
@@ -27,6 +29,9 @@ create policy read on figure for select
 create policy enter on figure for insert
     with check (coalesce((select responsible_state from organisation where id = organisation_id),
                          (select office_state())) = (select office_state()));
+
+create policy take_back on figure for delete
+    using (import_id is not null and state = (select office_state()));
 
 insert into figure (organisation_id, state, kind, on_day, source, value, recorded_at, recorded_by)
 select figures.organisation_id, organisation.responsible_state, had.kind, (coalesce(last.changed_at, now()) at time zone 'Europe/Berlin')::date,
@@ -39,26 +44,36 @@ select figures.organisation_id, organisation.responsible_state, had.kind, (coale
                       order by version desc limit 1) as last on true
  where had.value is not null;
 
--- Whoever writes the newest figures without having entered a row for them, an import or the form, says so today. Once for
--- a statement: an import writes a thousand organisations with one. As the owner, since the policies of figures have been
--- asked: they would be asked once more for each row.
+-- Whoever writes the newest figures without having entered a row for them, the form or a table without a source, says so
+-- today. Once for a statement: a table writes a thousand organisations with one. As the owner, since the policies of figures
+-- have been asked: they would be asked once more for each row. An import says its source and itself for its statements, and
+-- has entered a row for each figure of another day (store/figures.py).
+create function figures_source() returns text stable language sql
+    return coalesce(nullif(current_setting('norda.figures_source', true), ''), 'office');
+create function figures_import() returns uuid stable language sql
+    return nullif(current_setting('norda.figures_import', true), '')::uuid;
 create function date_first_figures() returns trigger security definer set search_path from current language plpgsql as $$
+declare
+    dated boolean := coalesce(current_setting('norda.figures_dated', true), '') = 'yes';
 begin
-    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
-    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, 'office', said.value,
-           clock_timestamp(), coalesce(caller_subject(), '')
+    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
+    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, figures_source(), said.value,
+           clock_timestamp(), coalesce(caller_subject(), ''), figures_import()
       from written
      cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
            as said(kind, value)
-     where said.value is not null;
+      left join lateral (select true as known from figure
+                          where dated and figure.organisation_id = written.organisation_id and figure.kind = said.kind
+                          limit 1) as before on true
+     where said.value is not null and before.known is null;
     return null;
 end $$;
-comment on function date_first_figures is 'Keeps figure in step with figures of a new organisation, which has none before.';
+comment on function date_first_figures is 'Keeps figure in step with figures of a new organisation, which has none before but dated ones of an import.';
 create function date_figures() returns trigger security definer set search_path from current language plpgsql as $$
 begin
-    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
-    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, 'office', said.value,
-           clock_timestamp(), coalesce(caller_subject(), '')
+    insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
+    select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, figures_source(), said.value,
+           clock_timestamp(), coalesce(caller_subject(), ''), figures_import()
       from written
      cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
            as said(kind, value)
@@ -340,7 +355,7 @@ create or replace function is_referred_to(organisation uuid) returns boolean
         or exists (select from release where organisation_id = organisation and ended_at is null)
         or exists (select from contact_person where organisation_id = organisation)
         or exists (select from confirmation where organisation_id = organisation)
-        or exists (select from figure where organisation_id = organisation and source <> 'office')
+        or exists (select from figure where organisation_id = organisation and source <> 'office' and import_id is null)
         or exists (select from membership_proposal where organisation_id = organisation and decided_at is null)
         or exists (select from merger where organisation in (merged_id, kept_id))
         or exists (select from directory
@@ -352,7 +367,7 @@ create or replace function is_referred_to(organisation uuid) returns boolean
         or exists (select from directory
                     where cluster_code is not null and organisation_id = organisation
                       and exists (select from directory member where member.clusters @> array[directory.cluster_code]));
-comment on function is_referred_to is 'Notes, contact persons, sourced figures, links sent for confirmation, proposals of any'
+comment on function is_referred_to is 'Notes, contact persons, sourced figures but for those of imports, links sent for confirmation, proposals of any'
     ' office, registrations for events, a release for the public, enterprises that count it in, members of a cluster.';
 
 -- What a revert takes back is gone as if it had never been entered, what outlives a move among it; in one place, so that

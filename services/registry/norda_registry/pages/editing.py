@@ -21,6 +21,7 @@ from norda_common.web.pages import Page, page_for
 
 from ..rules.code_lists import courts
 from ..rules.profile import current_entry
+from ..rules.register_entries import court_entered
 from ..rules.rights import CHANGE
 from ..rules.size_class import Figures
 from ..store import organisations
@@ -249,12 +250,12 @@ def form_values(organisation: Organisation, figures: Figures, email: str | None,
     if entry is not None:
         known = entry.court_code in courts()
         values |= {
-            "register_entry.court": courts()[entry.court_code].name if known else entry.court_code,
+            "register_entry.court": courts()[entry.court_code].name if known else court_entered(entry),
             "register_entry.type": entry.type,
             "register_entry.number": entry.number,
             "register_entry.suffix": entry.suffix,
             "register_entry.former_court": entry.former_court,
-            "register_entry.court_name": "" if known else entry.court,
+            "register_entry.court_name": "" if known or not entry.court_code else entry.court,
         }
     for place, item in enumerate(organisation.activities):
         values |= {f"activities.{place}.edition": item.edition, f"activities.{place}.code": item.code}

@@ -14,6 +14,7 @@ from norda_common.web.pages import Page, page_for
 
 from ..rules.code_lists import courts
 from ..rules.handovers import offered_to
+from ..rules.register_entries import court_entered
 from ..rules.rights import CHANGE, TAKE_OVER
 from ..store import handovers
 from ..usecases.commands import AcceptRelocation, RefuseRelocation
@@ -81,12 +82,12 @@ def _accept_values(offer: Handover) -> dict[str, object]:
 def _entry_values(entry: RegisterEntry) -> dict[str, object]:
     known = entry.court_code in courts()
     return {
-        "register_entry.court": courts()[entry.court_code].name if known else entry.court_code,
+        "register_entry.court": courts()[entry.court_code].name if known else court_entered(entry),
         "register_entry.type": entry.type,
         "register_entry.number": entry.number,
         "register_entry.suffix": entry.suffix,
         "register_entry.former_court": entry.former_court,
-        "register_entry.court_name": "" if known else entry.court,
+        "register_entry.court_name": "" if known or not entry.court_code else entry.court,
     }
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 from norda_common.errors import Text
+from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
 
 from ..api.downloads import TableFormat
@@ -14,8 +15,9 @@ from ..api.imports import find, refused_table
 from ..rules.rights import IMPORT
 from ..store import import_rows
 from ..store.import_rows import FILTERS
+from ..usecases.imports.deciding import decide, decide_all
 from ..usecases.imports.rows import Decision
-from ..usecases.imports.steps import apply_import, cancel_import, decide, revert_import
+from ..usecases.imports.steps import apply_import, cancel_import, revert_import
 from .imports import CRUMBS, LIST, TITLE, address
 
 router = APIRouter(prefix="/registry/import")
@@ -31,16 +33,42 @@ async def decide_row(page: Importer, import_id: UUID, row_id: Annotated[int, Pat
         await decide(
             connection,
             import_id,
-            row_id,
+            [row_id],
             Decision(said) if said in set(Decision) else None,
             caller=page.caller,
             served=page.runtime.settings.states,
             now=page.now,
         )
-    only, cursor = form.value("only"), form.value("cursor")
     told = Text(f"Zeile {row_id} ist entschieden.", f"Row {row_id} is decided.")
+    return await page.go(_back(import_id, form), told)
+
+
+def _back(import_id: UUID, form: Form) -> str:
+    """The rows as they were narrowed."""
+    only, cursor = form.value("only"), form.value("cursor")
     kept = cursor if cursor.replace("-", "").replace("_", "").isalnum() else ""
-    return await page.go(address(import_id, only=only if only in FILTERS else "", cursor=kept), told)
+    return address(import_id, only=only if only in FILTERS else "", cursor=kept)
+
+
+@router.post("/{import_id}/decisions")
+async def decide_rows(page: Importer, import_id: UUID) -> Response:
+    """Decide about many rows at once: those that are shown, or all of a kind (`of`)."""
+    form = await page.form()
+    said, kind = form.value("decision"), form.value("of")
+    decision = Decision(said) if said in set(Decision) else None
+    rows = [int(text) for text in form.values.get("row", ()) if text.isascii() and text.isdigit() and len(text) <= 7]
+    served = page.runtime.settings.states
+    async with page.transaction() as connection:
+        if kind and kind in FILTERS:
+            number = await decide_all(
+                connection, import_id, kind, decision, caller=page.caller, served=served, now=page.now
+            )
+        else:
+            number = await decide(
+                connection, import_id, rows[:1_000], decision, caller=page.caller, served=served, now=page.now
+            )
+    told = Text(f"Über {number} Zeilen ist entschieden.", f"{number} rows are decided.")
+    return await page.go(_back(import_id, form), told)
 
 
 @router.post("/{import_id}/apply")

@@ -13,21 +13,24 @@ from norda_common.requests import Cursor, QueryText, read_cursor, refused, write
 from norda_common.signin import sessions
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page, page_for
-from norda_common.web.site import money_in, number_in
+from norda_common.web.site import number_in
 from starlette.datastructures import UploadFile
 
 from ..api.imports import find, source_name
 from ..api.uploads import opened
-from ..rules.import_fields import FIELDS
+from ..rules.import_fields import FIELDS, PERSON
 from ..rules.rights import IMPORT
 from ..store import import_rows, imports
 from ..store.import_rows import FILTERS
-from ..store.imports import Import
+from ..store.imports import Import, Source
 from ..usecases.imports.rows import Mode
 from ..usecases.imports.showing import ShownRow, samples, shown_rows
 from ..usecases.imports.staging import LARGEST_FILE_BYTES, stage_import
 from ..usecases.imports.steps import look_at_sheet, map_columns
+from ..usecases.people_commands import PersonTerms
 from . import texts
+from .import_changes import bulk, changes
+from .import_terms import fields_of, terms_of, values_of
 
 router = APIRouter(prefix="/registry")
 LIST = "/registry/import"
@@ -175,14 +178,18 @@ async def show(page: Importer, import_id: UUID, only: QueryText = "", cursor: Cu
     async with page.read() as connection:
         found = await find(connection, import_id)
         if found.status == "mapping":
-            return await show_mapping(page, connection, found, mapping_form(page, found))
+            known = await imports.source(connection, found.source)
+            return await show_mapping(page, connection, found, mapping_form(page, found, known))
         return await _show_rows(page, connection, found, only=only if only in FILTERS else "", cursor=cursor)
 
 
-def mapping_form(page: Page, found: Import) -> Form:
-    """The mapping as it is proposed or was said."""
+def mapping_form(page: Page, found: Import, known: Source | None) -> Form:
+    """The mapping as it is proposed or was said; for its persons as it was said of this list, else of the last one."""
     values: dict[str, object] = {f"columns.{place}": name for place, name in enumerate(found.columns)}
     values |= {"mode": found.mode, "empty_clears": "yes" if found.empty_clears else ""}
+    said = found.persons or (known.persons if known else None)
+    terms = PersonTerms.model_validate_json(said) if said else None
+    values |= values_of(terms, again=found.persons is None)
     return Form.of(values, language=page.language)
 
 
@@ -198,6 +205,7 @@ async def show_mapping(page: Page, connection: Connection, found: Import, form: 
         )
         for place, heading in enumerate(found.headings)
     ]
+    named = any(form.value(f"columns.{place}") in PERSON for place in range(len(found.headings)))
     return page.show(
         "import_mapping.html.jinja",
         title=Text(f"Spalten von {found.source}", f"Columns of {found.source}"),
@@ -206,6 +214,7 @@ async def show_mapping(page: Page, connection: Connection, found: Import, form: 
         it=found,
         columns=columns,
         options=options,
+        persons=fields_of(form, needed=named),
         mode=form.field("mode", page.t("Welche Zeilen?", "Which rows?"), required=True),
         modes=[(code, label.in_language(page.language)) for code, label in MODES.items()],
         empty_clears=form.field(
@@ -268,6 +277,7 @@ async def map_import(page: Importer, import_id: UUID) -> Response:
                 columns=[form.value(f"columns.{place}") for place in range(len(found.headings))],
                 mode=_mode(form),
                 empty_clears=form.value("empty_clears") == "yes",
+                persons=terms_of(form),
                 caller=page.caller,
                 served=page.runtime.settings.states,
                 now=page.now,
@@ -305,6 +315,9 @@ async def _show_rows(page: Page, connection: Connection, found: Import, *, only:
         crumbs=[*CRUMBS, (TITLE, LIST), (Text(found.source, found.source), None)],
         it=found,
         base=address(found.id),
+        bulk=bulk(rows[:ROWS], counts["outcome"], only, number=_number_of(counts, only))
+        if found.status == "planned"
+        else None,
         part=page.asks_for_part and not only and cursor is None,
         status_label=texts.named(STATUSES, found.status, language),
         counts=counts,
@@ -317,7 +330,7 @@ async def _show_rows(page: Page, connection: Connection, found: Import, *, only:
         labels={code: label.in_language(language) for code, label in OUTCOMES.items()},
         filters=[(code, OUTCOMES[code].in_language(language)) for code in _filters(counts)],
         only=only,
-        rows=[(row, _changes(row, language)) for row in rows[:ROWS]],
+        rows=[(row, changes(row, language)) for row in rows[:ROWS]],
         reason=lambda code: texts.named(REASONS, code, language),
         field_label=lambda name: _heading(found, name),
         rate=number_in(language, round(rate)) if rate else None,
@@ -347,32 +360,6 @@ def _number_of(counts: Mapping[str, Mapping[str, int]], only: str) -> int | None
         return counts["outcome"].get("error", 0) + counts["result"].get("failed", 0)
     kinds = ("reverted",) if only == "left" else ("result",) if only in {"created", "changed"} else ("outcome",)
     return sum(counts[kind].get(only, 0) for kind in kinds)
-
-
-def _changes(row: ShownRow, language: str) -> list[tuple[str, str | None, str | None]]:
-    """What the row changes, in words: (field, before, after)."""
-    if row.before is None or row.after is None:
-        return []
-    found = texts.differences(row.before, row.after, language)
-    for name, label in (
-        ("employees", "employees"),
-        ("turnover_cents", "turnover_eur"),
-        ("balance_cents", "balance_eur"),
-    ):
-        old, new = getattr(row.old_figures, name), getattr(row.figures, name)
-        if old != new:
-            shown = [_figure(value, language, money=name != "employees") for value in (old, new)]
-            found.append((texts.named(texts.FIELDS, label, language), shown[0], shown[1]))
-    if row.email:
-        changed = Text("andere Adresse", "another address").in_language(language)
-        found.append((texts.named(texts.FIELDS, "contact_email", language), None, changed))
-    return found
-
-
-def _figure(value: int | None, language: str, *, money: bool) -> str | None:
-    if value is None:
-        return None
-    return money_in(language, value) if money else number_in(language, value)
 
 
 def _heading(found: Import, name: str) -> str:

@@ -14,13 +14,15 @@ from typing import Any
 from uuid import UUID
 
 from norda_common.addresses import checked_address
-from norda_common.contracts.registry import FormerName
+from norda_common.contracts.registry import Certificate, FormerName
 from norda_common.messages import text_of
 from norda_common.states import State
 from pydantic_core import PydanticCustomError
 
 from .fields import EnteredRegisterEntry
 from .findings import Findings
+from .import_people import PersonSaid
+from .register_entries import is_court, titled
 from .size_class import Figures, SizeClass
 
 LONGEST_NAME = 500
@@ -50,6 +52,15 @@ class Draft:
     """Whose it is said to be, as exported tables say."""
     cleared: frozenset[str] = frozenset()
     """What is not in the document, and is to be emptied: figures, the contact address."""
+    figures_on: Mapping[str, date] = field(default_factory=dict)
+    """Of when the figures are, where that is said, by `employees`, `turnover`, `balance`."""
+    clusters_kind: str | None = None
+    clusters_until: date | None = None
+    certificates: tuple[Certificate, ...] = ()
+    site: Mapping[str, str] = field(default_factory=dict)
+    """One further site: name, place, postal_code, street."""
+    person: PersonSaid | None = None
+    note: str | None = None
 
     def responsible(self, own: State) -> bool:
         """Whether the importing office may take the row: its state is named in it."""
@@ -83,28 +94,43 @@ def take_name(text: str | None, column: str, draft: Draft) -> None:
 
 
 def take_register_entry(cells: Mapping[str, str], draft: Draft) -> None:
-    """The register entry of the columns `register_*`; court, type and number belong together."""
+    """The register entry of the columns `register_*`; court, type and number belong together.
+
+    Without one of them, or with what is no court, the row is taken without an entry: lists have many such rows.
+    """
     parts = {name: cells.get(f"register_{name}") for name in ("court", "type", "number")}
     if not any(parts.values()):
         return
-    absent = [name for name, value in parts.items() if not value]
-    for name in absent:
-        draft.findings.refuse(
-            f"register_{name}",
-            "missing",
-            "fehlt; Gericht, Art und Nummer gehören zusammen",
-            "is missing; court, type and number belong together",
-        )
     begin = day(cells.get("register_valid_from"), "register_valid_from", draft.findings)
-    if not absent:
+    court = titled(parts["court"] or "")
+    if missing := next((name for name, value in parts.items() if not value), None):
+        warn_of_register(f"register_{missing}", draft.findings)
+    elif not is_court(court):
+        draft.findings.warn(
+            "register_court",
+            "register_court",
+            "ist kein Gericht; der Registereintrag bleibt weg",
+            "is no court; the register entry is left out",
+        )
+    else:
         draft.given["register_entry"] = EnteredRegisterEntry(
-            court=cells["register_court"],
+            court=court,
             type=cells["register_type"],
             number=cells["register_number"],
             suffix=cells.get("register_suffix", ""),
             former_court=cells.get("register_former_court", ""),
             valid_from=begin,
         )
+
+
+def warn_of_register(name: str, findings: Findings) -> None:
+    """Say that a register entry is left out, since this of it is missing."""
+    findings.warn(
+        name,
+        "register_incomplete",
+        "fehlt; Gericht, Art und Nummer gehören zusammen, der Registereintrag bleibt weg",
+        "is missing; court, type and number belong together, the register entry is left out",
+    )
 
 
 def take_classes(cells: Mapping[str, str], draft: Draft) -> None:

@@ -69,7 +69,7 @@ def with_broader(codes: tuple[str, ...]) -> list[str]:
 def check_register_fits(form_code: str, entry: RegisterEntry) -> None:
     """A legal form is entered in its own register: a GmbH in HRB, a cooperative in GnR. Raises Refused."""
     form = legal_forms().get(form_code)
-    if form and entry.type not in form.register_types:
+    if form and form.register_types and entry.type not in form.register_types:
         allowed = ", ".join(sorted(form.register_types))
         raise Refused(
             "register_type_of_form",
@@ -77,6 +77,12 @@ def check_register_fits(form_code: str, entry: RegisterEntry) -> None:
             f"does not fit the legal form {form.label}: it is entered in {allowed}, not in {entry.type}",
             part="type",
         )
+
+
+def in_no_register(form_code: str) -> bool:
+    """Whether nobody of that legal form is entered anywhere, such as a sole trader who is no registered merchant."""
+    form = legal_forms().get(form_code)
+    return form is not None and not form.register_types
 
 
 @cache

@@ -25,7 +25,11 @@ class Court:
 
 @dataclass(frozen=True, slots=True)
 class LegalForm:
-    """A legal form (Rechtsform) of the FIM code list and the registers in which it may be entered."""
+    """A legal form (Rechtsform) of the FIM code lists and the registers in which it may be entered, none for some.
+
+    Codes of three digits are those of `rechtsformen-gaengig` (C60000025); what it lacks has a code of six digits, of
+    XUnternehmen's `rechtsformen` (C60000042).
+    """
 
     code: str
     label: str

@@ -41,9 +41,10 @@ _FORMS = tuple(
 )
 _OF_CODE = {
     "170": "ek", "210": "ohg", "220": "kg", "230": "co_kg", "270": "gbr", "293": "partg", "310": "ag", "350": "gmbh",
-    "351": "ug", "360": "se", "400": "eg", "590": "ev",
+    "351": "ug", "360": "se", "400": "eg", "590": "ev", "112212": "co_kg", "112221": "co_kg", "112222": "co_kg",
+    "112500": "co_kg", "223100": "kgaa",
 }  # fmt: skip
-"""The FIM code list's forms as names show them."""
+"""The FIM code lists' forms as names show them."""
 _GERMAN = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 _INITIALS = re.compile(
     r"(?<![a-z0-9])(?:[a-z]\.[ -]?){2,}(?![a-z0-9])|(?<![a-z0-9])[a-z]\.(?:[a-z]\.)*[a-z](?![a-z0-9.])"

@@ -1,6 +1,7 @@
 """An organisation as a row of a table that leaves, in columns that an import understands.
 
-What a row cannot hold (sites, history, certificates) is in JSON Lines only; importing a row changes nothing of it.
+What a row cannot hold (sites, history, numbers of certificates, kind and days of memberships) is in JSON Lines only;
+importing a row changes nothing of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from norda_common.errors import Text
 from .code_lists import legal_forms
 from .import_cells import KINDS
 from .import_fields import FIELDS, PRIVATE
+from .import_further import certificates_cell
 from .profile import current_clusters, current_entry
+from .register_entries import court_entered
 from .size_class import Figures
 
 STATUSES: Mapping[str, Text] = {
@@ -84,6 +87,9 @@ def _cells(item: Exported, language: str) -> dict[str, Cell]:
         "size_class": it.size_class,
         "website": it.website,
         "name_en": it.name_en,
+        "profile": it.profile,
+        "profile_en": it.profile_en,
+        "certificates": certificates_cell(it.certificates) or None,
         "employees": figures.employees,
         "turnover_eur": _euros(figures.turnover_cents),
         "balance_eur": _euros(figures.balance_cents),
@@ -92,7 +98,7 @@ def _cells(item: Exported, language: str) -> dict[str, Cell]:
     }
     if entry is not None:
         cells |= {
-            "register_court": entry.court_code,
+            "register_court": court_entered(entry),
             "register_type": entry.type,
             "register_number": entry.number,
             "register_suffix": entry.suffix,

@@ -89,9 +89,28 @@ def _entry(entered: EnteredRegisterEntry | None, euid: str | None, findings: Fin
     if entered is None:
         return findings.checked("euid", euid or "", entry_of_euid)
     entry = findings.checked("register_entry", entered, EnteredRegisterEntry.normalised)
-    if entry is not None and euid is not None:
-        findings.checked("euid", euid, lambda text: check_euid(text, entry))
+    if entry is None or euid is None:
+        return entry
+    if not entry.court_code:
+        return findings.checked("euid", euid, lambda text: _of_named_court(text, entry))
+    findings.checked("euid", euid, lambda text: check_euid(text, entry))
     return entry
+
+
+def _of_named_court(euid: str, entry: RegisterEntry) -> RegisterEntry:
+    """The entry with the code that its EUID tells of the court, which was known by its name alone. Raises Refused."""
+    told = entry_of_euid(euid)
+    whole = register_entry(
+        told.court_code,
+        entry.type,
+        number=entry.number,
+        suffix=entry.suffix or told.suffix,
+        former_court=entry.former_court,
+        court_name=entry.court,
+        valid_from=entry.valid_from,
+    )
+    check_euid(euid, whole)
+    return whole.model_copy(update={"source": entry.source})
 
 
 def address(text: Mapping[str, str | None]) -> Address:

@@ -6,7 +6,7 @@ holds. The newest of each kind are the organisation's figures now. Money is in e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
@@ -28,6 +28,7 @@ _FIELDS = {
     FigureKind.BALANCE: "balance_cents",
 }
 assert set(_FIELDS.values()) == {each.name for each in fields(Figures)}  # noqa: S101 - a kind of figure is none of these
+EARLIEST_YEAR = 1900
 OFFICE = "office"
 """The source of a figure that an office entered without naming one."""
 
@@ -58,6 +59,39 @@ def holding(rows: Iterable[Figure]) -> list[Figure]:
 def newest(rows: Iterable[Figure]) -> Figures:
     """The figures as they are now: of each kind the newest day's, of two sources the one recorded last."""
     return _of_each_kind(holding(rows))
+
+
+def said_by(
+    given: Figures,
+    on: Mapping[str, date],
+    *,
+    todays: Figures,
+    known: Sequence[Figure],
+    source: str,
+    today: date,
+    now: datetime,
+) -> tuple[Figures, tuple[Figure, ...]]:
+    """The figures that hold after a source said some of other days, and the rows by which it did.
+
+    `on` are the days by kind, `todays` the figures if all were of today, `known` the rows so far. What is older than
+    what is known changes nothing of today. A day ahead, as a year's last one, means today.
+    """
+    values, said = {name: getattr(todays, name) for name in _FIELDS.values()}, []
+    for kind, name in _FIELDS.items():
+        value, day = getattr(given, name), on.get(kind)
+        if value is None or day is None or day >= today:
+            continue
+        figure = Figure(kind=kind, on=day, source=source, value=value, recorded_at=now)
+        before = [row for row in known if row.kind is kind]
+        if not any(_says(row, figure) for row in holding(before)):
+            said.append(figure)
+            before = [*before, figure]
+        values[name] = getattr(newest(before), name)
+    return Figures(**values), tuple(said)
+
+
+def _says(row: Figure, figure: Figure) -> bool:
+    return (row.kind, row.on, row.source, row.value) == (figure.kind, figure.on, figure.source, figure.value)
 
 
 def by_year(rows: Iterable[Figure]) -> list[tuple[int, Figures]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -27,15 +28,18 @@ from .cell_values import (
     take_classes,
     take_name,
     take_register_entry,
+    warn_of_register,
     whole,
 )
-from .csv_reading import cell_fault, clean
+from .csv_reading import LONGEST_CELL, cell_fault, clean
 from .fields import EnteredRegisterEntry
 from .findings import Findings, Refused
 from .import_fields import BY_NAME
+from .import_further import paragraphs, take_further
 from .names import fold
+from .notes import MOST_LETTERS
 from .places import federal_state
-from .register_entries import entry_of_text, number_of_text
+from .register_entries import court_entered, entry_of_text, number_of_text
 from .size_class import Figures
 from .spreadsheet_cells import formula_error
 
@@ -51,7 +55,7 @@ VALUE_CHAIN = frozenset(
     {"materials", "parts", "modules", "systems", "vehicles", "software", "trade", "aftermarket", "recycling"}
 )
 SEAT = ("place", "postal_code", "street", "state", "ags", "nuts")
-PROFILE = ("roles", "value_chain", "website", "name_en")
+PROFILE = ("roles", "value_chain", "website", "name_en", "profile", "profile_en")
 """Fields of the document that say themselves what they are."""
 _STATES = {
     "bremen": "HB", "hamburg": "HH", "niedersachsen": "NI", "nds": "NI", "baden wuerttemberg": "BW", "bayern": "BY",
@@ -70,12 +74,25 @@ _USUAL = 200
 """Plain letters and digits, so many at most, have nothing that could be wrong or would have to be cleaned."""
 _LISTS = frozenset({"wz2025", "wz2008", "competences", "clusters", "roles", "states"})
 _TEXTS = ("own_id", "legal_form", "euid", "vat_id", "widnr", "lei")
-_LONGEST = {"own_id": 100, "website": 500, "name_en": LONGEST_NAME}
+_LONGEST = {"own_id": 100, "website": 500, "name_en": LONGEST_NAME, "profile": 4_000, "profile_en": 4_000}
+_PARAGRAPHS: Mapping[str, int] = {"profile": 4_000, "profile_en": 4_000, "note": MOST_LETTERS, "certificates": 10_000}
+"""Cells whose line breaks say something, and how long they may be."""
 _EMPTIES: Mapping[str, Any] = {"competences": (), "roles": (), "wz2025": None, "wz2008": None}
 
 
-def read_row(row: int, cells: Sequence[str], columns: Sequence[str], *, own: State, clears: bool) -> Draft:
-    """What the row says to the importing office; faults are noted under the names of fields."""
+def read_row(
+    row: int,
+    cells: Sequence[str],
+    columns: Sequence[str],
+    *,
+    own: State,
+    clears: bool,
+    years: Mapping[str, date] | None = None,
+) -> Draft:
+    """What the row says to the importing office; faults are noted under the names of fields.
+
+    `years` are the last days of the years that headings of figures name (`years_of`).
+    """
     findings = Findings(row=row)
     draft = Draft(row=row, states=(), findings=findings)
     found, empty = _by_field(cells, columns, findings)
@@ -105,6 +122,7 @@ def read_row(row: int, cells: Sequence[str], columns: Sequence[str], *, own: Sta
     draft.email = email_of(found.get("email"), findings)
     draft.clusters = tuple(code.upper() for code in several(found, "clusters", MOST_CLUSTERS, findings))
     draft.clusters_since = day(found.get("clusters_since"), "clusters_since", findings)
+    take_further(found, draft, years or {})
     if clears and empty:
         _clear(empty, draft)
     # Refused values are not given; None would empty the field.
@@ -138,9 +156,9 @@ def _by_field(cells: Sequence[str], columns: Sequence[str], findings: Findings) 
             empty.add(name)
         elif len(cell) <= _USUAL and cell.isalnum() and cell.isascii():
             found[name] = cell
-        elif fault := cell_fault(name, cell, row=findings.row):
+        elif fault := cell_fault(name, cell, row=findings.row, most=_PARAGRAPHS.get(name, LONGEST_CELL)):
             findings.errors.append(fault)
-        elif not (text := clean(cell)):
+        elif not (text := paragraphs(cell) if name in _PARAGRAPHS else clean(cell)):
             empty.add(name)
         elif formula_error(text):
             findings.refuse(
@@ -193,10 +211,11 @@ def _padded(name: str, text: str) -> str:
 
 def _take_register(found: Mapping[str, str], draft: Draft) -> None:
     """A register entry of one column, or of several, of which the number may name its own type."""
-    if "register_entry" in found:
-        entry = draft.findings.checked("register_entry", found["register_entry"], _whole_entry)
-        if entry is not None:
-            draft.given["register_entry"] = entry
+    whole = "register_entry"
+    if whole not in found and "register_court" not in found and _names_court(found.get("register_number", "")):
+        whole = "register_number"
+    if whole in found:
+        _take_whole_entry(whole, found[whole], draft)
         return
     parts = dict(found)
     if "register_number" in parts and "register_type" not in parts:
@@ -208,6 +227,35 @@ def _take_register(found: Mapping[str, str], draft: Draft) -> None:
     take_register_entry(parts, draft)
 
 
+def _names_court(text: str) -> bool:
+    """Whether a number stands there with its court: `HRB 4711 AG Stuttgart`."""
+    if not text or text.isdigit() or number_of_text(text):
+        return False
+    try:
+        return entry_of_text(text) is not None
+    except Refused:
+        return True
+
+
+def _take_whole_entry(name: str, text: str, draft: Draft) -> None:
+    """What has no court, or none that is known and called one, keeps no row from being taken."""
+    if number_of_text(text):
+        warn_of_register(name, draft.findings)
+        return
+    try:
+        draft.given["register_entry"] = _whole_entry(text)
+    except Refused as refusal:
+        if refusal.part == "court":
+            draft.findings.warn(
+                name,
+                refusal.code,
+                f"{refusal.text.de}; der Registereintrag bleibt weg",
+                f"{refusal.text.en}; the register entry is left out",
+            )
+        else:
+            draft.findings.checked(name, text, _whole_entry)
+
+
 def _whole_entry(text: str) -> EnteredRegisterEntry:
     entry = entry_of_text(text)
     if entry is None:
@@ -217,12 +265,12 @@ def _whole_entry(text: str) -> EnteredRegisterEntry:
             "is no register entry with a court (e.g. Amtsgericht Bremen HRB 990001 HB)",
         )
     return EnteredRegisterEntry(
-        court=entry.court_code,
+        court=court_entered(entry),
         type=entry.type,
         number=entry.number,
         suffix=entry.suffix,
         former_court=entry.former_court,
-        court_name=entry.court,
+        court_name=entry.court if entry.court_code else "",
     )
 
 
@@ -234,7 +282,7 @@ def _take_profile(found: Mapping[str, str], draft: Draft) -> None:
         )
     if "value_chain" in found:
         draft.given["value_chain"] = draft.findings.checked("value_chain", found["value_chain"], _stage)
-    for name in ("website", "name_en"):
+    for name in ("website", "name_en", "profile", "profile_en"):
         if name in found:
             draft.given[name] = _bounded(name, found[name], draft.findings)
 

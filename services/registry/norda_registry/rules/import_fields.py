@@ -6,8 +6,10 @@ says no edition, and codes of the two editions mean other things.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 from norda_common.errors import Text
 
@@ -31,6 +33,14 @@ def _field(
     return ImportField(name, Text(de, en), synonyms, clearable, exported)
 
 
+def _beside(whose: str, what: str) -> str:
+    """Headings of two parts, in either order: `Ansprechpartner Telefon`, `Telefon Ansprechpartner`."""
+    pairs: Iterable[tuple[str, str]] = product(whose.split("|"), what.split("|"))
+    return "|".join(f"{one} {other}|{other} {one}" for one, other in pairs)
+
+
+_PERSON = "ansprechpartner|ansprechpartnerin|ansprechperson|kontaktperson|kontaktpartner|ap|contact person"
+_SITE = "standort|betriebsstaette|niederlassung|zweigstelle|werk|site|branch"
 FIELDS: tuple[ImportField, ...] = (
     _field("organisation_id", "Norda-Kennung", "Norda id", "organisation id", clearable=False),
     _field("responsible_state", "Zuständiges Land", "Responsible state", "zustaendig", clearable=False),
@@ -109,9 +119,57 @@ FIELDS: tuple[ImportField, ...] = (
         "mitglied seit|clusters since",
         clearable=False, exported=False,
     ),
+    _field(
+        "clusters_kind", "Art der Mitgliedschaft", "Type of membership",
+        "mitgliedschaftsart|mitgliedsart|mitgliedstyp|membership type|mitgliedschaft art",
+        clearable=False, exported=False,
+    ),
+    _field(
+        "clusters_until", "Cluster bis", "Clusters until",
+        "mitglied bis|mitgliedschaft bis|ende der mitgliedschaft|austritt|austrittsdatum|ausgetreten am|member until",
+        clearable=False, exported=False,
+    ),
+    _field(
+        "certificates", "Zertifikate", "Certificates",
+        "zertifikat|zertifizierung|zertifizierungen|certificate",
+        clearable=False,
+    ),
+    _field(
+        "certificates_until", "Zertifikat gültig bis", "Certificate valid until",
+        "zertifikat bis|zertifikate gueltig bis|zertifikat ablauf|zertifikat ablaufdatum|zertifizierung bis",
+        clearable=False, exported=False,
+    ),
+    _field(
+        "site_name", "Weiterer Standort", "Further site",
+        "betriebsstaette|niederlassung|zweigstelle|zweitstandort|site name|" + _beside(_SITE, "name|bezeichnung"),
+        clearable=False, exported=False,
+    ),
+    _field(
+        "site_place", "Ort des weiteren Standorts", "Place of the further site",
+        _beside(_SITE, "ort|stadt|place|city"),
+        clearable=False, exported=False,
+    ),
+    _field(
+        "site_postal_code", "PLZ des weiteren Standorts", "Postal code of the further site",
+        _beside(_SITE, "plz|postleitzahl|zip|postal code"),
+        clearable=False, exported=False,
+    ),
+    _field(
+        "site_street", "Straße des weiteren Standorts", "Street of the further site",
+        _beside(_SITE, "strasse|anschrift|adresse|street"),
+        clearable=False, exported=False,
+    ),
     _field("size_class", "Größenklasse", "Size class", "unternehmensgroesse|kmu|groesse"),
     _field("website", "Website", "Website", "internet|homepage|web|url|webseite|internetadresse|www"),
     _field("name_en", "Name (englisch)", "English name", "name en"),
+    _field(
+        "profile", "Profil", "Profile",
+        "kurzprofil|beschreibung|unternehmensprofil|firmenprofil|kurzbeschreibung|unternehmensbeschreibung|description",
+    ),
+    _field(
+        "profile_en", "Profil (englisch)", "English profile",
+        "profile en|profil en|beschreibung englisch|kurzprofil englisch|description en|english description",
+    ),
     _field(
         "employees", "Beschäftigte", "Employees",
         "mitarbeiter|mitarbeiterzahl|anzahl mitarbeiter|anzahl beschaeftigte|mitarbeitende|"
@@ -140,12 +198,56 @@ FIELDS: tuple[ImportField, ...] = (
         "e mail|email|mail|e mail adresse|emailadresse|kontakt e mail|contact email|mailadresse|"
         "email adresse",
     ),
+    _field(
+        "figures_on", "Stand der Zahlen", "Figures as of",
+        "stand|stichtag|stand zahlen|zahlen stand|as of|berichtsjahr|geschaeftsjahr",
+        clearable=False, exported=False,
+    ),
+    _field(
+        "person_name", "Ansprechperson", "Contact person",
+        "ansprechpartner|ansprechpartnerin|kontaktperson|kontaktpartner|ansprechpersonen|" + _beside(_PERSON, "name"),
+        clearable=False, exported=False,
+    ),
+    _field(
+        "person_first_name", "Vorname der Ansprechperson", "Contact person's first name",
+        "vorname|first name|given name|" + _beside(_PERSON, "vorname|first name"),
+        clearable=False, exported=False,
+    ),
+    _field(
+        "person_last_name", "Nachname der Ansprechperson", "Contact person's last name",
+        "nachname|familienname|last name|surname|" + _beside(_PERSON, "nachname|familienname|last name"),
+        clearable=False, exported=False,
+    ),
+    _field(
+        "person_role", "Funktion der Ansprechperson", "Contact person's role",
+        "funktion|position|job title|" + _beside(_PERSON, "funktion|position|rolle|role"),
+        clearable=False, exported=False,
+    ),
+    _field(
+        "person_email", "E-Mail der Ansprechperson", "Contact person's e-mail",
+        _beside(_PERSON, "e mail|email|mail|e mail adresse"),
+        clearable=False, exported=False,
+    ),
+    _field(
+        "person_phone", "Telefon der Ansprechperson", "Contact person's phone",
+        "telefon|tel|telefonnummer|tel nr|durchwahl|phone|telefon durchwahl|"
+        + _beside(_PERSON, "telefon|tel|telefonnummer|durchwahl|phone|mobil"),
+        clearable=False, exported=False,
+    ),
+    _field(
+        "note", "Vermerk", "Note",
+        "bemerkung|bemerkungen|notiz|notizen|anmerkung|anmerkungen|kommentar|vermerke|notes|comment|comments|remark",
+        clearable=False, exported=False,
+    ),
 )  # fmt: skip
 BY_NAME = {field.name: field for field in FIELDS}
 IGNORED = ""
 """The meaning of a column that is left alone."""
 PRIVATE = ("employees", "turnover_eur", "balance_eur", "email")
 """What stays with the office."""
+PERSON = ("person_name", "person_first_name", "person_last_name", "person_role", "person_email", "person_phone")
+"""What says who a contact person is: with any of them it is asked why the list's persons are kept, and how long."""
+PERSON_NAMES = frozenset(PERSON[:3])
 
 
 @cache

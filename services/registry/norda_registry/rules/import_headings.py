@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .csv_reading import clean, legible
-from .import_fields import BY_NAME, IGNORED, by_heading
+from .import_fields import BY_NAME, IGNORED, PERSON, PERSON_NAMES, by_heading
 from .names import fold
 
 LOOKED_AT = 30
@@ -133,6 +133,9 @@ def propose(headings: Sequence[str], remembered: Mapping[str, str] | None = None
     for column, heading in enumerate(headings):
         if column not in decided:
             take(column, meaning_of(heading))
+    if not PERSON_NAMES & set(found):
+        # A phone number alone is the company's, of which nothing is kept.
+        found = [IGNORED if name in PERSON and column not in decided else name for column, name in enumerate(found)]
     return found
 
 

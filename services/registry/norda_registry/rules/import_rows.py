@@ -17,8 +17,10 @@ from norda_common.errors import FieldError
 
 from .cell_values import Draft
 from .fields import address, onto
+from .figures import Figure, said_by
 from .findings import Findings
 from .identity import said_of, spelled_alike
+from .import_further import same_text, with_certificates, with_memberships, with_site
 from .profile import ACTIVE, DISSOLVED, Identifier, check_whole, entry_key, identifiers, past_entry
 from .size_class import Figures, SizeClass, size_class
 
@@ -48,6 +50,8 @@ def field_of(name: str) -> str:
     """The field of a mapped table (import_fields.py) which a finding means."""
     if name.startswith("seat."):
         return name.removeprefix("seat.")
+    if name.startswith("sites."):
+        return "site_postal_code" if name.endswith(".postal_code") else "site_place"
     return name if name in _OWN_NAMES else column_of(name)
 
 
@@ -76,17 +80,20 @@ class Current:
     organisation: Organisation
     figures: Figures
     email: str | None
+    known: Sequence[Figure] = ()
+    """Its dated figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a row makes of an organisation."""
+    """What a row makes of an organisation; `said` are the figures of other days it adds."""
 
     organisation: Organisation
     figures: Figures
     email: str | None
     public_change: bool
     private_change: bool
+    said: Sequence[Figure] = ()
 
 
 def plan(
@@ -99,10 +106,12 @@ def plan(
     memberships: tuple[Membership, ...],
     now: datetime,
     today: date,
+    source: str = "",
 ) -> Planned | None:
     """What the row makes of what is stored, or a new organisation; None when it is refused.
 
-    `alone` are the row's fields by themselves, as `fields.normalised` made them.
+    `alone` are the row's fields by themselves, as `fields.normalised` made them. `source` is whose list it is, which
+    dates its figures; a table without one says what holds today.
     """
     findings = draft.findings
     before = current.organisation if current else None
@@ -117,12 +126,13 @@ def plan(
         fields = onto(before, given, findings, today=today)
     if findings.errors:
         return None
-    figures = _figures(draft, current.figures if current else Figures())
+    figures, said = _figures(draft, current, source=source, today=today, now=now)
     fields["size_class"] = _size(figures, fields, current, draft)
     if before is None:
         organisation = _new(fields, draft, new_id=new_id, state=state, memberships=memberships, now=now)
     else:
-        organisation = before.model_copy(update=_kept_in_order(before, fields, memberships))
+        organisation = before.model_copy(update=_kept_in_order(before, fields, memberships, findings))
+    organisation = _with_further(organisation, draft)
     check_whole(organisation, findings)
     if findings.errors:
         return None
@@ -133,7 +143,8 @@ def plan(
         figures,
         email,
         public_change=organisation != before,
-        private_change=current is None or figures != current.figures or email != earlier,
+        private_change=current is None or figures != current.figures or email != earlier or bool(said),
+        said=said,
     )
 
 
@@ -186,9 +197,24 @@ def _new(
     )
 
 
-def _kept_in_order(before: Organisation, fields: dict[str, Any], memberships: tuple[Membership, ...]) -> dict[str, Any]:
+def _with_further(organisation: Organisation, draft: Draft) -> Organisation:
+    """The organisation with the certificates and the site that the row names."""
+    further: dict[str, Any] = {}
+    if draft.certificates:
+        further["certificates"] = with_certificates(organisation.certificates, draft.certificates)
+    if draft.site:
+        further["sites"] = with_site(organisation, draft.site, draft.findings)
+    return organisation.model_copy(update=further) if further else organisation
+
+
+def _kept_in_order(
+    before: Organisation, fields: dict[str, Any], memberships: tuple[Membership, ...], findings: Findings
+) -> dict[str, Any]:
     """The fields that change, with what the row does not say, and nothing changed that is only written otherwise."""
-    fields["memberships"] = _joined(before.memberships, memberships)
+    fields["memberships"] = with_memberships(before.memberships, memberships, findings)
+    for name in ("profile", "profile_en"):
+        if name in fields and same_text(getattr(before, name), fields[name]):
+            del fields[name]
     fields["former_names"] = fields.get("former_names") or before.former_names
     if "activities" in fields:
         fields["activities"] = _activities(before.activities, fields["activities"])
@@ -228,7 +254,24 @@ def _without_relocation_turned_back(before: Organisation, alone: Mapping[str, An
     return {name: value for name, value in fields.items() if name not in {"register_entries", "seat"}}
 
 
-def _figures(draft: Draft, current: Figures) -> Figures:
+def _figures(
+    draft: Draft, current: Current | None, *, source: str, today: date, now: datetime
+) -> tuple[Figures, Sequence[Figure]]:
+    todays = _todays(draft, current.figures if current else Figures())
+    if not (source and draft.figures_on):
+        return todays, ()
+    return said_by(
+        draft.figures,
+        draft.figures_on,
+        todays=todays,
+        known=current.known if current else (),
+        source=source,
+        today=today,
+        now=now,
+    )
+
+
+def _todays(draft: Draft, current: Figures) -> Figures:
     given, cleared = draft.figures, draft.cleared
 
     def either(value: int | None, stored: int | None, name: str) -> int | None:
@@ -257,12 +300,6 @@ def _size(figures: Figures, fields: Mapping[str, Any], current: Current | None, 
             f"the figures make {computed.value}, {SizeClass(declared).value} was given",
         )
     return computed.value
-
-
-def _joined(current: tuple[Membership, ...], added: tuple[Membership, ...]) -> tuple[Membership, ...]:
-    """Add memberships in clusters the organisation has never been in; an ended one is not begun anew by a file."""
-    known = {item.cluster_id for item in current}
-    return (*current, *(item for item in added if item.cluster_id not in known))
 
 
 def _seat(current: Address, given: Address) -> Address:

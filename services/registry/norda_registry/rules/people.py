@@ -42,6 +42,9 @@ LEGAL_BASES: Mapping[str, Text] = {
     "public_task": Text("öffentliche Aufgabe (lit. e)", "Public task (e)"),
     "legitimate_interest": Text("berechtigtes Interesse (lit. f)", "Legitimate interest (f)"),
 }
+LONGEST_NAME = 200
+PHONE = r"^\+?[0-9 ()/.\-]{3,40}( ?(ext\.?|Durchwahl) ?[0-9]{1,6})?$"
+"""What a phone number looks like."""
 LONGEST_YEARS = 10
 """A record without a near end is one without a purpose; it can be prolonged when it is looked at again."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from norda_common.contracts.registry import Membership, Organisation, RegisterEntry
 
-from .classifications import check_register_fits
+from .classifications import check_register_fits, in_no_register
 from .findings import Findings
 from .identifiers import check_widnr
 from .places import check_address
@@ -107,6 +107,20 @@ def _check_entry(organisation: Organisation, entry: RegisterEntry, findings: Fin
     if organisation.legal_form is not None:
         form = organisation.legal_form
         findings.checked("register_entry", entry, lambda value: check_register_fits(form, value))
+        if in_no_register(form):
+            findings.warn(
+                "legal_form",
+                "register_of_form",
+                "steht sonst in keinem Register; bitte prüfen",
+                "is usually in no register; please check",
+            )
+    if not entry.court_code:
+        findings.warn(
+            "register_entry.court",
+            "court_unknown",
+            f"Amtsgericht {entry.court} steht nicht in der Liste der Gerichte; der Eintrag hat keine EUID",
+            f"Amtsgericht {entry.court} is not in the list of courts; the entry has no EUID",
+        )
     state = court_state(entry)
     if state is not None and state != organisation.seat.state:
         findings.warn(

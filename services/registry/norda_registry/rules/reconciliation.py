@@ -240,6 +240,14 @@ def bare_name(name: str) -> str:
     return " ".join(kept or words)
 
 
+_NAMING = frozenset({
+    "stiftung", "nicht", "privaten", "gemeinnuetzig", "gemeinnuetzige", "wirtschaftliche", "wirtschaftlicher",
+    "interessenvereinigung", "gegenseitigkeit", "kraft", "verleihung", "einzelfirma", "rechtsfaehig", "rechtsfaehige",
+    "rechtsfaehiger", "altrechtlich", "altrechtlicher",
+})  # fmt: skip
+"""Words of legal forms that may be all that tells an organisation from others."""
+
+
 @cache
 def form_words() -> frozenset[str]:
     """Words that legal forms are made of: `gmbh`, `co`, `kg`, `und`, ..."""
@@ -248,7 +256,7 @@ def form_words() -> frozenset[str]:
         frozenset(fold(spelled).split())
         | frozenset(fold(re.sub(r"[.\s]", "", spelled)).split())
         | {"mbh", "ev", "ek", "eg"}
-    )
+    ) - _NAMING
 
 
 def of_types(types: Sequence[str]) -> list[str] | None:

@@ -1,7 +1,8 @@
 """Entries in German registers (Handelsregisternummer) and the EUID made of them.
 
 An entry is unique only as court, type, number, suffix and former court together, because courts were merged and kept
-their numbers. The EUID is built from the entry (Regulation (EU) 2021/1042), never trusted by itself.
+their numbers. The EUID is built from the entry (Regulation (EU) 2021/1042), never trusted by itself; a court that the
+list does not know is taken by its name, and then there is none.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ def register_entry(
     court_name: str = "",
     valid_from: date | None = None,
 ) -> RegisterEntry:
-    """The normalised entry with its EUID. `court` is a code or a name, also with `Amtsgericht`. Raises Refused."""
+    """The normalised entry with its EUID. `court` is a code or a name, also with `Amtsgericht`. Raises Refused.
+
+    With it, the name may be any: the entry then has neither a court's code nor an EUID.
+    """
     known = _court(court, court_name)
     kind = TYPES.get(plain(type).casefold())
     if kind is None:
@@ -76,7 +80,7 @@ def register_entry(
         number=digits,
         suffix=ending,
         former_court=_former(former_court),
-        euid=f"DE{known.code}.{kind}{digits}{ending}",
+        euid=f"DE{known.code}.{kind}{digits}{ending}" if known.code else None,
         valid_from=valid_from,
     )
 
@@ -107,7 +111,26 @@ def check_euid(text: str, entry: RegisterEntry) -> str:
 def register_key(entry: RegisterEntry) -> str:
     """The key under which an entry is unique."""
     former = fold(entry.former_court) if entry.former_court else ""
-    return "|".join([entry.court_code, entry.type, entry.number, entry.suffix, former])
+    return "|".join([entry.court_code or fold(entry.court), entry.type, entry.number, entry.suffix, former])
+
+
+def court_entered(entry: RegisterEntry) -> str:
+    """How the entry's court is entered and exported: by its code, else by its name."""
+    return entry.court_code or titled(entry.court)
+
+
+def is_court(text: str) -> bool:
+    """Whether a text is a court's code or, with its title, a name that may be one's."""
+    try:
+        _court(text, "")
+    except Refused:
+        return False
+    return True
+
+
+def titled(name: str) -> str:
+    """A court's name with its title, by which a name that no list knows is taken for a court's."""
+    return name if _COURT_WORDS.match(name) else f"Amtsgericht {name}"
 
 
 def entry_of_text(text: str) -> RegisterEntry | None:
@@ -190,12 +213,20 @@ def _court(text: str, name: str) -> Court:
     if _COURT_CODE.fullmatch(code):
         named = _COURT_WORDS.sub("", plain(name)).strip()
         return Court(code, named or code, "", "")
+    if _COURT_WORDS.match(plain(text)) and _is_place(given):
+        # Companies with a site here have their seat anywhere.
+        return Court("", given, "", "")
     raise Refused(
         "register_court",
-        "ist kein bekanntes Registergericht (XJustiz-Code oder Name)",
-        "is no known register court (XJustiz code or name)",
+        "ist kein bekanntes Registergericht (XJustiz-Code oder Name; von einem anderen „Amtsgericht“ und der Ort)",
+        "is no known register court (XJustiz code or name; of another one “Amtsgericht” and the place)",
         part="court",
     )
+
+
+def _is_place(text: str) -> bool:
+    """Whether a place may be called so: `Freiburg (Breisgau)`, `Weiden i.d. OPf.`."""
+    return 2 <= len(text) <= 60 and text[0].isalpha() and all(char.isalpha() or char in " .()/-" for char in text)
 
 
 @cache

@@ -28,15 +28,19 @@ class Suspect:
     judgement: Judgement
 
 
-async def narrow(connection: Connection, candidates: Sequence[Candidate]) -> dict[int, UUID]:
+async def narrow(
+    connection: Connection, candidates: Sequence[Candidate], hashes: Sequence[int] | None = None
+) -> dict[int, UUID]:
     """Which candidates (by their place) are organisations of the directory for certain: one round trip for all.
 
+    `hashes` are those of their names (`name_hash`), where the caller has them already.
     A candidate that fits several is left out: a person decides about it. Whoever is found may be of any state, and may
     be deactivated or merged.
     """
     if not candidates:
         return {}
-    hashes = [name_hash(candidate) for candidate in candidates]
+    if hashes is None:
+        hashes = [name_hash(candidate) for candidate in candidates]
     numbers = ((place, *number) for place, candidate in enumerate(candidates) for number in numbers_of(candidate))
     certain: dict[int, UUID] = {}
     for place, known in (await likenesses.named(connection, hashes, numbers)).items():

@@ -26,6 +26,49 @@ async def add(connection: Connection, organisation_id: UUID, figure: Figure) -> 
     )
 
 
+async def begin_import(
+    connection: Connection, import_id: UUID, source: str, dated: Sequence[tuple[UUID, Figure]]
+) -> None:
+    """Add an import's rows of other days; until `end_import` the database dates the others today, by this source."""
+    await connection.execute(
+        """select set_config('norda.figures_source', $1, true), set_config('norda.figures_import', $2, true),
+                  set_config('norda.figures_dated', $3, true)""",
+        source,
+        str(import_id),
+        "yes" if dated else "",
+    )
+    if dated:
+        await connection.execute(
+            """insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
+               select *, $8::uuid from unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::bigint[],
+                                              $6::timestamptz[], $7::text[])""",
+            *zip(
+                *(
+                    (key, item.kind.value, item.on, item.source, item.value, item.recorded_at, item.recorded_by)
+                    for key, item in dated
+                ),
+                strict=True,
+            ),
+            import_id,
+        )
+
+
+async def end_import(connection: Connection) -> None:
+    """From here on figures that change are the office's again."""
+    await connection.execute(
+        """select set_config('norda.figures_source', '', true), set_config('norda.figures_import', '', true),
+                  set_config('norda.figures_dated', '', true)"""
+    )
+
+
+async def take_back(connection: Connection, import_id: UUID, ids: Sequence[UUID]) -> None:
+    """Delete the rows that an import added to these organisations."""
+    if ids:
+        await connection.execute(
+            "delete from figure where import_id = $1 and organisation_id = any($2)", import_id, list(ids)
+        )
+
+
 async def of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, list[Figure]]:
     """All rows of these organisations that the caller may see, in the order they were recorded; none: no entry."""
     rows = await connection.fetch(

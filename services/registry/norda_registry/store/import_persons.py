@@ -15,6 +15,10 @@ from uuid import UUID
 from norda_common.addresses import mention_of, written
 from norda_common.database import Connection
 
+from ..rules.import_fields import PERSON
+
+_ABOUT_PERSONS = frozenset({*PERSON, "note"})
+"""Meanings of cells that say who somebody is, or may say anything about them."""
 _IMPORTS = """
 select id, file_name, headings, columns, sheets::text as sheets, sheet, first_row from import where state = $1
 """
@@ -103,7 +107,7 @@ async def forget(
 ) -> int:
     """Take the person out of these rows and of all that was made of any; how many rows of uploads that changed.
 
-    Of such a row stay the cells whose meaning is known; the others may be about the person, too.
+    Of such a row stay the cells whose meaning is known, and is nobody; the others may be about the person, too.
     """
     mention = mention_of(address)
     said = _saying(mention, names)
@@ -115,6 +119,7 @@ async def forget(
     await connection.execute(_PLANS, state, ways)
     await connection.execute(_RESULTS, state, ways)
     for import_id in dict.fromkeys(held.import_id for held in rows):
+        await _forget_further(connection, import_id, [held.row for held in rows if held.import_id == import_id])
         await _forget_findings(connection, import_id, [held.row for held in rows if held.import_id == import_id], said)
     await _forget_headings(connection, state, mention)
     return len(rows)
@@ -129,9 +134,27 @@ def _saying(mention: re.Pattern[str], names: Sequence[str]) -> re.Pattern[str]:
 def _without(held: Held, said: re.Pattern[str]) -> str:
     meanings = [*held.meanings, *([""] * len(held.cells))]
     kept = [
-        cell if meaning and not said.search(cell) else "" for cell, meaning in zip(held.cells, meanings, strict=False)
+        cell if meaning and meaning not in _ABOUT_PERSONS and not said.search(cell) else ""
+        for cell, meaning in zip(held.cells, meanings, strict=False)
     ]
     return json.dumps(kept, separators=(",", ":"))
+
+
+async def _forget_further(connection: Connection, import_id: UUID, rows: Sequence[int]) -> None:
+    """Take contact persons and notes out of what is planned for these rows."""
+    planned = await connection.fetch(
+        "select row, further from import_plan where import_id = $1 and row = any($2) and further is not null",
+        import_id,
+        list(rows),
+    )
+    for row in planned:
+        kept = {name: value for name, value in json.loads(row["further"]).items() if name not in {"person", "note"}}
+        await connection.execute(
+            "update import_plan set further = $3 where import_id = $1 and row = $2",
+            import_id,
+            row["row"],
+            json.dumps(kept) if kept else None,
+        )
 
 
 async def _forget_findings(connection: Connection, import_id: UUID, rows: Sequence[int], said: re.Pattern[str]) -> None:

@@ -25,10 +25,23 @@ class Plan(NamedTuple):
     balance_cents: int | None
     email: str | None
     findings: str | None
+    further: str | None = None
+    name_hash: int | None = None
+
+
+class Decided(NamedTuple):
+    """What is planned for a row, and what a person said about it."""
+
+    row: int
+    outcome: str
+    decision: str | None
+    further: str | None
 
 
 class Result(NamedTuple):
-    """What a row did: `version` and `old_version` of its organisation, figures and contact address from before."""
+    """What a row did: `version` and `old_version` of its organisation, figures and contact address from before; the
+    contact person and the note it entered.
+    """
 
     row: int
     result: str
@@ -41,6 +54,8 @@ class Result(NamedTuple):
     old_email: str | None
     new_email: str | None
     findings: str | None
+    person: UUID | None = None
+    note: UUID | None = None
 
 
 async def add(connection: Connection, import_id: UUID, state: str, rows: Sequence[tuple[int, int, str]]) -> None:
@@ -100,12 +115,26 @@ async def decisions(connection: Connection, import_id: UUID) -> dict[int, str]:
     return {row["row"]: row["decision"] for row in rows}
 
 
-async def outcome(connection: Connection, import_id: UUID, row: int) -> tuple[str, str | None] | None:
-    """What is planned and decided for one row; None when there is no such row."""
-    found = await connection.fetchrow(
-        "select outcome, decision from import_plan where import_id = $1 and row = $2", import_id, row
+async def outcomes(connection: Connection, import_id: UUID, rows: Sequence[int]) -> list[Decided]:
+    """What is planned and decided for these rows; who is no row is left out."""
+    found = await connection.fetch(
+        """select row, outcome, decision, further from import_plan where import_id = $1 and row = any($2)
+            order by row""",
+        import_id,
+        list(rows),
     )
-    return (found["outcome"], found["decision"]) if found else None
+    return [Decided(*row.values()) for row in found]
+
+
+async def narrowed(connection: Connection, import_id: UUID, *, only: str) -> list[Decided]:
+    """The same of all rows narrowed to one of `FILTERS`."""
+    found = await connection.fetch(
+        f"""select plan.row, plan.outcome, plan.decision, plan.further from import_plan as plan
+              left join import_result as result on result.import_id = plan.import_id and result.row = plan.row
+             where plan.import_id = $1 and {FILTERS[only]} order by plan.row""",  # noqa: S608 - constants
+        import_id,
+    )
+    return [Decided(*row.values()) for row in found]
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[Sequence[Any]]:
@@ -119,24 +148,26 @@ async def put_plans(connection: Connection, import_id: UUID, state: str, plans: 
     """Keep what rows would do, instead of what was planned for them before."""
     await connection.execute(
         """insert into import_plan (import_id, state, row, outcome, decision, organisation_id, base_version, document,
-                                    employees, turnover_cents, balance_cents, email, findings)
+                                    employees, turnover_cents, balance_cents, email, findings, further, name_hash)
            select $1::uuid, $2::text, * from unnest($3::int[], $4::text[], $5::text[], $6::uuid[], $7::bigint[],
-                                        $8::text[], $9::int[], $10::bigint[], $11::bigint[], $12::text[], $13::text[])
+                                        $8::text[], $9::int[], $10::bigint[], $11::bigint[], $12::text[], $13::text[],
+                                        $14::text[], $15::int[])
            on conflict (import_id, row) do update
               set outcome = excluded.outcome, decision = excluded.decision, organisation_id = excluded.organisation_id,
                   base_version = excluded.base_version, document = excluded.document, employees = excluded.employees,
                   turnover_cents = excluded.turnover_cents, balance_cents = excluded.balance_cents,
-                  email = excluded.email, findings = excluded.findings""",
+                  email = excluded.email, findings = excluded.findings, further = excluded.further,
+                  name_hash = excluded.name_hash""",
         import_id,
         state,
         *_columns(plans),
     )
 
 
-async def decide(connection: Connection, import_id: UUID, row: int, decision: str | None) -> None:
-    """Keep what a person said about a row."""
+async def decide(connection: Connection, import_id: UUID, rows: Sequence[int], decision: str | None) -> None:
+    """Keep what a person said about rows."""
     await connection.execute(
-        "update import_plan set decision = $3 where import_id = $1 and row = $2", import_id, row, decision
+        "update import_plan set decision = $3 where import_id = $1 and row = any($2)", import_id, list(rows), decision
     )
 
 
@@ -168,14 +199,24 @@ async def put_results(connection: Connection, import_id: UUID, state: str, resul
     """Keep what rows did."""
     await connection.execute(
         """insert into import_result (import_id, state, row, result, organisation_id, version, old_version, employees,
-                                      turnover_cents, balance_cents, old_email, new_email, findings)
+                                      turnover_cents, balance_cents, old_email, new_email, findings, person, note)
            select $1::uuid, $2::text, * from unnest($3::int[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[],
                                         $8::int[], $9::bigint[], $10::bigint[], $11::text[], $12::text[],
-                                        $13::text[])""",
+                                        $13::text[], $14::uuid[], $15::uuid[])""",
         import_id,
         state,
         *_columns(results),
     )
+
+
+async def made_by(connection: Connection, import_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these organisations the import itself has written."""
+    rows = await connection.fetch(
+        "select organisation_id from import_result where import_id = $1 and organisation_id = any($2)",
+        import_id,
+        list(ids),
+    )
+    return {row["organisation_id"] for row in rows}
 
 
 async def to_revert(connection: Connection, import_id: UUID, after_row: int, *, limit: int) -> list[Result]:
@@ -242,7 +283,7 @@ async def counts(connection: Connection, import_id: UUID) -> dict[str, dict[str,
 
 _SHOWN = """
 select plan.row, plan.outcome, plan.decision, plan.organisation_id, plan.base_version, plan.document, plan.employees,
-       plan.turnover_cents, plan.balance_cents, plan.email, plan.findings, source.cells,
+       plan.turnover_cents, plan.balance_cents, plan.email, plan.findings, plan.further, source.cells,
        result.result, result.version, result.reverted, result.reason, result.findings as result_findings,
        coalesce(result.employees, case when result.row is null then figures.employees end) as old_employees,
        coalesce(result.turnover_cents, case when result.row is null then figures.turnover_cents end) as old_turnover,

@@ -56,6 +56,8 @@ class Import:
     acting_subject: str
     acting_roles: Sequence[str]
     traceparent: str | None
+    persons: str | None = None
+    """Why the contact persons of the list are kept, and how long, as JSON."""
 
     @property
     def working(self) -> bool:
@@ -194,6 +196,7 @@ class Source:
     empty_clears: bool
     used_at: datetime
     used_by: str
+    persons: str | None = None
 
     @property
     def by_heading(self) -> dict[str, str]:
@@ -230,6 +233,7 @@ async def remember(connection: Connection, known: Source) -> None:
 
 async def forget_source(connection: Connection, name: str) -> bool:
     """Forget a source; whether there was one."""
+    await connection.execute("delete from import_known where source = $1", name)
     return affected(await connection.execute("delete from import_source where name = $1", name)) > 0
 
 

@@ -183,6 +183,14 @@ async def named(
     return found
 
 
+async def called(connection: Connection, hashes: Sequence[int]) -> list[tuple[int, UUID]]:
+    """Who is called so now: each hash of a name with an organisation."""
+    rows = await connection.fetch(
+        "select name_hash, organisation_id from likeness_shown where name_hash = any($1)", list(hashes)
+    )
+    return [(row["name_hash"], row["organisation_id"]) for row in rows]
+
+
 async def take_turn(connection: Connection) -> bool:
     """Whether this transaction may look for suspects; one at a time may."""
     taken = await connection.fetchval("select pg_try_advisory_xact_lock(hashtext('registry.suspects'))")

@@ -71,21 +71,35 @@ async def lock(connection: Connection, organisation_id: UUID, note_id: UUID) -> 
     return _note(row) if row else None
 
 
-async def add(connection: Connection, note: Note) -> None:
-    """Store a new note."""
+async def add(connection: Connection, notes: Sequence[Note]) -> None:
+    """Store new notes."""
     await connection.execute(
-        f"insert into note ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608
-        note.id,
-        note.organisation_id,
-        note.state,
-        note.kind,
-        note.visibility,
-        note.text,
-        note.author,
-        note.created_at,
-        note.changed_at,
-        note.version,
+        f"""insert into note ({_COLUMNS})
+            select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                 $8::timestamptz[], $9::timestamptz[], $10::bigint[])""",  # noqa: S608
+        *([getattr(note, name) for note in notes] for name in _COLUMNS.split(", ")),
     )
+
+
+async def present(connection: Connection, state: State, texts: Sequence[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
+    """Which of these texts that state's office has as notes on these organisations, of those the caller may know of."""
+    rows = await connection.fetch(
+        """select distinct organisation_id, text from unnest($2::uuid[], $3::text[]) as wanted(id, said)
+             join note on organisation_id = wanted.id and text = wanted.said where state = $1""",
+        state,
+        [key for key, _ in texts],
+        [text for _, text in texts],
+    )
+    return {(row["organisation_id"], row["text"]) for row in rows}
+
+
+async def remove_untouched(connection: Connection, keys: Sequence[UUID]) -> list[Note]:
+    """Delete those of these notes that are as they were added; they are given once more."""
+    rows = await connection.fetch(
+        f"delete from note where id = any($1) and version = 1 returning {_COLUMNS}",  # noqa: S608
+        list(keys),
+    )
+    return [_note(row) for row in rows]
 
 
 async def change(connection: Connection, note: Note) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from asyncpg import Record
 from norda_common.contracts.registry import Organisation
-from norda_common.database import Connection, affected
+from norda_common.database import Connection
 from norda_common.telemetry import current_trace_id
 
 from ..rules.profile import ACTIVE, Identifier, identifiers
@@ -224,9 +224,12 @@ async def set_figures(connection: Connection, organisation_id: UUID, figures: Fi
     )
 
 
-async def remove_contact(connection: Connection, organisation_id: UUID) -> bool:
-    """Forget the contact address; whether there was one."""
-    return affected(await connection.execute("delete from contact where organisation_id = $1", organisation_id)) > 0
+async def remove_contacts(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    """Forget the contact addresses of these organisations; who had one."""
+    rows = await connection.fetch(
+        "delete from contact where organisation_id = any($1) returning organisation_id", list(ids)
+    )
+    return [row["organisation_id"] for row in rows]
 
 
 async def contacts(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -70,6 +71,22 @@ _MATCHES = "p.search_text like all($2::text[])"
 _BEYOND = """($3::text is null or (lower(p.name) collate "de-x-icu", p.id) > (lower($3), $4::uuid))"""
 _ORDER = """order by lower(p.name) collate "de-x-icu", p.id limit $5"""
 # The directory is behind the own row for a moment, and knows those that have moved away.
+_TYPES = {
+    "id": "uuid", "organisation_id": "uuid", "person_id": "uuid", "consent_given_on": "date", "retain_until": "date",
+    "restricted_at": "timestamptz", "objected_at": "timestamptz", "created_at": "timestamptz",
+    "changed_at": "timestamptz", "version": "bigint",
+}  # fmt: skip
+_FROM_TEXT = {name: f"array(select jsonb_array_elements_text({name}::jsonb))" for name in ("roles", "purposes")}
+_ADD = f"""
+insert into contact_person ({", ".join(_NAMES)}, email_key, search_text)
+select {", ".join(_FROM_TEXT.get(name, name) for name in _NAMES)},
+       email_key, search_text
+  from unnest({", ".join(f"${place}::{_TYPES.get(name, 'text')}[]" for place, name in enumerate(_NAMES, 1))},
+              ${len(_NAMES) + 1}::text[], ${len(_NAMES) + 2}::text[])
+       as row({", ".join(_NAMES)}, email_key, search_text)
+on conflict on constraint {ONCE} do nothing
+returning id
+"""  # noqa: S608
 _ORGANISATION_NAME = "coalesce(o.legal_name, d.data ->> 'legal_name')"
 _ORGANISATION = """left join organisation as o on o.id = p.organisation_id
   left join directory_shown as d on d.organisation_id = p.organisation_id"""
@@ -120,41 +137,81 @@ async def to_invite(
     return [Invited(**dict(row) | {"roles": tuple(row["roles"])}) for row in rows]
 
 
-async def pseudonym(connection: Connection, state: State, email_key: str, *, otherwise: UUID) -> UUID:
-    """The pseudonym of the person with this address in that state; `otherwise` for an address that is new.
+async def pseudonyms(connection: Connection, state: State, email_keys: Sequence[str]) -> dict[str, UUID]:
+    """The pseudonyms of the persons with these addresses in that state, of those that have one.
 
-    Holds a lock on the address until the transaction ends, so that a new person does not get two.
+    Holds locks on the addresses until the transaction ends, so that a new person does not get two: one of 256 for each,
+    taken in their order, so that a list of thousands holds no more than these.
     """
     await connection.execute(
-        "select pg_advisory_xact_lock(hashtextextended('norda.person.' || $1::text || $2::text, 0))", state, email_key
-    )
-    # A statement of its own sees what was committed while the lock was awaited; the locking one would not.
-    found: UUID | None = await connection.fetchval(
-        "select person_id from contact_person where state = $1 and email_key = $2 limit 1", state, email_key
-    )
-    return found or otherwise
-
-
-async def marks_of(connection: Connection, state: State, email_key: str) -> tuple[datetime | None, datetime | None]:
-    """Since when the person with this address is restricted in that state, and since when they object."""
-    row = await connection.fetchrow(
-        """select (select max(restricted_at) from contact_person where state = $1 and email_key = $2) as restricted_at,
-                  objected_at($2) as objected_at""",
+        """select count(pg_advisory_xact_lock(hashtext('norda.person'), bucket))
+             from (select distinct hashtext($1::text || address) & 255 as bucket from unnest($2::text[]) as address
+                    order by 1) as buckets""",
         state,
-        email_key,
+        list(email_keys),
     )
-    return (row["restricted_at"], row["objected_at"]) if row else (None, None)
+    # A statement of its own sees what was committed while a lock was awaited; the locking one would not.
+    rows = await connection.fetch(
+        """select distinct on (email_key) email_key, person_id from contact_person
+            where state = $1 and email_key = any($2)""",
+        state,
+        list(email_keys),
+    )
+    return {row["email_key"]: row["person_id"] for row in rows}
 
 
-async def add(connection: Connection, person: Person, *, email_key: str | None, search_text: str) -> None:
-    """Store a new contact person. Raises UniqueViolationError (`ONCE`) for one the organisation has."""
-    places = ", ".join(f"${place}" for place in range(1, len(_NAMES) + 3))
-    await connection.execute(
-        f"insert into contact_person ({', '.join(_NAMES)}, email_key, search_text) values ({places})",  # noqa: S608
-        *(getattr(person, name) for name in _NAMES),
-        email_key,
-        search_text,
+async def marks_of(
+    connection: Connection, state: State, email_keys: Sequence[str]
+) -> dict[str, tuple[datetime | None, datetime | None]]:
+    """Since when the persons with these addresses are restricted in that state, and since when they object."""
+    rows = await connection.fetch(
+        """select address, objected_at(address) as objected_at,
+                  (select max(restricted_at) from contact_person
+                    where state = $1 and email_key = address) as restricted_at
+             from unnest($2::text[]) as address""",
+        state,
+        list(email_keys),
     )
+    return {row["address"]: (row["restricted_at"], row["objected_at"]) for row in rows}
+
+
+async def add(connection: Connection, persons: Sequence[tuple[Person, str | None, str]]) -> set[UUID]:
+    """Store new contact persons, each with the key of its address and its words for the search; which were stored.
+
+    One with an address that the organisation has already (`ONCE`) is not.
+    """
+    rows = await connection.fetch(
+        _ADD,
+        *([_said(getattr(person, name)) for person, _, _ in persons] for name in _NAMES),
+        [key for _, key, _ in persons],
+        [words for _, _, words in persons],
+    )
+    return {row["id"] for row in rows}
+
+
+def _said(value: object) -> object:
+    """Lists as JSON: an array of arrays would have to be a rectangle."""
+    return json.dumps(value) if isinstance(value, tuple) else value
+
+
+async def known(connection: Connection, state: State, organisation_ids: Sequence[UUID]) -> list[Record]:
+    """Whom that state keeps of these organisations: organisation_id, email_key, name, phone."""
+    return await connection.fetch(
+        """select organisation_id, email_key, name, phone from contact_person
+            where state = $1 and organisation_id = any($2)""",
+        state,
+        list(organisation_ids),
+    )
+
+
+async def remove_untouched(connection: Connection, keys: Sequence[UUID]) -> list[Person]:
+    """Delete those of these records that are as they were entered; they are given once more."""
+    rows = await connection.fetch(
+        f"""delete from contact_person as p where p.id = any($1) and p.version = 1 and p.restricted_at is null
+            returning {_COLUMNS}""",  # noqa: S608 - constants
+        list(keys),
+    )
+    return [_person(row) for row in rows]
 
 
 async def change(connection: Connection, person: Person, *, email_key: str | None, search_text: str) -> None:

@@ -19,7 +19,8 @@ Cell = str | int | Decimal | None
 CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_XLSX_ROWS = 1_048_575
-"""A sheet's rows, but for the heading."""
+"""A sheet's rows, but for the heading; what is more begins a further sheet."""
+LONGEST_SHEET_NAME = 31
 
 
 def csv_start(headings: Sequence[str]) -> bytes:
@@ -44,9 +45,9 @@ def _csv_cell(cell: Cell) -> str:
 
 
 class XlsxTable:
-    """A workbook of one sheet, written to a file row by row; `close` makes it whole."""
+    """A workbook written to a file row by row, of as many sheets as it takes; `close` makes it whole."""
 
-    def __init__(self, path: Path, headings: Sequence[str], *, sheet: str) -> None:
+    def __init__(self, path: Path, headings: Sequence[str], *, sheet: str, most: int = MOST_XLSX_ROWS) -> None:
         import xlsxwriter  # noqa: PLC0415 - 13 MB that a service needs only for its first workbook
 
         options: dict[str, Any] = {
@@ -57,21 +58,30 @@ class XlsxTable:
             "tmpdir": str(path.parent),
         }
         self._workbook = xlsxwriter.Workbook(str(path), options)
-        self._sheet = self._workbook.add_worksheet(sheet)
-        bold = self._workbook.add_format({"bold": True})
+        self._bold = self._workbook.add_format({"bold": True})
+        self._headings = headings
+        self._name = sheet
+        self._most = most
+        self._sheets = 0
+        self._begin_sheet()
+
+    def _begin_sheet(self) -> None:
+        self._sheets += 1
+        number = f" ({self._sheets})" if self._sheets > 1 else ""
+        self._sheet = self._workbook.add_worksheet(self._name[: LONGEST_SHEET_NAME - len(number)] + number)
         self._sheet.freeze_panes(1, 0)
-        self._sheet.set_column(0, max(len(headings) - 1, 0), 20)
-        for column, heading in enumerate(headings):
-            self._sheet.write_string(0, column, _storable(heading), bold)
-        if headings:
-            self._sheet.autofilter(0, 0, 0, len(headings) - 1)
+        self._sheet.set_column(0, max(len(self._headings) - 1, 0), 20)
+        for column, heading in enumerate(self._headings):
+            self._sheet.write_string(0, column, _storable(heading), self._bold)
+        if self._headings:
+            self._sheet.autofilter(0, 0, 0, len(self._headings) - 1)
         self._row = 0
 
     def write(self, rows: Iterable[Sequence[Cell]]) -> None:
-        """Add rows; texts as texts. What is beyond a sheet's last row is left out."""
+        """Add rows; texts as texts. After a sheet's last row a further one begins, with the same heading."""
         for row in rows:
-            if self._row >= MOST_XLSX_ROWS:
-                return
+            if self._row >= self._most:
+                self._begin_sheet()
             self._row += 1
             for column, cell in enumerate(row):
                 if isinstance(cell, str):

@@ -11,7 +11,7 @@ from norda_common.auth import Caller
 from norda_common.database import Connection
 from norda_common.states import State
 
-from ..rules.figures import Figure, FigureKind, holding, newest
+from ..rules.figures import EARLIEST_YEAR, Figure, FigureKind, holding, newest
 from ..rules.findings import Findings
 from ..store import figures as store
 from .days import local_day
@@ -19,7 +19,6 @@ from .profile_commands import AddFigure
 from .recording import Outcome, entry_of, lock_own, record
 from .sizing import resize_others, size_of, told
 
-EARLIEST_YEAR = 1900
 ACTION = "organisation.add_figure"
 
 

@@ -76,9 +76,52 @@ async def add_note(
         changed_at=now,
         version=1,
     )
-    await notes.add(connection, note)
+    await notes.add(connection, [note])
     await audit.record(connection, caller, _entry("note.add", before=None, after=note))
     return note
+
+
+async def add_notes(
+    connection: Connection,
+    texts: Sequence[tuple[UUID, str]],
+    *,
+    caller: Caller,
+    served: Collection[State],
+    now: datetime,
+) -> list[Note | None]:
+    """Add notes for the caller's own office on organisations that are known; None for what stands there already.
+
+    Raises Forbidden and Conflict (state not served).
+    """
+    state = caller.require_served(NOTE_WRITE, served)
+    there = await notes.present(connection, state, texts)
+    added = [
+        None
+        if (organisation_id, text) in there
+        else Note(
+            id=new_id(),
+            organisation_id=organisation_id,
+            state=state,
+            kind=NoteKind.NOTE,
+            visibility=Visibility.OFFICE,
+            text=text,
+            author=caller.subject,
+            created_at=now,
+            changed_at=now,
+            version=1,
+        )
+        for organisation_id, text in texts
+    ]
+    if new := [note for note in added if note is not None]:
+        await notes.add(connection, new)
+        await audit.record(connection, caller, *(_entry("note.add", before=None, after=note) for note in new))
+    return added
+
+
+async def take_back_notes(connection: Connection, keys: Sequence[UUID], *, caller: Caller) -> None:
+    """Delete those of these notes that nobody has changed since they were added. Idempotent."""
+    removed = await notes.remove_untouched(connection, keys) if keys else []
+    await audit.record(connection, caller, *(_entry("note.remove", before=note, after=None) for note in removed))
 
 
 async def change_note(

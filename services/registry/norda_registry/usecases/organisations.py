@@ -237,7 +237,7 @@ def cents(amount: Decimal | None) -> int | None:
 async def _keep_contact(connection: Connection, organisation_id: UUID, email: str | None) -> bool:
     """Whether that changes anything."""
     if email is None:
-        return await organisations.remove_contact(connection, organisation_id)
+        return bool(await organisations.remove_contacts(connection, [organisation_id]))
     return bool(await organisations.set_contacts(connection, {organisation_id: email}))
 
 

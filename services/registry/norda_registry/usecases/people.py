@@ -28,7 +28,7 @@ from ..rules.rights import PERSON_INVITE, PERSON_KEEP
 from ..store import organisations, people, searches
 from ..store.people import Invited, Person
 from .organisations import local_day
-from .people_commands import ChangePerson, EnterPerson
+from .people_commands import ChangePerson, EnterPerson, PersonTerms
 from .recording import already_merged, kept_elsewhere, no_such_organisation
 
 ITEM = "contact_person"
@@ -86,29 +86,56 @@ async def enter_person(
     Who is restricted in this state, or objected in any, is so in the new record too. Raises NotFound, Forbidden,
     Conflict (`state_not_served`, `kept_elsewhere`, `merged`, `person_known`) and InvalidInput.
     """
-    state = caller.require_served(PERSON_KEEP, served)
+    caller.require_served(PERSON_KEEP, served)
     await _require_responsible(connection, organisation_id, caller=caller)
-    person = Person(
-        id=new_id(),
-        organisation_id=organisation_id,
-        state=state,
-        person_id=new_id(),
-        restricted_at=None,
-        objected_at=None,
-        created_at=now,
-        created_by=caller.subject,
-        changed_at=now,
-        version=1,
-        **{name: getattr(command, name) for name in ENTERED},
-    )
-    _check(person, now=now)
-    person = await _recognised(connection, person)
-    try:
-        await people.add(connection, person, email_key=_key(person), search_text=_words(person))
-    except UniqueViolationError as error:
-        raise _known(error) from error
-    await audit.record(connection, caller, _entry("person.enter", person, touched=ENTERED))
+    (person,) = await enter_people(connection, [(organisation_id, command)], caller=caller, served=served, now=now)
+    if person is None:
+        raise _known()
     return person
+
+
+async def enter_people(
+    connection: Connection,
+    entered: Sequence[tuple[UUID, EnterPerson]],
+    *,
+    caller: Caller,
+    served: Collection[State],
+    now: datetime,
+) -> list[Person | None]:
+    """Enter contact persons of organisations that the caller's office is known to be responsible for; None for one with
+    an address that the organisation has already. Raises Forbidden, Conflict (`state_not_served`) and InvalidInput.
+    """
+    state = caller.require_served(PERSON_KEEP, served)
+    persons = [
+        Person(
+            id=new_id(),
+            organisation_id=organisation_id,
+            state=state,
+            person_id=new_id(),
+            restricted_at=None,
+            objected_at=None,
+            created_at=now,
+            created_by=caller.subject,
+            changed_at=now,
+            version=1,
+            **{name: getattr(command, name) for name in ENTERED},
+        )
+        for organisation_id, command in entered
+    ]
+    for person in persons:
+        _check(person, now=now)
+    persons = await _recognised(connection, state, persons)
+    added = await people.add(connection, [(person, _key(person), _words(person)) for person in persons])
+    entries = [_entry("person.enter", person, touched=ENTERED) for person in persons if person.id in added]
+    await audit.record(connection, caller, *entries)
+    return [person if person.id in added else None for person in persons]
+
+
+async def take_back_people(connection: Connection, keys: Sequence[UUID], *, caller: Caller) -> None:
+    """Delete those of these records that nobody has changed since they were entered. Idempotent."""
+    removed = await people.remove_untouched(connection, keys) if keys else []
+    entries = [_entry("person.remove", person, touched=ENTERED) for person in removed]
+    await audit.record(connection, caller, *entries)
 
 
 async def change_person(
@@ -131,12 +158,14 @@ async def change_person(
         return before
     _check(changed, now=now, before=before)
     if changed.email != before.email:
-        changed = await _recognised(connection, replace(changed, person_id=new_id()))
+        (changed,) = await _recognised(connection, changed.state, [replace(changed, person_id=new_id())])
     changed = replace(changed, changed_at=now, version=before.version + 1)
     try:
         await people.change(connection, changed, email_key=_key(changed), search_text=_words(changed))
     except UniqueViolationError as error:
-        raise _known(error) from error
+        if error.constraint_name != people.ONCE:
+            raise
+        raise _known() from error
     touched = [name for name in ENTERED if getattr(before, name) != getattr(changed, name)]
     await audit.record(connection, caller, _entry("person.change", changed, touched=touched))
     return changed
@@ -154,6 +183,29 @@ async def remove_person(
     person = await _lock(connection, key, caller=caller, served=served, expected_version=expected_version)
     await people.remove(connection, person.id)
     await audit.record(connection, caller, _entry("person.remove", person, touched=ENTERED))
+
+
+def check_terms(terms: PersonTerms, *, now: datetime) -> None:
+    """Whether persons may be kept so: purposes, legal basis, last day and, where it is needed, consent.
+
+    Raises InvalidInput naming `persons.<field>`.
+    """
+    findings, today = Findings(), local_day(now)
+    check_codes("persons.purposes", terms.purposes, PURPOSES, findings)
+    check_codes("persons.legal_basis", [terms.legal_basis], LEGAL_BASES, findings)
+    kept = Findings()
+    check_retention(terms.retain_until, today=today, findings=kept)
+    check_consent(
+        legal_basis=terms.legal_basis,
+        purposes=terms.purposes,
+        given_on=terms.consent_given_on,
+        wording=terms.consent_wording,
+        today=today,
+        findings=kept,
+    )
+    for fault in kept.errors:
+        findings.refuse(f"persons.{fault.field}", fault.code, fault.text.de, fault.text.en)
+    findings.raise_errors()
 
 
 async def _require_responsible(connection: Connection, organisation_id: UUID, *, caller: Caller) -> None:
@@ -226,16 +278,33 @@ def _check(person: Person, *, now: datetime, before: Person | None = None) -> No
     findings.raise_errors()
 
 
-async def _recognised(connection: Connection, person: Person) -> Person:
-    """The person with the pseudonym their address has in this state, and with what they asked for before; an objection
-    stays with the record also when the address changes.
+async def _recognised(connection: Connection, state: State, persons: Sequence[Person]) -> list[Person]:
+    """The persons with the pseudonyms their addresses have in this state, and with what they asked for before; an
+    objection stays with a record also when its address changes.
     """
-    if person.email is None:
-        return person
-    key = address_key(person.email)
-    known = await people.pseudonym(connection, person.state, key, otherwise=person.person_id)
-    restricted_at, objected_at = await people.marks_of(connection, person.state, key)
-    return replace(person, person_id=known, restricted_at=restricted_at, objected_at=objected_at or person.objected_at)
+    keys = {person.id: key for person in persons if (key := _key(person)) is not None}
+    if not keys:
+        return list(persons)
+    wanted = sorted(set(keys.values()))
+    pseudonyms = await people.pseudonyms(connection, state, wanted)
+    marks = await people.marks_of(connection, state, wanted)
+    found = []
+    for person in persons:
+        key = keys.get(person.id)
+        if key is None:
+            found.append(person)
+            continue
+        restricted_at, objected_at = marks[key]
+        found.append(
+            replace(
+                person,
+                # One that several organisations of a list name is one person.
+                person_id=pseudonyms.setdefault(key, person.person_id),
+                restricted_at=restricted_at,
+                objected_at=objected_at or person.objected_at,
+            )
+        )
+    return found
 
 
 def _key(person: Person) -> str | None:
@@ -263,10 +332,8 @@ def _no_such_person() -> NotFound:
     return NotFound("Diese Ansprechperson gibt es nicht.", "There is no such contact person.")
 
 
-def _known(error: UniqueViolationError) -> Conflict:
-    """The refusal of an address that the organisation has. Raises the error where it is another one."""
-    if error.constraint_name != people.ONCE:
-        raise error
+def _known() -> Conflict:
+    """The refusal of an address that the organisation has."""
     text = Text("steht bei dieser Organisation schon", "is there for this organisation already")
     return Conflict(
         f"email: {text.de}",

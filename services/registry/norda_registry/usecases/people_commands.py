@@ -10,14 +10,13 @@ from norda_common.input import Command, Line
 from norda_common.privacy import RequestKind
 from pydantic import Field, StringConstraints
 
+from ..rules.people import LONGEST_NAME, PHONE
+
 Day = date  # a field of that name would hide the type
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Codes = Annotated[tuple[Code, ...], Field(max_length=20)]
-Name = Annotated[Line, Field(max_length=200)]
-Phone = Annotated[
-    str,
-    StringConstraints(pattern=r"^\+?[0-9 ()/.\-]{3,40}( ?(ext\.?|Durchwahl) ?[0-9]{1,6})?$", max_length=50),
-]
+Name = Annotated[Line, Field(max_length=LONGEST_NAME)]
+Phone = Annotated[str, StringConstraints(pattern=PHONE, max_length=50)]
 Words = Annotated[Line, Field(max_length=300)]
 
 
@@ -37,6 +36,17 @@ class EnterPerson(Command):
     consent_given_on: Day | None = None
     consent_wording: Words | None = None
     retain_until: Day = Field(description="The last day the record is kept", examples=["2029-12-31"])
+
+
+class PersonTerms(Command):
+    """Why the contact persons of a whole list are kept, and how long: asked once, as `EnterPerson` asks for one."""
+
+    purposes: Annotated[Codes, Field(min_length=1)] = Field(examples=[["support"]])
+    legal_basis: Code = Field(examples=["public_task"])
+    retain_until: Day = Field(description="The last day the records are kept", examples=["2029-12-31"])
+    language: Literal["de", "en"] = "de"
+    consent_given_on: Day | None = None
+    consent_wording: Words | None = None
 
 
 class ChangePerson(Command):

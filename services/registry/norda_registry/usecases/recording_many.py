@@ -17,10 +17,11 @@ from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.states import State
 
+from ..rules.figures import Figure
 from ..rules.import_rows import said_of_row
 from ..rules.profile import Identifier
 from ..rules.size_class import Figures
-from ..store import organisations
+from ..store import figures, organisations
 from ..store.organisations import Change, Stored
 from .links import end_links_of
 from .recording import CONTACT, entry_of, event_of
@@ -29,7 +30,7 @@ from .recording import CONTACT, entry_of, event_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """One organisation as it is to be kept; `before` is locked, None for a new one. `numbers` are all of its numbers,
-    where the caller knows them already.
+    where the caller knows them already; `change` is what its event says, unless that follows from what differs.
     """
 
     organisation: Organisation
@@ -38,6 +39,9 @@ class Written:
     old_email: str | None
     email: str | None
     numbers: Sequence[Identifier] | None = None
+    change: str | None = None
+    said: Sequence[Figure] = ()
+    """Figures of other days that an import adds; of the past they make no version."""
 
     @property
     def is_version(self) -> bool:
@@ -48,13 +52,24 @@ class Written:
 
 
 async def record_many(
-    connection: Connection, written: Sequence[Written], *, state: State, caller: Caller, action: str, now: datetime
+    connection: Connection,
+    written: Sequence[Written],
+    *,
+    state: State,
+    caller: Caller,
+    action: str,
+    now: datetime,
+    of_import: tuple[UUID, str] | None = None,
 ) -> dict[UUID, int]:
-    """Keep them, and publish what makes a version; the versions they have now, by id.
+    """Keep them, and publish what makes a version; the versions they have now, by id. `of_import` is the import and its
+    source, which figures are from; without one they are the office's.
 
     Raises `organisations.NumberTaken` when somebody else took a number a moment ago; part of it is written then.
     """
     changes = await asyncio.to_thread(_changes, written, caller.subject, now)
+    if of_import is not None:
+        dated = [(item.organisation.organisation_id, figure) for item in written for figure in item.said]
+        await figures.begin_import(connection, *of_import, dated)
     if changes:
         # What is said of them is made ready while PostgreSQL stores them.
         events = asyncio.create_task(asyncio.to_thread(_said, changes, state))
@@ -63,6 +78,8 @@ async def record_many(
         finally:
             said = await events
         await outbox.put(connection, said)
+    if of_import is not None:
+        await figures.end_import(connection)
     renewed = await _keep_contacts(connection, written)
     had = {item.organisation.organisation_id for item in written if item.old_email is not None}
     await end_links_of(connection, renewed & had, now=now)
@@ -80,7 +97,8 @@ def _change(item: Written, subject: str, now: datetime) -> Change:
     organisation = item.organisation.model_copy(update={"changed_at": now})
     return Change(
         stored=Stored(organisation, item.before.version + 1 if item.before else 1, item.figures),
-        change=said_of_row(item.before.organisation, item.organisation) if item.before else "registered",
+        change=item.change
+        or (said_of_row(item.before.organisation, item.organisation) if item.before else "registered"),
         changed_by=subject,
         changed_at=now,
         created=item.before is None,
@@ -100,9 +118,8 @@ async def _keep_contacts(connection: Connection, written: Sequence[Written]) -> 
     renewed: set[UUID] = set()
     if wanted := {key: email for key, email in given.items() if email is not None}:
         renewed |= set(await organisations.set_contacts(connection, wanted))
-    for key, email in given.items():
-        if email is None and await organisations.remove_contact(connection, key):
-            renewed.add(key)
+    if emptied := [key for key, email in given.items() if email is None]:
+        renewed |= set(await organisations.remove_contacts(connection, emptied))
     return renewed
 
 
@@ -115,7 +132,8 @@ def _entries(
     for item in written:
         key = item.organisation.organisation_id
         stored = kept.get(key) or item.before
-        if stored is not None and (key in kept or key in renewed):
-            touched = [CONTACT] if key in renewed else []
+        if stored is not None and (key in kept or key in renewed or item.said):
+            touched = sorted({figure.kind.value for figure in item.said}) if key not in kept else []
+            touched += [CONTACT] if key in renewed else []
             entries.append(entry_of(stored, before=item.before, action=action, touched=touched))
     return entries

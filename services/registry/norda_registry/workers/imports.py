@@ -116,6 +116,8 @@ class _Desk:
                 if not await imports.hold(connection, found.id, found.status, owner=self._owner):
                     return None
                 return await plan_batch.begin_planning(connection, found, now=_now())
+        if found.status == "applying" and not await self._all_comparable(found):
+            return None
         async with self._database.transaction(caller, news=False) as connection:
             # What was done before this process took over says nothing of how quick it is.
             await imports.change(connection, found.id, phase_started_at=_now(), phase_done=found.done)

@@ -22,7 +22,7 @@ from ...rules.findings import Findings
 from ...rules.profile import ACTIVE, Identifier, identifiers
 from ...rules.rights import IMPORT
 from ...rules.size_class import Figures
-from ...store import import_rows, imports, matches, organisations
+from ...store import import_known, import_rows, imports, likenesses, matches, organisations
 from ...store.import_rows import Plan, Result
 from ...store.imports import Import
 from ...store.matches import Match
@@ -30,6 +30,7 @@ from ...store.organisations import Stored
 from ..recording import raced_error
 from ..recording_many import Written, record_many
 from ..sizing import resize_counting_in
+from .further import NOTHING, Entered, Further, enter_further, further_of, unpacked_further
 from .plan_batch import packed, plan_stale, unreadable
 from .rows import Number, Outcome, Row
 
@@ -66,6 +67,7 @@ class _Item:
     email: str | None = None
     figures: Figures = field(default_factory=Figures)
     new_email: str | None = None
+    further: Further = NOTHING
     refused: str | None = None
     unchanged: bool = False
 
@@ -117,14 +119,25 @@ async def _apply(connection: Connection, items: Sequence[_Item], run: ApplyRun, 
     written = [item for item in items if item.refused is None and not item.unchanged]
     versions = await record_many(
         connection,
-        [_written(item) for item in written],
+        [_written(item, run, now) for item in written],
         state=State(run.found.state),
         caller=run.caller,
         action=IMPORT.name,
         now=now,
+        of_import=(run.found.id, run.found.source),
     )
+    entered = await enter_further(
+        connection,
+        [(item.plan.row, item.organisation.organisation_id, item.further) for item in written],
+        run.found,
+        caller=run.caller,
+        served=run.served,
+        now=now,
+    )
+    known = {bytes.fromhex(item.further.key): item.organisation.organisation_id for item in written if item.further.key}
+    await import_known.remember(connection, run.found.state, run.found.source, known, by=run.caller.subject, now=now)
     await import_rows.put_results(
-        connection, run.found.id, run.found.state, [_result(item, versions) for item in items]
+        connection, run.found.id, run.found.state, [_result(item, versions, entered) for item in items]
     )
     await _resize(connection, written, run, now=now)
 
@@ -158,7 +171,7 @@ def _items(plans: Sequence[Plan]) -> list[_Item]:
         known = identifiers(organisation)
         numbers = [(item.kind, item.value) for item in known if item.current and organisation.status == ACTIVE]
         figures = Figures(plan.employees, plan.turnover_cents, plan.balance_cents)
-        items.append(_Item(plan, organisation, numbers, known, figures=figures))
+        items.append(_Item(plan, organisation, numbers, known, figures=figures, further=unpacked_further(plan.further)))
     return items
 
 
@@ -177,7 +190,10 @@ async def _read(connection: Connection, items: Sequence[_Item]) -> None:
 
 
 async def _stale(connection: Connection, items: Sequence[_Item], run: ApplyRun) -> list[_Item]:
-    """Those that the plan does not fit any more: the organisation has changed, or a number has been given out."""
+    """Those that the plan does not fit any more: the organisation has changed, a number has been given out, or somebody
+    who is called so has come.
+    """
+    namesakes = await _namesakes(connection, items, run)
     asked = [number for item in items for number in _asked(item)]
     holders: dict[Number, list[Match]] = {}
     for match in await matches.find(connection, asked):
@@ -191,11 +207,26 @@ async def _stale(connection: Connection, items: Sequence[_Item], run: ApplyRun) 
             item.refused = packed(findings)
             continue
         claimed.update(item.numbers)
-        if _moved_on(item) or any(
-            _is_news(item, match) for number in _asked(item) for match in holders.get(number, ())
+        if (
+            _moved_on(item)
+            or item.plan.name_hash in namesakes
+            or any(_is_news(item, match) for number in _asked(item) for match in holders.get(number, ()))
         ):
             stale.append(item)
     return stale
+
+
+async def _namesakes(connection: Connection, items: Sequence[_Item], run: ApplyRun) -> set[int | None]:
+    """Hashes of names of new organisations that are borne by now, but by those that this import made.
+
+    Whoever was there when it was planned was seen then, and is judged once more with the newcomers.
+    """
+    hashes = [item.plan.name_hash for item in items if item.plan.name_hash is not None]
+    called = await likenesses.called(connection, hashes) if hashes else []
+    if not called:
+        return set()
+    own = await import_rows.made_by(connection, run.found.id, [key for _, key in called])
+    return {hashed for hashed, key in called if key not in own}
 
 
 def _asked(item: _Item) -> list[Number]:
@@ -227,6 +258,7 @@ def _replan(item: _Item, row: Row) -> None:
             row.planned.email,
         )
         item.before, item.email, item.identifiers = row.before, row.email, None
+        item.further = further_of(row)
     else:
         if not row.draft.findings.errors:
             row.draft.findings.refuse(
@@ -238,7 +270,7 @@ def _replan(item: _Item, row: Row) -> None:
         item.refused = packed(row.draft.findings)
 
 
-def _written(item: _Item) -> Written:
+def _written(item: _Item, run: ApplyRun, now: datetime) -> Written:
     return Written(
         organisation=item.organisation,
         figures=item.figures,
@@ -246,14 +278,16 @@ def _written(item: _Item) -> Written:
         old_email=item.email,
         email=item.new_email,
         numbers=item.identifiers,
+        said=item.further.dated(run.found, by=run.caller.subject, now=now) if item.further.figures else (),
     )
 
 
-def _result(item: _Item, versions: Mapping[UUID, int]) -> Result:
+def _result(item: _Item, versions: Mapping[UUID, int], entered: Entered) -> Result:
     before = item.before
     if item.refused is not None or item.unchanged:
         result = "unchanged" if item.unchanged else "failed"
         return Result(item.plan.row, result, None, None, None, None, None, None, None, None, item.refused)
+    person, note = entered.get(item.plan.row, (None, None))
     return Result(
         row=item.plan.row,
         result="changed" if before else "created",
@@ -266,4 +300,6 @@ def _result(item: _Item, versions: Mapping[UUID, int]) -> Result:
         old_email=item.email,
         new_email=item.new_email,
         findings=None,
+        person=person,
+        note=note,
     )

@@ -65,10 +65,18 @@ class ImportReport:
 
 
 async def import_organisations(
-    connection: Connection, file: BinaryIO, *, caller: Caller, served: Collection[State], now: datetime
+    connection: Connection,
+    file: BinaryIO,
+    *,
+    ignore_duplicates: bool = False,
+    caller: Caller,
+    served: Collection[State],
+    now: datetime,
 ) -> ImportReport:
     """Import a CSV table under the caller's state; the caller rolls back for a preview.
 
+    A row of a new organisation that seems to be one that is known, by name and place, is a fault, unless
+    `ignore_duplicates` says that somebody has looked at them.
     Raises InvalidInput naming rows and columns (nothing is stored then), Forbidden, Conflict (state not served, another
     import of the state is running). Idempotent.
     """
@@ -80,7 +88,7 @@ async def import_organisations(
     await take_turn(connection, state)
     await matches.plan_every_statement(connection)
     report = ImportReport(kind.name, table.encoding.removesuffix("-sig"), table.delimiter)
-    desk = Desk(state, now, local_day(now))
+    desk = Desk(state, now, local_day(now), suspecting=not ignore_duplicates)
     errors: list[FieldError] = []
     # Reading and checking are computing: in a thread, so that the process goes on answering meanwhile.
     while rows := await asyncio.to_thread(_read_batch, table, kind, desk):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from uuid import UUID
 
 from norda_common.database import Connection
 from norda_common.states import State
 
-from ...rules.duplicates import Candidate
+from ...rules.duplicates import Candidate, name_hash
 from ...rules.names import fold
 from ...rules.profile import entry_key
-from ...store import imports
+from ...store import import_known, imports
 from ...store.duplicates import narrow
 from ...store.matches import Match
 from ..recording import FIELDS
@@ -174,7 +175,9 @@ async def known_of(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Ma
 
 
 async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> None:
-    """Look for rows that no number recognised by what they are called; a person's decision is followed."""
+    """Look for rows that no number recognised by what they are called; a person's decision is followed, and what was
+    decided of the source's earlier lists holds.
+    """
     asked = [
         row
         for row in rows
@@ -182,28 +185,70 @@ async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> No
         and row.outcome is None
         and not row.draft.findings.errors
         and row.draft.given.get("legal_name")
-        and desk.decisions.get(row.draft.row) is not Decision.OTHER
     ]
-    found = await narrow(connection, [_candidate(row) for row in asked])
+    for row in asked:
+        if desk.source and not row.numbers:
+            row.key = _key(row)
+    # Said of one of these rows or of none: whoever is another one is not asked about again.
+    asked = [row for row in asked if desk.decisions.get(row.draft.row) is not Decision.OTHER]
+    if desk.source and desk.remembers:
+        await _remember_decided(connection, asked, desk)
+        asked = [row for row in asked if row.match is None and row.outcome is None]
+    candidates = [_candidate(row) for row in asked]
+    hashes = [name_hash(candidate) for candidate in candidates]
+    found = await narrow(connection, candidates, hashes)
+    for row, hashed in zip(asked, hashes, strict=True):
+        row.name_hash = hashed
     if not found:
         return
     known = await known_of(connection, set(found.values()))
+    same: dict[bytes, UUID] = {}
     for place, organisation_id in found.items():
         row, match = asked[place], known.get(organisation_id)
         if match is None:
             continue
         own = match.own and match.responsible_state == desk.state.value
         if own and desk.decisions.get(row.draft.row) is Decision.SAME:
-            row.match = match
+            row.match, row.key = match, _key(row)
+            same[row.key] = match.organisation_id
             continue
-        row.outcome, row.suspected = Outcome.DUPLICATE, match.organisation_id
-        who = f"{match.legal_name[:120]} ({State(match.responsible_state).label})"
-        row.draft.findings.warn(
-            "legal_name",
-            "duplicate",
-            f"scheint {who} zu sein, nach Name und Ort",
-            f"seems to be {who}, by its name and place",
-        )
+        _suspected(row, match, desk)
+    if same:
+        await import_known.remember(connection, desk.state.value, desk.source, same, by=desk.by, now=desk.now)
+
+
+async def _remember_decided(connection: Connection, rows: Sequence[Row], desk: Desk) -> None:
+    """Take the rows for those that this source's earlier rows of their name and place were taken for."""
+    keys = {id(row): _key(row) for row in rows}
+    remembered = await import_known.of(connection, desk.source, list(keys.values()))
+    if not remembered:
+        return
+    known = await known_of(connection, set(remembered.values()))
+    for row in rows:
+        key = keys[id(row)]
+        match = known.get(remembered.get(key, UUID(int=0)))
+        if match is not None:
+            row.key = key
+            _take(row, match, desk)
+
+
+def _key(row: Row) -> bytes:
+    """By what a source's row is known again whatever numbers it has: name, postal code and place, as a hash."""
+    seat = row.fields.get("seat")
+    place = row.draft.seat.get("place") or (seat.place if seat else None)
+    parts = [fold(str(row.draft.given["legal_name"])), _postal_code(row) or "", fold(place or "")]
+    return sha256("|".join(parts).encode()).digest()
+
+
+def _suspected(row: Row, match: Match, desk: Desk) -> None:
+    """Say whom the row seems to mean; where nobody can decide about single rows, it is a fault."""
+    row.outcome, row.suspected = Outcome.DUPLICATE, match.organisation_id
+    who = f"{match.legal_name[:120]} ({State(match.responsible_state).label})"
+    de, en = f"scheint {who} zu sein, nach Name und Ort", f"seems to be {who}, by its name and place"
+    if desk.staged:
+        row.draft.findings.warn("legal_name", "duplicate", de, en)
+    else:
+        row.draft.findings.refuse("legal_name", "duplicate", de, en)
 
 
 def _candidate(row: Row) -> Candidate:

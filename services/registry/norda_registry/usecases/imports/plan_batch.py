@@ -17,11 +17,13 @@ from norda_common.states import State
 
 from ...rules.findings import Findings
 from ...rules.import_cells import read_row
+from ...rules.import_further import years_of
 from ...rules.import_rows import Planned, field_of
-from ...store import import_rows, imports, matches
+from ...store import import_known, import_rows, imports, matches
 from ...store.import_rows import Plan
 from ...store.imports import Import
 from ..organisations import local_day
+from .further import NOTHING, Further, further_of, packed_further
 from .planning import plan_rows
 from .rows import Decision, Desk, Mode, Outcome, Row, row_of
 
@@ -44,13 +46,24 @@ async def begin_planning(connection: Connection, found: Import, *, now: datetime
     """Begin with the first row, whatever an earlier run planned."""
     decided = await import_rows.decisions(connection, found.id)
     await imports.change(connection, found.id, done=0, cursor_row=0, phase_started_at=now, phase_done=0)
-    return PlanRun(
-        found, _desk(found, {row: Decision(said) for row, said in decided.items()}, now), found.first_row - 1
-    )
+    desk = _desk(found, {row: Decision(said) for row, said in decided.items()}, now)
+    desk.remembers = await import_known.any_of(connection, found.source)
+    return PlanRun(found, desk, found.first_row - 1)
 
 
 def _desk(found: Import, decisions: dict[int, Decision], now: datetime) -> Desk:
-    return Desk(State(found.state), now, local_day(now), staged=True, mode=Mode(found.mode), decisions=decisions)
+    return Desk(
+        State(found.state),
+        now,
+        local_day(now),
+        staged=True,
+        mode=Mode(found.mode),
+        source=found.source,
+        by=found.acting_subject,
+        suspecting=True,
+        with_persons=found.persons is not None,
+        decisions=decisions,
+    )
 
 
 async def plan_batch(connection: Connection, run: PlanRun) -> bool:
@@ -90,7 +103,10 @@ async def _read_next(connection: Connection, run: PlanRun, after: int) -> asynci
 def read_rows(records: Sequence[Record] | Sequence[tuple[int, str]], found: Import) -> list[Row]:
     """Rows from their cells, by what the columns mean. Pure."""
     own, columns, clears = State(found.state), found.columns, found.empty_clears
-    return [row_of(read_row(row, json.loads(cells), columns, own=own, clears=clears)) for row, cells in records]
+    years = years_of(columns, found.headings)
+    return [
+        row_of(read_row(row, json.loads(cells), columns, own=own, clears=clears, years=years)) for row, cells in records
+    ]
 
 
 def _plans(rows: Sequence[Row], desk: Desk) -> list[Plan]:
@@ -101,6 +117,7 @@ def plan_of(row: Row, decision: Decision | None) -> Plan:
     """What is kept of a planned row."""
     assert row.outcome is not None  # noqa: S101 - it is planned
     planned = row.planned if row.outcome in {Outcome.CREATE, Outcome.CHANGE} else None
+    key = row.key.hex() if row.key else None
     return Plan(
         row=row.draft.row,
         outcome=row.outcome,
@@ -113,6 +130,8 @@ def plan_of(row: Row, decision: Decision | None) -> Plan:
         balance_cents=planned.figures.balance_cents if planned else None,
         email=_new_email(row, planned),
         findings=packed(row.draft.findings),
+        further=packed_further(further_of(row) if planned else Further(key=key) if key else NOTHING),
+        name_hash=row.name_hash if row.outcome is Outcome.CREATE else None,
     )
 
 
@@ -177,13 +196,13 @@ def unreadable() -> str | None:
     return packed(findings)
 
 
-async def plan_single(
-    connection: Connection, found: Import, row: int, decision: Decision | None, *, now: datetime
+async def plan_decided(
+    connection: Connection, found: Import, decided: Sequence[int], decision: Decision | None, *, now: datetime
 ) -> None:
-    """Plan one row anew, after a person decided about it."""
-    cells = await import_rows.cells(connection, found.id, found.sheet, [row])
-    rows = await asyncio.to_thread(read_rows, list(cells.items()), found)
-    desk = _desk(found, {row: decision} if decision else {}, now)
+    """Plan rows anew, after a person decided about them."""
+    cells = await import_rows.cells(connection, found.id, found.sheet, decided)
+    rows = await asyncio.to_thread(read_rows, sorted(cells.items()), found)
+    desk = _desk(found, dict.fromkeys(decided, decision) if decision else {}, now)
     await plan_rows(connection, rows, desk, lock=False)
     await import_rows.put_plans(connection, found.id, found.state, _plans(rows, desk))
 

@@ -11,6 +11,7 @@ from norda_common.contracts.registry import Membership
 from norda_common.database import Connection
 from norda_common.identifiers import new_id
 
+from ...rules.figures import newest
 from ...rules.findings import Findings
 from ...rules.handovers import open_offer
 from ...rules.import_rows import Current, Planned, leave_alone, plan
@@ -20,6 +21,7 @@ from ...store.matches import Cluster, Match
 from .. import sizing
 from ..organisations import unknown_cluster
 from ..recording import taken_error
+from .further import leave_out_known
 from .matching import (
     by_number,
     choose,
@@ -50,9 +52,12 @@ async def plan_rows(connection: Connection, rows: Sequence[Row], desk: Desk, *, 
     for row in rows:
         if row.outcome is None:
             choose(row, numbers, known, desk)
-    if desk.staged:
+    if desk.suspecting:
         await suspect(connection, rows, desk)
     await _read(connection, rows, desk, lock=lock)
+    if desk.staged:
+        await _read_figures(connection, rows)
+        await leave_out_known(connection, [row for row in rows if row.outcome is None], desk)
     clusters = await _clusters(connection, rows)
     await asyncio.to_thread(_plan_all, rows, desk, clusters, numbers)
     await _size_anew(connection, rows, desk)
@@ -93,6 +98,16 @@ async def _read(connection: Connection, rows: Sequence[Row], desk: Desk, *, lock
                 )
 
 
+async def _read_figures(connection: Connection, rows: Sequence[Row]) -> None:
+    """The dated figures of the organisations of which rows say some."""
+    saying = [row for row in rows if row.before is not None and row.draft.figures_on]
+    ids = [row.before.organisation.organisation_id for row in saying if row.before]
+    known = await figures.of(connection, ids) if ids else {}
+    for row in saying:
+        if row.before:
+            row.known = known.get(row.before.organisation.organisation_id, [])
+
+
 async def _clusters(connection: Connection, rows: Sequence[Row]) -> dict[str, Cluster]:
     codes = sorted({code for row in rows for code in row.draft.clusters if row.outcome is None})
     if not codes:
@@ -119,7 +134,9 @@ async def _size_anew(connection: Connection, rows: Sequence[Row], desk: Desk) ->
     changed = [
         (row, row.before, row.planned)
         for row in rows
-        if row.before is not None and row.planned is not None and row.planned.figures != row.before.figures
+        if row.before is not None
+        and row.planned is not None
+        and (row.planned.said or row.planned.figures != row.before.figures)
     ]
     if not changed:
         return
@@ -127,7 +144,8 @@ async def _size_anew(connection: Connection, rows: Sequence[Row], desk: Desk) ->
     for row, before, planned in changed:
         organisation = planned.organisation
         said = known.get(organisation.organisation_id, [])
-        dated = sizing.with_todays(said, before.figures, planned.figures, now=desk.now)
+        rows_then = [*said, *planned.said]
+        dated = sizing.with_todays(rows_then, newest(rows_then), planned.figures, now=desk.now)
         held = (await sizing.size_of(connection, organisation, dated)).held
         declared = row.fields.get("size_class") or organisation.size_class
         size = sizing.told(held, declared, row.draft.findings if "size_class" in row.fields else Findings())
@@ -141,10 +159,11 @@ async def _size_anew(connection: Connection, rows: Sequence[Row], desk: Desk) ->
 def _planned(row: Row, desk: Desk, clusters: dict[str, Cluster]) -> Planned | None:
     current = None
     if row.before is not None:
-        current = Current(row.before.organisation, row.before.figures, row.email)
+        current = Current(row.before.organisation, row.before.figures, row.email, row.known)
         merged = row.match is not None and row.match.merged
         if merged or row.before.organisation.status != ACTIVE or open_offer(row.before.organisation):
             leave_alone(row.before.organisation, row.draft.findings, merged=merged)
+            row.person = row.note = None
             return Planned(row.before.organisation, row.before.figures, row.email, False, False)
     return plan(
         row.draft,
@@ -155,6 +174,7 @@ def _planned(row: Row, desk: Desk, clusters: dict[str, Cluster]) -> Planned | No
         memberships=_memberships(row, clusters),
         now=desk.now,
         today=desk.today,
+        source=desk.source,
     )
 
 
@@ -167,7 +187,13 @@ def _memberships(row: Row, clusters: dict[str, Cluster]) -> tuple[Membership, ..
         if code not in clusters and code not in here:
             unknown_cluster(code, draft.findings)
     return tuple(
-        Membership(cluster_id=clusters[code].cluster_id, cluster_code=code, valid_from=draft.clusters_since)
+        Membership(
+            cluster_id=clusters[code].cluster_id,
+            cluster_code=code,
+            kind=draft.clusters_kind,
+            valid_from=draft.clusters_since,
+            valid_to=draft.clusters_until,
+        )
         for code in dict.fromkeys(draft.clusters)
         if code in clusters
     )
@@ -187,6 +213,6 @@ def _outcome(row: Row, desk: Desk) -> Outcome:
         return Outcome.ERROR
     if row.before is None:
         return Outcome.SKIPPED if desk.mode is Mode.UPDATE else Outcome.CREATE
-    if not (planned.public_change or planned.private_change):
+    if not (planned.public_change or planned.private_change or row.person or row.note):
         return Outcome.UNCHANGED
     return Outcome.SKIPPED if desk.mode is Mode.CREATE else Outcome.CHANGE

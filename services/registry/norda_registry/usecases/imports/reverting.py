@@ -17,17 +17,19 @@ from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.database import Connection
 from norda_common.states import State
 
+from ...rules import profile
 from ...rules.import_rows import held_numbers
 from ...rules.size_class import Figures
-from ...store import import_rows, imports, matches, organisations
+from ...store import figures, import_known, import_rows, imports, matches, organisations
 from ...store.import_rows import Result
 from ...store.imports import Import
 from ...store.organisations import Stored
-from ..commands import Deactivate
-from ..organisations import deactivate_organisation
+from ..days import local_day
+from ..organisations import memberships_ended
 from ..recording import ITEM
 from ..recording_many import Written, record_many
 from ..sizing import resize_counting_in
+from .further import take_back_further
 from .rows import Number
 
 BATCH_ROWS = 500
@@ -59,6 +61,7 @@ async def revert_batch(connection: Connection, run: RevertRun, *, now: datetime)
     stored = await organisations.lock_many(
         connection, [result.organisation_id for result in results if result.organisation_id]
     )
+    await take_back_further(connection, results, caller=run.caller)
     marks: list[Mark] = []
     created, changed = list[tuple[Result, Stored]](), list[tuple[Result, Stored]]()
     for result in results:
@@ -67,6 +70,8 @@ async def revert_batch(connection: Connection, run: RevertRun, *, now: datetime)
             marks.append((result.row, LEFT, "gone" if held is None else "changed_since"))
         else:
             (created if result.result == "created" else changed).append((result, held))
+    # Those of who is withdrawn go with them; who is deactivated keeps them.
+    await figures.take_back(connection, run.found.id, [held.organisation.organisation_id for _, held in changed])
     marks += await _withdraw(connection, created, run, now=now)
     marks += await _restore(connection, changed, run, now=now)
     await import_rows.mark_reverted(connection, run.found.id, marks)
@@ -92,6 +97,7 @@ async def _withdraw(
     referred = await imports.referred_to(connection, [held.organisation.organisation_id for _, held in created])
     alone = [held for _, held in created if held.organisation.organisation_id not in referred]
     await imports.withdraw(connection, [held.organisation.organisation_id for held in alone])
+    await import_known.forget_organisations(connection, [held.organisation.organisation_id for held in alone])
     state = State(run.found.state)
     await outbox.append(
         connection,
@@ -117,12 +123,41 @@ async def _withdraw(
         for held in alone
     ]
     await audit.record(connection, run.caller, *entries)
-    for key in referred:
-        await deactivate_organisation(connection, key, Deactivate(), caller=run.caller, served=run.served, now=now)
+    await _deactivate(
+        connection, [held for _, held in created if held.organisation.organisation_id in referred], run, now=now
+    )
     return [
         (result.row, DEACTIVATED if held.organisation.organisation_id in referred else WITHDRAWN, None)
         for result, held in created
     ]
+
+
+async def _deactivate(connection: Connection, referred: Sequence[Stored], run: RevertRun, *, now: datetime) -> None:
+    """Deactivate them from today, as `deactivate_organisation` does with one."""
+    written = [
+        Written(
+            organisation=held.organisation.model_copy(
+                update={
+                    "status": profile.DEACTIVATED,
+                    "memberships": memberships_ended(held.organisation.memberships, local_day(now)),
+                }
+            ),
+            figures=held.figures,
+            before=held,
+            old_email=None,
+            email=None,
+            change="deactivated",
+        )
+        for held in referred
+    ]
+    await record_many(
+        connection,
+        written,
+        state=State(run.found.state),
+        caller=run.caller,
+        action="organisation.deactivate",
+        now=now,
+    )
 
 
 async def _restore(

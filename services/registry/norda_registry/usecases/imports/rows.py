@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,8 +12,12 @@ from uuid import UUID
 from norda_common.states import State
 
 from ...rules.cell_values import Draft
+from ...rules.classifications import legal_form
 from ...rules.fields import normalised
+from ...rules.figures import Figure
+from ...rules.findings import Refused
 from ...rules.import_cells import PROFILE
+from ...rules.import_people import PersonSaid
 from ...rules.import_rows import Planned, claimed_numbers, natural_keys
 from ...store.matches import Match
 from ...store.organisations import Stored
@@ -68,6 +72,14 @@ class Row:
     email: str | None = None
     planned: Planned | None = None
     suspected: UUID | None = None
+    known: Sequence[Figure] = ()
+    """The dated figures of `before`, where the row says other ones."""
+    person: PersonSaid | None = None
+    note: str | None = None
+    """The contact person and the note that are to be entered."""
+    name_hash: int | None = None
+    key: bytes | None = None
+    """By what it is known the next time, for a row that no number recognises."""
 
     @property
     def numbers(self) -> list[Number]:
@@ -78,9 +90,27 @@ class Row:
 
 def row_of(draft: Draft) -> Row:
     """The row with its fields in their normal form; faults are in its findings. Pure."""
+    _leave_out_unknown_form(draft)
     fields = normalised(draft.given, draft.findings)
     fields |= {name: draft.given[name] for name in PROFILE if name in draft.given}
     return Row(draft, fields, natural_keys(fields), claimed_numbers(fields))
+
+
+def _leave_out_unknown_form(draft: Draft) -> None:
+    """A legal form that nobody knows keeps no row from being taken: it is said, and the field stays as it is."""
+    text = draft.given.get("legal_form")
+    if text is None:
+        return
+    try:
+        legal_form(text)
+    except Refused as refusal:
+        del draft.given["legal_form"]
+        draft.findings.warn(
+            "legal_form",
+            refusal.code,
+            f"„{text[:60]}“ ist keine bekannte Rechtsform; das Feld bleibt, wie es ist",
+            f"“{text[:60]}” is no known legal form; the field stays as it is",
+        )
 
 
 @dataclass(slots=True)
@@ -91,8 +121,18 @@ class Desk:
     now: datetime
     today: date
     staged: bool = False
-    """Rows need no number, and are looked for by name."""
+    """Rows need no number, and somebody decides about those that seem to be known by name."""
     mode: Mode = Mode.BOTH
+    source: str = ""
+    """Whose list it is."""
+    remembers: bool = True
+    """Whether anything is known of the source's rows."""
+    by: str = ""
+    """Who planned it."""
+    suspecting: bool = False
+    """Rows that no number recognises are looked for by name."""
+    with_persons: bool = False
+    """Whether somebody said why its contact persons are kept."""
     decisions: Mapping[int, Decision] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
     """Hash of a number to the row that had it first: a hundred thousand rows take some forty megabytes."""

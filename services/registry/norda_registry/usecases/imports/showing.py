@@ -17,6 +17,8 @@ from ...rules.import_cells import name_of
 from ...rules.size_class import Figures
 from ...store import import_rows
 from ...store.imports import Import
+from .deciding import suspected
+from .further import Further, unpacked_further
 from .plan_batch import unpacked
 from .rows import Decision, Outcome
 
@@ -38,6 +40,7 @@ class ShownRow:
     old_figures: Figures
     figures: Figures
     email: bool
+    further: Further
     errors: Sequence[FieldError]
     warnings: Sequence[FieldError]
     result: str | None
@@ -52,7 +55,7 @@ class ShownRow:
     @property
     def suspected(self) -> bool:
         """Whether a person may say that it is, or is not, the organisation it seems to be."""
-        return self.outcome is Outcome.DUPLICATE or self.decision in {Decision.SAME, Decision.OTHER}
+        return suspected(self.outcome, self.decision, self.further)
 
 
 async def shown_rows(
@@ -81,6 +84,7 @@ def _shown(row: Record, found: Import) -> ShownRow:
         old_figures=Figures(row["old_employees"], row["old_turnover"], row["old_balance"]) if changes else Figures(),
         figures=Figures(row["employees"], row["turnover_cents"], row["balance_cents"]),
         email=row["email"] is not None,
+        further=unpacked_further(row["further"]),
         errors=[*findings["errors"], *later["errors"]],
         warnings=findings["warnings"],
         result=row["result"],

@@ -19,6 +19,7 @@ from norda_common.states import State
 from norda_common.telemetry import current_traceparent
 
 from ...rules.csv_reading import legible
+from ...rules.import_fields import PERSON
 from ...rules.import_headings import LOOKED_AT, find_heading, propose, same_headings
 from ...rules.names import fold
 from ...rules.rights import IMPORT
@@ -154,6 +155,8 @@ async def _understood(connection: Connection, made: Import, known: Source | None
         # The file of refused rows has one more, for the reason.
         same = [fold(text) for text in headings[len(known.headings) :]] in ([], ["grund"], ["reason"])
         columns = [*known.columns, *([""] * (len(headings) - len(known.columns)))] if same else columns
+    # Why contact persons are kept, and how long, is asked for each list.
+    through = same and not set(PERSON) & set(columns)
     total = await import_rows.count(connection, made.id, place, first_row=sheet["first_row"])
     return replace(
         made,
@@ -164,7 +167,7 @@ async def _understood(connection: Connection, made: Import, known: Source | None
         total=total,
         mode=known.mode if known else made.mode,
         empty_clears=known.empty_clears if known else made.empty_clears,
-        status="planning" if same else "mapping",
+        status="planning" if through else "mapping",
     )
 
 

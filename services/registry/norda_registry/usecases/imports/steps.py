@@ -1,4 +1,4 @@
-"""What a person does with a staged import: say what its columns mean, decide about a row, apply, cancel, take back."""
+"""What a person does with a staged import: say what its columns mean, apply, cancel, take back."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from norda_common.errors import Conflict, FieldError, InvalidInput, NotFound, Te
 from norda_common.states import State
 from norda_common.telemetry import current_traceparent
 
-from ...rules.import_fields import BY_NAME
+from ...rules.import_fields import BY_NAME, PERSON, PERSON_NAMES
 from ...rules.import_headings import heading_at, propose
-from ...rules.rights import IMPORT
+from ...rules.rights import IMPORT, PERSON_KEEP
 from ...store import import_rows, imports
 from ...store.imports import Import, Source
+from ..people import check_terms
+from ..people_commands import PersonTerms
 from .at_once import import_running, take_turn
-from .plan_batch import plan_single
-from .rows import Decision, Mode, Outcome
+from .rows import Mode
 from .staging import ITEM
 
 NEEDED = ("legal_name", "organisation_id", "own_id", "euid", "register_number", "register_entry", "vat_id", "widnr")
 """At least one of them has to be a column: else no row says whom it means."""
 
-_ABOUT_DUPLICATES = (Decision.SAME, Decision.OTHER)
+PERSON_TERMS = ("purposes", "legal_basis", "retain_until")
 
 
 def no_such_import() -> NotFound:
@@ -105,13 +106,15 @@ async def map_columns(
     columns: Sequence[str],
     mode: Mode,
     empty_clears: bool,
+    persons: PersonTerms | None = None,
     caller: Caller,
     served: Collection[State],
     now: datetime,
 ) -> Import:
     """Say what each column means, empty for nothing; it is remembered for the source, and the rows are planned (anew).
 
-    Raises InvalidInput naming `columns.<place>`, NotFound, Conflict.
+    `persons` says why the list's contact persons are kept, and how long; it is asked for when a column names them.
+    Raises InvalidInput naming `columns.<place>` and `persons.<field>`, NotFound, Conflict.
     """
     found = await locked(
         connection, import_id, caller=caller, served=served, of={"mapping", "planned", "planning", "failed"}
@@ -119,9 +122,18 @@ async def map_columns(
     if found.status == "failed" and (await import_rows.count_to_revert(connection, import_id)):
         raise Conflict("Der Import hat schon geschrieben.", "The import has written already.", code="import_status")
     errors = list(_faults(found.headings, columns))
+    if set(PERSON) & set(columns):
+        errors += _faults_of_persons(columns, persons)
+    else:
+        persons = None
     if errors:
         raise InvalidInput.of(errors)
-    changed = replace(found, columns=list(columns), mode=mode.value, empty_clears=empty_clears)
+    if persons is not None:
+        caller.require_served(PERSON_KEEP, served)
+        check_terms(persons, now=now)
+    said = persons.model_dump_json() if persons else None
+    known = await imports.source(connection, found.source)
+    changed = replace(found, columns=list(columns), mode=mode.value, empty_clears=empty_clears, persons=said)
     await imports.remember(
         connection,
         Source(
@@ -134,9 +146,11 @@ async def map_columns(
             empty_clears=empty_clears,
             used_at=now,
             used_by=caller.subject,
+            persons=said or (known.persons if known else None),
         ),
     )
-    return await _begin(
+    await _keep(connection, changed, "persons")
+    return await begin(
         connection,
         changed,
         "planning",
@@ -165,39 +179,23 @@ def _faults(headings: Sequence[str], columns: Sequence[str]) -> Sequence[FieldEr
     return faults
 
 
+def _faults_of_persons(columns: Sequence[str], persons: PersonTerms | None) -> list[FieldError]:
+    """What is missing for keeping the contact persons of a list."""
+    faults = []
+    if not PERSON_NAMES & set(columns):
+        text = Text("der Name der Ansprechperson muss eine Spalte sein", "the contact person's name has to be a column")
+        faults.append(FieldError(field="columns", code="columns", text=text))
+    if persons is None:
+        text = Text(
+            "fehlt: Die Tabelle hat Ansprechpersonen; gefragt ist, wozu und wie lange sie geführt werden",
+            "is missing: the table has contact persons; asked is why and how long they are kept",
+        )
+        faults += [FieldError(field=f"persons.{name}", code="required", text=text) for name in PERSON_TERMS]
+    return faults
+
+
 def _fault(place: int, de: str, en: str) -> FieldError:
     return FieldError(field=f"columns.{place}", code="columns", text=Text(de, en))
-
-
-async def decide(
-    connection: Connection,
-    import_id: UUID,
-    row: int,
-    decision: Decision | None,
-    *,
-    caller: Caller,
-    served: Collection[State],
-    now: datetime,
-) -> None:
-    """Say what is to become of one row; it is planned anew. None takes back what was said. Idempotent.
-
-    Raises NotFound, Conflict.
-    """
-    found = await locked(connection, import_id, caller=caller, served=served, of={"planned"})
-    known = await import_rows.outcome(connection, import_id, row)
-    if known is None:
-        raise NotFound("Diese Zeile gibt es nicht.", "There is no such row.")
-    outcome, earlier = known
-    suspected = outcome == Outcome.DUPLICATE or earlier in _ABOUT_DUPLICATES
-    if decision in _ABOUT_DUPLICATES and not suspected:
-        raise Conflict(
-            "Diese Zeile hat keinen Dublettenverdacht.",
-            "This row is not suspected to be a duplicate.",
-            code="no_duplicate",
-        )
-    await import_rows.decide(connection, import_id, row, decision)
-    if decision in _ABOUT_DUPLICATES or (decision is None and earlier in _ABOUT_DUPLICATES):
-        await plan_single(connection, found, row, decision, now=now)
 
 
 async def apply_import(
@@ -205,11 +203,14 @@ async def apply_import(
 ) -> Import:
     """Let the worker do what is planned, in the caller's name. Raises NotFound, Conflict (also: another is running)."""
     found = await locked(connection, import_id, caller=caller, served=served, of={"planned"})
+    if found.persons is not None:
+        # The last day may have passed since it was said.
+        check_terms(PersonTerms.model_validate_json(found.persons), now=now)
     await take_turn(connection, State(found.state))
     total = await import_rows.count_to_apply(connection, import_id)
     if not total:
         raise Conflict("Es gibt nichts zu übernehmen.", "There is nothing to apply.", code="nothing_to_apply")
-    return await _begin(connection, found, "applying", total, caller=caller, now=now)
+    return await begin(connection, found, "applying", total, caller=caller, now=now)
 
 
 async def revert_import(
@@ -221,7 +222,7 @@ async def revert_import(
     total = await import_rows.count_to_revert(connection, import_id)
     if not total:
         raise Conflict("Es gibt nichts zurückzunehmen.", "There is nothing to take back.", code="nothing_to_revert")
-    return await _begin(connection, found, "reverting", total, caller=caller, now=now)
+    return await begin(connection, found, "reverting", total, caller=caller, now=now)
 
 
 async def cancel_import(
@@ -243,7 +244,7 @@ async def cancel_import(
     return changed
 
 
-async def _begin(
+async def begin(
     connection: Connection,
     found: Import,
     status: str,
