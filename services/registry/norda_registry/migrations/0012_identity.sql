@@ -38,6 +38,8 @@ alter table organisation_version drop constraint organisation_version_organisati
 alter policy change on organisation
     using (responsible_state = (select office_state()) or offered_to = (select office_state()))
     with check (responsible_state = (select office_state()) or data #>> '{handover,to_state}' = (select office_state()));
+-- A row whose organisation is not there passes, since that may be written in the same statement; that it was is asked when
+-- the statement is done (0017_profile.sql).
 alter policy enter on identifier
     with check (coalesce((select (select office_state()) in (responsible_state, coalesce(offered_to, ''))
                             from organisation where id = organisation_id),
