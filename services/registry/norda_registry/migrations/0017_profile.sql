@@ -13,13 +13,16 @@ create table figure (
     source          text        not null check (length(source) between 1 and 200),
     value           bigint      check (value >= 0),
     recorded_at     timestamptz not null,
-    recorded_by     text        not null
+    recorded_by     text        not null,
+    merger_id       uuid
 );
 comment on table figure is 'Employees, turnover and balance by day and source; rows are added and never changed. For the'
     ' responsible office alone, as figures, which holds the newest of each kind; of what has left, for the office that'
     ' entered them.';
 comment on column figure.state is 'Whose office entered it.';
+comment on column figure.merger_id is 'The merger that carried it along from the record that went; it goes with its undoing.';
 create index figure_organisation on figure (organisation_id, kind, on_day desc);
+create index figure_merger on figure (merger_id) where merger_id is not null;
 alter table figure enable row level security;
 create policy read on figure for select
     using (coalesce((select responsible_state from organisation where id = organisation_id), state)
@@ -27,6 +30,9 @@ create policy read on figure for select
 create policy enter on figure for insert
     with check (state = (select office_state())
                 and (select responsible_state from organisation where id = organisation_id) = (select office_state()));
+create policy take_back on figure for delete
+    using (merger_id is not null
+           and (select responsible_state from organisation where id = organisation_id) = (select office_state()));
 
 insert into figure (organisation_id, state, kind, on_day, source, value, recorded_at, recorded_by)
 select figures.organisation_id, organisation.responsible_state, had.kind, (coalesce(last.changed_at, now()) at time zone 'Europe/Berlin')::date,
@@ -84,6 +90,7 @@ begin
     delete from identifier where organisation_id in (select id from gone);
     delete from figures where organisation_id in (select id from gone);
     delete from contact where organisation_id in (select id from gone);
+    delete from contact_replaced where organisation_id in (select id from gone);
     return null;
 end $$;
 comment on function take_along is 'Deletes numbers, figures and contact address of organisations that are deleted.';

@@ -6,16 +6,16 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from norda_common.database import Connection
+from norda_common.database import Connection, affected
 
 from ..rules.figures import Figure, FigureKind
 
 
-async def add(connection: Connection, organisation_id: UUID, figure: Figure) -> None:
-    """Add a row; none is ever changed."""
+async def add(connection: Connection, organisation_id: UUID, figure: Figure, *, merger_id: UUID | None = None) -> None:
+    """Add a row; none is ever changed. One that a merger carried along says so, and goes with its undoing."""
     await connection.execute(
-        """insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
-           values ($1, $2, $3, $4, $5, $6, $7)""",
+        """insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, merger_id)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)""",
         organisation_id,
         figure.kind,
         figure.on,
@@ -23,7 +23,16 @@ async def add(connection: Connection, organisation_id: UUID, figure: Figure) -> 
         figure.value,
         figure.recorded_at,
         figure.recorded_by,
+        merger_id,
     )
+
+
+async def take_back(connection: Connection, organisation_id: UUID, merger_id: UUID) -> int:
+    """Take out the rows that a merger carried along; how many there were."""
+    status = await connection.execute(
+        "delete from figure where organisation_id = $1 and merger_id = $2", organisation_id, merger_id
+    )
+    return affected(status)
 
 
 async def of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, list[Figure]]:
