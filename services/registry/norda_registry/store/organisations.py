@@ -203,8 +203,9 @@ def _numbers(changes: Sequence[Change]) -> list[tuple[UUID, str, str, bool]]:
 async def set_contacts(connection: Connection, emails: dict[UUID, str]) -> list[UUID]:
     """Keep one contact address per organisation; those whose address is another one now."""
     rows = await connection.fetch(
-        """insert into contact (organisation_id, email)
-           select * from unnest($1::uuid[], $2::text[])
+        """insert into contact (organisation_id, email, state, due_from, asked_at)
+           select given.id, given.email, responsible_state, due_from_of(organisation), asked_at_of(organisation)
+             from unnest($1::uuid[], $2::text[]) as given(id, email) left join organisation using (id)
            on conflict (organisation_id) do update set email = excluded.email where contact.email <> excluded.email
            returning organisation_id""",
         list(emails),
