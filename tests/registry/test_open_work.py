@@ -30,11 +30,9 @@ async def fill(connection: asyncpg.Connection[Any]) -> None:
     """Many of whom nothing is to do: all codes are decided, no certificate ends, all have a link that is open."""
     await connection.execute("set search_path to registry, public")
     await connection.execute(
-        "select set_config('norda.state', 'hb', false), set_config('norda.roles', 'office', false)"
-    )
-    await connection.execute(
         """insert into organisation (id, version, responsible_state, status, kind, legal_name, data)
-           select gen_random_uuid(), 1, 'hb', 'active', 'something', 'x' || n, $1::jsonb from generate_series(1, $2) as n""",
+           select gen_random_uuid(), 1, 'hb', 'active', 'something', 'x' || n, $1::jsonb
+             from generate_series(1, $2) as n""",
         json.dumps(DOCUMENT),
         MANY,
     )
@@ -119,7 +117,7 @@ async def test_what_is_done_is_not_read(installation: Installation) -> None:
 
 
 async def flags(installation: Installation, made: dict[str, Any]) -> tuple[Any, ...]:
-    """What is kept of an organisation: the day on which a certificate ends, whether a code is open, whether it is due."""
+    """What is kept of an organisation: when the first certificate ends, whether a code is open, whether it is due."""
     admin = await installation.connect()
     try:
         row = await admin.fetchrow(
