@@ -79,7 +79,7 @@ async def test_who_is_only_written_differently_has_not_left(registry: Running) -
     async with registry.client() as hb:
         its = await cluster(hb, "LLO")
         names = ["Beispiel Lloydus GmbH & Co. KG", "Beispiel Größenwahn Guss GmbH", "Beispiel Westwerk GmbH"]
-        members = [await registered(hb, legal_name=name) for name in names]
+        members = [await registered(hb, legal_name=name, legal_form=...) for name in names]
         outside = await registered(hb, legal_name="Beispiel Ueberseekabel Gesellschaft mit beschränkter Haftung")
         for each in members:
             await hb.post(
