@@ -10,9 +10,11 @@ import httpx2
 import pytest
 from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.states import State
+from norda_registry.usecases.lookup import find_by_identifier
 from support.installation import Installation, Running
 
 from .conftest import cluster, in_directory, registered, vat
+from .test_rights import act_as, caller, database
 
 SEAT = {"place": "Bremen", "postal_code": "28197", "state": "DE-HB"}
 
@@ -267,6 +269,62 @@ async def test_entries_of_merged_courts_are_told_apart_in_every_notation(registr
         for shared in ("Amtsgericht Osnabrück HRB 822001", hit["organisation"]["register_entries"][0]["euid"]):
             names = {item["organisation"]["legal_name"]: item["current"] for item in await looked_up(client, shared)}
             assert names == {"Beispiel Ohne GmbH": True, "Beispiel Nordhorn GmbH": True}, shared
+
+
+async def test_old_letters_name_the_court_that_was(registry: Running) -> None:
+    entry = {"court": "Osnabrück", "type": "HRB", "number": "822055", "former_court": "Nordhorn"}
+    seat = {"place": "Osnabrück", "state": "DE-NI"}
+    async with registry.client(state="ni") as client:
+        made = await registered(client, seat=seat, register_entry=entry)
+        # The same number of another court, also of another one that was merged.
+        await registered(client, seat=seat, register_entry=entry | {"former_court": "Bad Iburg"})
+        await registered(client, seat=seat, register_entry={"court": "Hannover", "type": "HRB", "number": "822055"})
+        for text in ("Amtsgericht Nordhorn HRB 822055", "HRB 0822055, AG Nordhorn", "nordhorn hrb 822055",
+                     "Registergericht Nordhorn, HRB822055"):  # fmt: skip
+            hits = await looked_up(client, text)
+            assert [(hit["organisation"]["organisation_id"], hit["matched"], hit["current"]) for hit in hits] == [
+                (made["organisation_id"], "former", True)
+            ], text
+        for text in ("Amtsgericht Nordhorn HRA 822055", "Amtsgericht Meppen HRB 822055", "Nordhorn HRB 822056"):
+            assert await looked_up(client, text) == [], text
+        # A former number leads to its company as it is now.
+        new = {"register_entry": {"court": "Osnabrück", "type": "HRB", "number": "822057"}, "on": "2026-06-01",
+               "source": "Handelsregister"}  # fmt: skip
+        assert (await client.patch(path_of(made), json=new)).status_code == 200
+        (hit,) = await looked_up(client, "Amtsgericht Nordhorn HRB 822055")
+        assert (hit["organisation"]["organisation_id"], hit["current"]) == (made["organisation_id"], False)
+
+
+class _Counting:
+    """A connection that counts what it is asked."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.asked = 0
+
+    async def fetch(self, *asked: Any) -> Any:
+        self.asked += 1
+        return await self._connection.fetch(*asked)
+
+
+async def test_a_number_that_many_have_costs_as_many_queries_as_one(
+    registry: Running, module_installation: Installation
+) -> None:
+    seat = {"place": "Osnabrück", "state": "DE-NI"}
+    async with registry.client(state="ni") as client:
+        for number, court in (("822061", "Osnabrück"), ("822060", "Osnabrück"), ("822060", "Hannover"),
+                              ("822060", "Lüneburg"), ("822060", "Walsrode")):  # fmt: skip
+            entry = {"court": court, "type": "HRB", "number": number}
+            await registered(client, seat=seat, register_entry=entry)
+    async with database(module_installation) as connection:
+        await act_as(connection, caller("auditor", None))
+        asked = []
+        for text, found in (("HRB 822061", 1), ("HRB 822060", 4)):
+            counting: Any = _Counting(connection)
+            hits = await find_by_identifier(counting, text)
+            assert len(hits) == found
+            asked.append(counting.asked)
+        assert asked == [2, 2]
 
 
 async def test_entries_that_differ_by_their_suffix_are_told_apart_also_when_they_have_ended(

@@ -61,3 +61,13 @@ create policy let_go on organisation for delete using ((select is_system()) and 
 create policy follow on organisation_version for insert
     with check ((select is_system())
                 and exists (select from organisation where id = organisation_id and offered_to is not null));
+
+-- Entries of merged courts are found by the court that was, as it stands on old letters: type, number and former court.
+insert into identifier (organisation_id, kind, value, held)
+select distinct organisation_id, 'former', split_part(value, '|', 2) || split_part(value, '|', 3) || '|' || split_part(value, '|', 5),
+       false
+  from identifier where kind = 'register' and split_part(value, '|', 5) <> '';
+insert into directory_number (organisation_id, kind, value, held)
+select distinct organisation_id, 'former', split_part(value, '|', 2) || split_part(value, '|', 3) || '|' || split_part(value, '|', 5),
+       false
+  from directory_number where kind = 'register' and split_part(value, '|', 5) <> '';
