@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import batched
 from uuid import UUID
 
 from norda_common import outbox
@@ -151,7 +150,8 @@ async def apply_list(
     )
     own = [item for item in ordered if item[0].responsible_state == state.value]
     foreign = [item for item in ordered if item[0].responsible_state != state.value]
-    for some in batched(own, AT_ONCE):
+    for first in range(0, len(own), AT_ONCE):
+        some = own[first : first + AT_ONCE]
         await _change_own(connection, some, cluster, command, applied, state=state, caller=caller, now=now)
     applied.proposed = await _propose(connection, foreign, cluster, command, state=state, now=now)
     if command.indicator and cluster.responsible_state == state.value:
