@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -27,11 +28,14 @@ DOCUMENT = {
 
 
 async def fill(connection: asyncpg.Connection[Any]) -> None:
-    """Many of whom nothing is to do: all codes are decided, no certificate ends, all have a link that is open."""
+    """Many of whom nothing is to do: all codes are decided, no certificate ends, half of them have a link that is open,
+    and the others have confirmed.
+    """
     await connection.execute("set search_path to registry, public")
     await connection.execute(
         """insert into organisation (id, version, responsible_state, status, kind, legal_name, data)
-           select gen_random_uuid(), 1, 'hb', 'active', 'something', 'x' || n, $1::jsonb
+           select gen_random_uuid(), 1, 'hb', 'active', 'something', 'x' || n,
+                  $1::jsonb || case when n % 2 = 0 then '{"confirmed_at": "2026-11-01T00:00:00Z"}' else '{}' end::jsonb
              from generate_series(1, $2) as n""",
         json.dumps(DOCUMENT),
         MANY,
@@ -41,13 +45,15 @@ async def fill(connection: asyncpg.Connection[Any]) -> None:
            select id, code, '{}', now(), 'x' from organisation cross join unnest(array['25.61.0', '29.10.1']) as code"""
     )
     await connection.execute(
-        """insert into contact (organisation_id, email, state, due_from)
-           select id, 'x@ex.example', 'hb', due_from_of(organisation) from organisation"""
+        """insert into contact (organisation_id, email, state, due_from, asked_at)
+           select id, 'x@ex.example', 'hb', due_from_of(organisation),
+                  case when confirmed_at = '' then '-infinity' else '2026-10-31' end::timestamptz from organisation"""
     )
     assert await connection.fetchval("select count(*) from contact where due_from is not null") == MANY
     await connection.execute(
         """insert into confirmation (id, organisation_id, state, sent_at, sent_by, expires_at)
-           select gen_random_uuid(), id, 'hb', now(), 'x', now() + interval '60 days' from organisation"""
+           select gen_random_uuid(), id, 'hb', now(), 'x', now() + interval '60 days' from organisation
+            where confirmed_at = ''"""
     )
     # What was open until a moment ago is in the indexes until it is swept up.
     await connection.execute("vacuum (analyze) organisation, contact, confirmation, code_decision")
@@ -83,7 +89,7 @@ async def statements() -> list[tuple[list[str], str, tuple[Any, ...]]]:
         [certificates],
         [codes],
         [due],
-        [],
+        ["contact_to_ask"],
     ]
     return [(indexes, *asked) for indexes, asked in zip(wanted, noting.asked, strict=True)]
 
@@ -191,7 +197,8 @@ async def test_certificates_are_listed_by_day_and_paged(installation: Installati
             page = (await person.get(address)).text
             names = [f"Beispiel Nummer {number:02}" for number in range(1, 61)]
             seen += sorted((name for name in names if name in page), key=page.index)
-            rest = page.split("/registry/certificates?cursor=")[1:]
-            address = f"/registry/certificates?cursor={rest[0].split(chr(34))[0]}" if rest else None
+            pages = page.partition('aria-label="Seiten"')[2].partition("</nav>")[0]
+            further = re.search(r'href="(/registry/certificates\?cursor=[^"]+)"', pages)
+            address = further[1] if further else None
             assert len(seen) <= 60
         assert seen == names, "the longest ended first, each once"

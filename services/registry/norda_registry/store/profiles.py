@@ -153,7 +153,7 @@ async def work(
                    (select count(*) from (select from membership_proposal where state = $1
                                              and decided_at is null limit $5) as e) as memberships,
                    (select count(*) from (select from contact where contact.state = $1 and due_from < $4
-                                           limit $5) as f) as due,
+                                           order by due_from limit $5) as f) as due,
                    (select count(*) from (select from suspect
                                            where (first_state = $1 or second_state = $1) and rule <> 'general'
                                              and not exists (select from distinct_pair as known
