@@ -9,9 +9,12 @@ from typing import Any
 import httpx2
 import pytest
 from norda_common.contracts.registry import ORGANISATION, Organisation
+from norda_common.identifiers import new_id
+from norda_common.migrate import read_migrations, set_up_schema
 from norda_common.states import State
+from norda_registry.service import SERVICE
 from norda_registry.usecases.lookup import find_by_identifier
-from support.installation import Installation, Running
+from support.installation import Installation, Running, dsn_for
 
 from .conftest import cluster, in_directory, registered, vat
 from .test_rights import act_as, caller, database
@@ -293,6 +296,37 @@ async def test_old_letters_name_the_court_that_was(registry: Running) -> None:
         assert (await client.patch(path_of(made), json=new)).status_code == 200
         (hit,) = await looked_up(client, "Amtsgericht Nordhorn HRB 822055")
         assert (hit["organisation"]["organisation_id"], hit["current"]) == (made["organisation_id"], False)
+
+
+async def test_old_notations_are_found_of_what_was_stored_before(installation: Installation) -> None:
+    name = f"{installation.database}_before"
+    admin = await installation.connect()
+    await admin.execute(f'create database "{name}"')
+    await admin.close()
+    migrations = read_migrations("registry", SERVICE.migrations)
+    until = next(place for place, item in enumerate(migrations) if (item.source, item.name) == ("registry", "identity"))
+    setting = {
+        "admin_dsn": dsn_for(installation.servers.postgres, database=name),
+        "service_dsn": installation.dsn("registry", database=name),
+        "schema": "registry",
+        "extensions": SERVICE.extensions,
+    }
+    await set_up_schema(migrations=migrations[:until], **setting)  # type: ignore[arg-type]
+    admin = await installation.connect(database=name)
+    key = new_id()
+    await admin.execute(
+        """insert into registry.organisation (id, version, responsible_state, status, kind, legal_name, data)
+           values ($1, 1, 'ni', 'active', 'company', 'x', '{}')""",
+        key,
+    )
+    await admin.executemany(
+        "insert into registry.identifier (organisation_id, kind, value, held) values ($1, 'register', $2, true)",
+        [(key, "P2406|HRB|55||nordhorn"), (key, "P2406|HRB|56||")],
+    )
+    await set_up_schema(migrations=migrations, **setting)  # type: ignore[arg-type]
+    rows = await admin.fetch("select value, held from registry.identifier where kind = 'former'")
+    await admin.close()
+    assert [tuple(row) for row in rows] == [("HRB55|nordhorn", False)]
 
 
 class _Counting:

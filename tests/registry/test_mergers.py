@@ -286,6 +286,36 @@ async def test_an_address_from_before_a_merger_is_forgotten_after_thirty_days(
         await admin.close()
 
 
+async def test_who_is_erased_does_not_come_back_with_the_undoing(
+    registry: Running, module_installation: Installation
+) -> None:
+    async with registry.client() as client:
+        one = await registered(client, contact_email="Mensch@ex-861.example")
+        two = await registered(client, contact_email="stelle@ex-861.example")
+        await merged(client, two, one, kind="duplicate", take=["contact_email"])
+        body = {"kind": "access", "email": "mensch@ex-861.example"}
+        asked = await client.post("/api/v1/privacy-requests", json=body)
+        assert asked.status_code == 202
+        erased = await client.post("/api/v1/privacy-requests", json=body | {"kind": "erasure"})
+        assert erased.status_code == 202
+        admin = await module_installation.connect()
+
+        async def gone() -> None:
+            found = await admin.fetchval(
+                "select count(*) from registry.contact_replaced where organisation_id = $1", one["organisation_id"]
+            )
+            assert found == 0
+
+        try:
+            await eventually(gone)
+        finally:
+            await admin.close()
+        assert (await internal(client, one))["contact_email"] == "stelle@ex-861.example", "that is somebody else's"
+        assert (await client.post(f"{path_of(two)}/merger/undo")).status_code == 200
+        assert "contact_email" not in await internal(client, one)
+        assert (await internal(client, two))["contact_email"] == "stelle@ex-861.example"
+
+
 async def test_between_two_states_figures_and_address_are_neither_shown_nor_taken(registry: Running) -> None:
     async with registry.client() as hb, registry.client(state="ni") as ni:
         mine = await registered(hb, register_entry=..., vat_id=...)
