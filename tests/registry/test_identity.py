@@ -9,10 +9,15 @@ from typing import Any
 import httpx2
 import pytest
 from norda_common.contracts.registry import ORGANISATION, Organisation
+from norda_common.identifiers import new_id
+from norda_common.migrate import read_migrations, set_up_schema
 from norda_common.states import State
-from support.installation import Installation, Running
+from norda_registry.service import SERVICE
+from norda_registry.usecases.lookup import find_by_identifier
+from support.installation import Installation, Running, dsn_for
 
 from .conftest import cluster, in_directory, registered, vat
+from .test_rights import act_as, caller, database
 
 SEAT = {"place": "Bremen", "postal_code": "28197", "state": "DE-HB"}
 
@@ -267,6 +272,93 @@ async def test_entries_of_merged_courts_are_told_apart_in_every_notation(registr
         for shared in ("Amtsgericht Osnabrück HRB 822001", hit["organisation"]["register_entries"][0]["euid"]):
             names = {item["organisation"]["legal_name"]: item["current"] for item in await looked_up(client, shared)}
             assert names == {"Beispiel Ohne GmbH": True, "Beispiel Nordhorn GmbH": True}, shared
+
+
+async def test_old_letters_name_the_court_that_was(registry: Running) -> None:
+    entry = {"court": "Osnabrück", "type": "HRB", "number": "822055", "former_court": "Nordhorn"}
+    seat = {"place": "Osnabrück", "state": "DE-NI"}
+    async with registry.client(state="ni") as client:
+        made = await registered(client, seat=seat, register_entry=entry)
+        # The same number of another court, also of another one that was merged.
+        await registered(client, seat=seat, register_entry=entry | {"former_court": "Bad Iburg"})
+        await registered(client, seat=seat, register_entry={"court": "Hannover", "type": "HRB", "number": "822055"})
+        for text in ("Amtsgericht Nordhorn HRB 822055", "HRB 0822055, AG Nordhorn", "nordhorn hrb 822055",
+                     "Registergericht Nordhorn, HRB822055"):  # fmt: skip
+            hits = await looked_up(client, text)
+            assert [(hit["organisation"]["organisation_id"], hit["matched"], hit["current"]) for hit in hits] == [
+                (made["organisation_id"], "former", True)
+            ], text
+        for text in ("Amtsgericht Nordhorn HRA 822055", "Amtsgericht Meppen HRB 822055", "Nordhorn HRB 822056"):
+            assert await looked_up(client, text) == [], text
+        # A former number leads to its company as it is now.
+        new = {"register_entry": {"court": "Osnabrück", "type": "HRB", "number": "822057"}, "on": "2026-06-01",
+               "source": "Handelsregister"}  # fmt: skip
+        assert (await client.patch(path_of(made), json=new)).status_code == 200
+        (hit,) = await looked_up(client, "Amtsgericht Nordhorn HRB 822055")
+        assert (hit["organisation"]["organisation_id"], hit["current"]) == (made["organisation_id"], False)
+
+
+async def test_old_notations_are_found_of_what_was_stored_before(installation: Installation) -> None:
+    name = f"{installation.database}_before"
+    admin = await installation.connect()
+    await admin.execute(f'create database "{name}"')
+    await admin.close()
+    migrations = read_migrations("registry", SERVICE.migrations)
+    until = next(place for place, item in enumerate(migrations) if (item.source, item.name) == ("registry", "identity"))
+    setting = {
+        "admin_dsn": dsn_for(installation.servers.postgres, database=name),
+        "service_dsn": installation.dsn("registry", database=name),
+        "schema": "registry",
+        "extensions": SERVICE.extensions,
+    }
+    await set_up_schema(migrations=migrations[:until], **setting)  # type: ignore[arg-type]
+    admin = await installation.connect(database=name)
+    key = new_id()
+    await admin.execute(
+        """insert into registry.organisation (id, version, responsible_state, status, kind, legal_name, data)
+           values ($1, 1, 'ni', 'active', 'company', 'x', '{}')""",
+        key,
+    )
+    await admin.executemany(
+        "insert into registry.identifier (organisation_id, kind, value, held) values ($1, 'register', $2, true)",
+        [(key, "P2406|HRB|55||nordhorn"), (key, "P2406|HRB|56||")],
+    )
+    await set_up_schema(migrations=migrations, **setting)  # type: ignore[arg-type]
+    rows = await admin.fetch("select value, held from registry.identifier where kind = 'former'")
+    await admin.close()
+    assert [tuple(row) for row in rows] == [("HRB55|nordhorn", False)]
+
+
+class _Counting:
+    """A connection that counts what it is asked."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.asked = 0
+
+    async def fetch(self, *asked: Any) -> Any:
+        self.asked += 1
+        return await self._connection.fetch(*asked)
+
+
+async def test_a_number_that_many_have_costs_as_many_queries_as_one(
+    registry: Running, module_installation: Installation
+) -> None:
+    seat = {"place": "Osnabrück", "state": "DE-NI"}
+    async with registry.client(state="ni") as client:
+        for number, court in (("822061", "Osnabrück"), ("822060", "Osnabrück"), ("822060", "Hannover"),
+                              ("822060", "Lüneburg"), ("822060", "Walsrode")):  # fmt: skip
+            entry = {"court": court, "type": "HRB", "number": number}
+            await registered(client, seat=seat, register_entry=entry)
+    async with database(module_installation) as connection:
+        await act_as(connection, caller("auditor", None))
+        asked = []
+        for text, found in (("HRB 822061", 1), ("HRB 822060", 4)):
+            counting: Any = _Counting(connection)
+            hits = await find_by_identifier(counting, text)
+            assert len(hits) == found
+            asked.append(counting.asked)
+        assert asked == [2, 2]
 
 
 async def test_entries_that_differ_by_their_suffix_are_told_apart_also_when_they_have_ended(

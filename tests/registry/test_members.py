@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from norda_common.contracts.registry import MEMBERSHIP_PROPOSAL, MembershipProposal
+from norda_common.contracts.registry import MEMBERSHIP_PROPOSAL, ORGANISATION, MembershipProposal, Organisation
 from norda_common.states import State
 from support.forms import form_of
 from support.installation import Installation, Running
 from support.people import signed_in, text_of
 from support.waiting import eventually
 
-from .conftest import cluster, in_directory, registered
+from .conftest import cluster, in_directory, in_stuhr, registered
 from .test_pages import follow, path
 
 NI_SEAT = {"place": "Emden", "state": "DE-NI"}
@@ -73,6 +73,69 @@ async def test_a_list_is_compared_applied_and_proposed(registry: Running, module
     )
     assert isinstance(records[0].data, MembershipProposal)
     assert (records[0].change, records[0].data.decision) == ("decided", "taken")
+
+
+async def test_who_is_only_written_differently_has_not_left(registry: Running) -> None:
+    async with registry.client() as hb:
+        its = await cluster(hb, "LLO")
+        names = ["Beispiel Lloydus GmbH & Co. KG", "Beispiel Größenwahn Guss GmbH", "Beispiel Westwerk GmbH"]
+        members = [await registered(hb, legal_name=name, legal_form=...) for name in names]
+        outside = await registered(hb, legal_name="Beispiel Ueberseekabel Gesellschaft mit beschränkter Haftung")
+        for each in members:
+            await hb.post(
+                f"/api/v1/organisations/{each['organisation_id']}/memberships",
+                json={"cluster_id": its["organisation_id"], "valid_from": "2024-01-01"},
+            )
+            await in_directory(hb, each["organisation_id"], lambda item: item["clusters"] == ["LLO"])
+        await in_directory(hb, its["organisation_id"])
+        rows = [
+            {"name": "Beispiel Lloydus + Co KG", "place": "Bremen"},
+            {"name": "BEISPIEL GROESSENWAHN GUSS GmbH"},
+            {"name": "Beispiel Ostwerk GmbH", "place": "Bremen"},
+            {"name": "Beispiel Überseekabel GmbH", "place": "Bremen"},
+        ]
+
+        async def compared() -> None:
+            found = (await hb.post(members_of(its), json={"rows": rows})).json()
+            assert found["stays"] == 2
+            assert [item["organisation_id"] for item in found["leaves"]] == [members[2]["organisation_id"]]
+            assert [item["organisations"] for item in found["joins"]] == [[outside["organisation_id"]]]
+            assert [item["row"] for item in found["unknown"]] == [3]
+
+        # A worker takes the directory's names apart.
+        await eventually(compared)
+
+
+async def test_a_long_list_is_entered_at_once_and_one_who_cannot_keeps_nobody_waiting(
+    registry: Running, module_installation: Installation
+) -> None:
+    async with registry.client() as hb:
+        its = await cluster(hb, "LNG")
+        made = [await registered(hb, legal_name=f"Beispiel Langeliste {number} LNG GmbH") for number in range(12)]
+        for each in (its, *made):
+            await in_directory(hb, each["organisation_id"])
+        offered = made[5]
+        answer = await hb.post(f"/api/v1/organisations/{offered['organisation_id']}/relocation", json=in_stuhr())
+        assert answer.status_code == 200
+        rows = [{"name": each["legal_name"]} for each in made]
+        body = {"rows": rows, "apply": {"on": "2026-06-01", "source": "Liste"}}
+        applied = (await hb.post(members_of(its), json=body)).json()
+        assert applied["joined"] == 11
+        assert [line.partition(":")[0] for line in applied["refused"]] == [offered["legal_name"]]
+        assert (await hb.post(members_of(its), json=body)).json()["joined"] == 0, "again changes nothing"
+        keys = [each["organisation_id"] for each in made if each is not offered]
+        for key in keys:
+            versions = (await hb.get(f"/api/v1/organisations/{key}/versions")).json()["items"]
+            assert [item["change"] for item in versions] == ["changed", "registered"]
+    records = await module_installation.read_topic(ORGANISATION, State.BREMEN, key=keys[0], minimum=2)
+    assert isinstance(records[1].data, Organisation)
+    assert [item.cluster_code for item in records[1].data.memberships] == ["LNG"]
+    connection = await module_installation.connect()
+    logged = await connection.fetchval(
+        "select count(*) from registry.audit_log where action = 'organisation.join_cluster' and item = any($1)", keys
+    )
+    await connection.close()
+    assert logged == 11
 
 
 async def test_the_page_previews_keeps_the_list_and_applies_what_was_ticked(registry: Running) -> None:

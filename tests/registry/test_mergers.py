@@ -185,6 +185,162 @@ async def test_undoing_gives_everything_back_that_nobody_changed_since(
     await eventually(said)
 
 
+async def internal(client: httpx2.AsyncClient, made: dict[str, Any]) -> dict[str, Any]:
+    """What the office knows of an organisation beside its document."""
+    found: dict[str, Any] = (await client.get(path_of(made))).json().get("internal", {})
+    return found
+
+
+async def test_figures_and_address_in_the_record_that_goes_are_not_lost_and_go_back(
+    registry: Running, module_installation: Installation
+) -> None:
+    async with registry.client() as client:
+        one = await registered(client, legal_name="Beispiel Zettelkasten GmbH", register_entry=..., vat_id=...)
+        two = await registered(client, legal_name="Beispiel Zettelkasten Gmbh", contact_email="zettel@ex.example")
+        for kind, on, value in (("employees", "2024-12-31", 30), ("employees", "2025-12-31", 60),
+                                ("turnover", "2025-12-31", 12_000_000)):  # fmt: skip
+            added = await client.post(
+                f"{path_of(two)}/figures", json={"kind": kind, "on": on, "source": "accounts", "value": value}
+            )
+            assert added.status_code in {200, 201}, added.text
+        size = (await client.get(path_of(two))).json()["size_class"]
+        seen = await client.get(
+            f"{path_of(two)}/merger/preview", params={"into": one["organisation_id"], "kind": "duplicate"}
+        )
+        fields = {item["name"]: item for item in seen.json()["fields"]}
+        assert fields["employees"] == {"name": "employees", "merged": 60, "proposed": True}
+        assert fields["turnover_eur"]["merged"] == "12000000"
+        assert fields["contact_email"] == {"name": "contact_email", "merged": "zettel@ex.example", "proposed": True}
+        assert "balance_eur" not in fields
+        result = await merged(client, two, one, kind="duplicate")
+        assert {"employees", "turnover_eur", "contact_email"} <= set(result["merger"]["taken"])
+        assert result["organisation"]["size_class"] == size
+        assert await internal(client, one) == {
+            "employees": 60, "turnover_eur": "12000000", "contact_email": "zettel@ex.example",
+        }  # fmt: skip
+        listed = (await client.get(f"{path_of(one)}/figures")).json()
+        came = {(item["kind"], item["on"], item["source"]) for item in listed}
+        assert ("employees", "2024-12-31", "accounts") in came, "with its day and source, of earlier years, too"
+
+        # What the office enters since stays when the merger is taken back.
+        await client.post(f"{path_of(one)}/figures",
+                          json={"kind": "balance", "on": "2026-01-31", "source": "x", "value": 5})  # fmt: skip
+        undone = await client.post(f"{path_of(two)}/merger/undo")
+        assert undone.status_code == 200, undone.text
+        assert await internal(client, one) == {"balance_eur": "5"}
+        assert "size_class" not in (await client.get(path_of(one))).json()
+        left = (await client.get(f"{path_of(one)}/figures")).json()
+        assert [(item["kind"], item["on"]) for item in left] == [("balance", "2026-01-31")]
+        assert await internal(client, two) == {
+            "employees": 60, "turnover_eur": "12000000", "contact_email": "zettel@ex.example",
+        }  # fmt: skip
+
+
+async def test_an_address_that_gave_way_comes_back_unless_it_was_changed_since(
+    registry: Running, module_installation: Installation
+) -> None:
+    async with registry.client() as client:
+        pairs = []
+        for number in range(2):
+            one = await registered(client, contact_email=f"alt{number}@ex.example")
+            two = await registered(client, contact_email=f"neu{number}@ex.example")
+            chosen = await merged(client, two, one, kind="duplicate", take=["contact_email"])
+            assert chosen["merger"]["taken"] == ["contact_email"]
+            assert (await internal(client, one))["contact_email"] == f"neu{number}@ex.example"
+            pairs.append((one, two))
+        (one, two), (changed, other) = pairs
+        await client.patch(path_of(changed), json={"contact_email": "dritte@ex.example"})
+        for made in (two, other):
+            assert (await client.post(f"{path_of(made)}/merger/undo")).status_code == 200
+        assert (await internal(client, one))["contact_email"] == "alt0@ex.example"
+        assert (await internal(client, two))["contact_email"] == "neu0@ex.example"
+        assert (await internal(client, changed))["contact_email"] == "dritte@ex.example"
+    admin = await module_installation.connect()
+    ids = [one["organisation_id"], changed["organisation_id"]]
+    left = await admin.fetchval("select count(*) from registry.contact_replaced where organisation_id = any($1)", ids)
+    await admin.close()
+    assert left == 0
+
+
+async def test_an_address_from_before_a_merger_is_forgotten_after_thirty_days(
+    registry: Running, module_installation: Installation
+) -> None:
+    async with registry.client() as client:
+        one = await registered(client, contact_email="vorher@ex.example")
+        two = await registered(client, contact_email="nachher@ex.example")
+        await merged(client, two, one, kind="duplicate", take=["contact_email"])
+    admin = await module_installation.connect()
+    kept = "select count(*) from registry.contact_replaced where organisation_id = $1"
+    try:
+        assert await admin.fetchval(kept, one["organisation_id"]) == 1
+        await admin.execute(
+            "update registry.merger set merged_at = merged_at - interval '31 days' where merged_id = $1",
+            two["organisation_id"],
+        )
+
+        async def gone() -> None:
+            assert await admin.fetchval(kept, one["organisation_id"]) == 0
+
+        await eventually(gone)
+    finally:
+        await admin.close()
+
+
+async def test_who_is_erased_does_not_come_back_with_the_undoing(
+    registry: Running, module_installation: Installation
+) -> None:
+    async with registry.client() as client:
+        one = await registered(client, contact_email="Mensch@ex-861.example")
+        two = await registered(client, contact_email="stelle@ex-861.example")
+        await merged(client, two, one, kind="duplicate", take=["contact_email"])
+        body = {"kind": "access", "email": "mensch@ex-861.example"}
+        asked = await client.post("/api/v1/privacy-requests", json=body)
+        assert asked.status_code == 202
+        erased = await client.post("/api/v1/privacy-requests", json=body | {"kind": "erasure"})
+        assert erased.status_code == 202
+        admin = await module_installation.connect()
+
+        async def gone() -> None:
+            found = await admin.fetchval(
+                "select count(*) from registry.contact_replaced where organisation_id = $1", one["organisation_id"]
+            )
+            assert found == 0
+
+        try:
+            await eventually(gone)
+        finally:
+            await admin.close()
+        assert (await internal(client, one))["contact_email"] == "stelle@ex-861.example", "that is somebody else's"
+        assert (await client.post(f"{path_of(two)}/merger/undo")).status_code == 200
+        assert "contact_email" not in await internal(client, one)
+        assert (await internal(client, two))["contact_email"] == "stelle@ex-861.example"
+
+
+async def test_between_two_states_figures_and_address_are_neither_shown_nor_taken(registry: Running) -> None:
+    async with registry.client() as hb, registry.client(state="ni") as ni:
+        mine = await registered(hb, register_entry=..., vat_id=...)
+        theirs = await registered(ni, seat=STUHR, register_entry=..., employees=77, contact_email="geheim@ex.example")
+        seen = await hb.get(
+            f"{path_of(theirs)}/merger/preview", params={"into": mine["organisation_id"], "kind": "duplicate"}
+        )
+        assert "geheim" not in seen.text
+        assert not {"employees", "contact_email"} & {item["name"] for item in seen.json()["fields"]}
+        refused = await hb.post(
+            f"{path_of(theirs)}/merger",
+            json={"into": mine["organisation_id"], "kind": "duplicate", "take": ["employees"]},
+        )
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "not_offered")
+        proposed = await hb.post(
+            f"{path_of(theirs)}/merger", json={"into": mine["organisation_id"], "kind": "duplicate"}
+        )
+        assert proposed.status_code == 202
+        assert (await ni.post(f"{path_of(theirs)}/merger/acceptance")).status_code == 200
+        assert "contact_email" not in await internal(hb, mine)
+        assert (await hb.get(f"{path_of(theirs)}/figures")).status_code == 403
+        (left,) = (await ni.get(f"{path_of(theirs)}/figures")).json()
+        assert (left["kind"], int(left["value"])) == ("employees", 77), "they stay with the office that entered them"
+
+
 async def test_after_thirty_days_it_stays(registry: Running, module_installation: Installation) -> None:
     async with registry.client() as client:
         one, two, three = [await registered(client) for _ in range(3)]

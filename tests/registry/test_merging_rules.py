@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,22 +12,32 @@ from norda_common.contracts.registry import (
     EXAMPLE,
     Address,
     Certificate,
+    FormerLegalForm,
     FormerName,
+    FormerSeat,
     Membership,
     Organisation,
     RegisterEntry,
+    Since,
     Site,
 )
 from norda_common.identifiers import new_id
+from norda_registry.rules.figures import Figure, FigureKind, newest
 from norda_registry.rules.merging import (
+    BESIDE,
+    FIGURES,
     MERGED,
     SEVERAL,
     SINGLE,
+    Beside,
     MergerKind,
     absorbed,
     absorbing,
+    carried,
+    differing_beside,
     offered,
     proposed,
+    proposed_beside,
     restored,
     separated,
 )
@@ -82,6 +92,19 @@ def organisations(draw: Any) -> Organisation:
         "certificates": tuple(Certificate(name=name) for name in draw(st.lists(st.sampled_from("XY"), unique=True))),
         "former_names": tuple(
             FormerName(legal_name=name) for name in draw(st.lists(st.sampled_from(["Alt", "Uralt"]), unique=True))
+        ),
+        "former_seats": tuple(
+            FormerSeat(address=draw(place), valid_to=date(2019, 1, day))
+            for day in draw(st.lists(st.sampled_from([1, 2]), unique=True))
+        ),
+        "former_legal_forms": tuple(
+            FormerLegalForm(legal_form=form) for form in draw(st.lists(st.sampled_from(["350", "351"]), unique=True))
+        ),
+        "since": draw(
+            st.one_of(
+                st.none(),
+                st.builds(Since, legal_name=st.one_of(st.none(), st.just(date(2001, 1, 1))), seat=st.just(TODAY)),
+            )
         ),
         "absorbed": tuple(draw(st.lists(st.sampled_from([UUID(int=7), UUID(int=8)]), unique=True))),
         **{name: draw(texts) for name in ("own_id", "vat_id", "widnr", "website", "profile", "name_en")},
@@ -150,3 +173,65 @@ def test_what_was_changed_since_stays(
     if after.website not in {kept.website, website}:
         assert (again.website, changed) == (website, ("website",))
     assert merged.organisation_id not in again.absorbed
+
+
+def test_every_field_of_an_organisation_is_offered_or_follows_from_the_merger() -> None:
+    """A field that is new must not be lost with the record that goes."""
+    of_the_record = {
+        "organisation_id", "responsible_state", "previous_state", "kind", "status", "cluster_code", "changed_at",
+        "confirmed_at", "dissolved_on", "merged_into", "absorbed", "split_from", "handover", "since",
+    }  # fmt: skip
+    assert set(Organisation.model_fields) == of_the_record | {*SINGLE, *SEVERAL}
+
+
+@given(organisations(), organisations(), st.booleans())
+def test_since_when_a_name_holds_is_known_from_where_the_name_is_from(
+    kept: Organisation, merged: Organisation, taken: bool
+) -> None:
+    after = absorbing(kept, merged, ["legal_name"] if taken else [], MergerKind.DUPLICATE, on=TODAY)
+    dates = [item.since.legal_name if item.since else None for item in (kept, merged)]
+    found = after.since.legal_name if after.since else None
+    if kept.legal_name == merged.legal_name:
+        assert found == (dates[0] or dates[1])
+    else:
+        assert found == dates[1 if taken else 0]
+    assert absorbing(kept, merged, ["legal_name"], MergerKind.MERGER, on=TODAY).since == kept.since
+
+
+rows = st.lists(
+    st.builds(
+        Figure,
+        kind=st.sampled_from(FigureKind),
+        on=st.sampled_from([date(2023, 12, 31), date(2024, 12, 31)]),
+        source=st.sampled_from(["office", "annual accounts"]),
+        value=st.one_of(st.none(), st.integers(0, 9)),
+        recorded_at=st.sampled_from([datetime(2025, 1, day, tzinfo=UTC) for day in (1, 2, 3)]),
+    ),
+    max_size=6,
+)
+beside = st.builds(Beside, rows, st.one_of(st.none(), st.sampled_from(["a@ex.example", "b@ex.example"])))
+
+
+@given(beside, beside, st.sets(st.sampled_from(BESIDE)))
+def test_figures_come_beside_those_that_are_there_and_only_what_was_chosen(
+    kept: Beside, merged: Beside, taken: set[str]
+) -> None:
+    found = carried(kept, merged, taken)
+    assert {row.kind for row in found} <= {FIGURES[name] for name in taken if name in FIGURES}
+    assert all(row in merged.figures for row in found)
+    assert carried(Beside([*kept.figures, *found]), merged, taken) == [], "once more brings nothing"
+    assert set(proposed_beside(kept, merged, MergerKind.DUPLICATE)) <= set(differing_beside(kept, merged))
+    assert proposed_beside(kept, merged, MergerKind.MERGER) == ()
+
+
+@given(beside, beside)
+def test_what_is_proposed_replaces_no_figure_and_no_address(kept: Beside, merged: Beside) -> None:
+    taken = proposed_beside(kept, merged, MergerKind.DUPLICATE)
+    before, after = newest(kept.figures), newest([*kept.figures, *carried(kept, merged, taken)])
+    theirs = newest(merged.figures)
+    for name in ("employees", "turnover_cents", "balance_cents"):
+        if getattr(before, name) is not None:
+            assert getattr(after, name) == getattr(before, name)
+        elif not kept.figures:
+            assert getattr(after, name) == getattr(theirs, name)
+    assert not ("contact_email" in taken and kept.address)

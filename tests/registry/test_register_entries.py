@@ -13,6 +13,8 @@ from norda_registry.rules.register_entries import (
     court_entered,
     entry_of_euid,
     entry_of_text,
+    former_key,
+    former_key_of_text,
     register_entry,
     register_key,
 )
@@ -113,6 +115,14 @@ def test_the_written_out_entry_leads_back_to_it(court: str, type_: str, number: 
         f"{type_} {number}, {entry.court}",
     ):
         assert entry_of_text(text) == entry, text
+
+
+def test_the_old_notation_of_a_merged_court_is_found_by_its_parts() -> None:
+    entry = register_entry("Osnabrück", "HRB", number="55", former_court="Amtsgericht Nordhorn")
+    assert former_key(entry) == "HRB55|nordhorn" == former_key_of_text("AG Nordhorn HRB 0055")
+    for text in ("Amtsgericht Osnabrück HRB 55", "Osnabrück HRB 55 (früher Nordhorn)", "HRB 55", "Nordhorn"):
+        assert former_key_of_text(text) is None, text
+    assert former_key(register_entry("Osnabrück", "HRB", number="55")) is None
 
 
 def test_a_former_court_in_brackets_is_understood() -> None:

@@ -221,6 +221,56 @@ async def test_a_forgotten_check_lets_nobody_else_write(registry: Running, modul
         assert (locked.version, locked.figures.employees) == (1, 12)
 
 
+# What stays for good and blocks others where it belongs to nobody: a number that is held, a version that is taken.
+OF_NOBODY = (
+    "insert into identifier (organisation_id, kind, value, held) values ($1, 'vat', 'DE111111111', true)",
+    """insert into organisation_version (organisation_id, version, change, changed_at, changed_by, data)
+       values ($1, 1, 'registered', now(), 'x', '{}')""",
+    "insert into figures (organisation_id, employees) values ($1, 5)",
+    """insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
+       values ($1, 'employees', '2025-12-31', 'x', 5, now(), 'x')""",
+    "insert into contact (organisation_id, email) values ($1, 'x@ex.example')",
+)
+
+
+async def test_nobody_enters_anything_for_an_organisation_that_is_not_there(module_installation: Installation) -> None:
+    async with database(module_installation) as connection:
+        for asking in (*(caller(role, state) for role in ("office", "lead") for state in ALL_STATES), SYSTEM):
+            await act_as(connection, asking)
+            key = new_id()
+            for statement in OF_NOBODY:
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await connection.execute(statement, key)
+            # Nor do two of one office's own, of which one is not there.
+            made = """insert into organisation (id, version, responsible_state, status, kind, legal_name, data)
+                      values ($1, 1, caller_state(), 'active', 'company', 'x', '{}')"""
+            numbers = """insert into identifier (organisation_id, kind, value, held)
+                         values ($1, 'vat', 'DE222222222', true), ($2, 'vat', 'DE333333333', true)"""
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"with made as ({made}) {numbers}", key, new_id())
+        await act_as(connection, SYSTEM)
+        for table in ("identifier", "organisation_version"):
+            assert await connection.fetchval(f"select count(*) from {table} where organisation_id = $1", key) == 0  # noqa: S608
+
+
+async def test_figures_are_entered_for_the_own_state_alone(
+    registry: Running, module_installation: Installation
+) -> None:
+    key = await known(registry)
+    statement = """insert into figure (organisation_id, state, kind, on_day, source, value, recorded_at, recorded_by)
+                   values ($1, $2, 'employees', '2025-12-31', 'x', 5, now(), 'x')"""
+    async with database(module_installation) as connection:
+        for state in ALL_STATES:
+            await act_as(connection, caller("office", state))
+            for entered_for in ALL_STATES:
+                if (state, entered_for) == (State.BREMEN, State.BREMEN):
+                    continue
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await connection.execute(statement, key, entered_for.value)
+        await act_as(connection, caller("office"))
+        await connection.execute(statement, key, "hb")
+
+
 async def test_public_relations_release_and_change_nothing_else(
     registry: Running, module_installation: Installation
 ) -> None:

@@ -23,6 +23,11 @@ class RegistrySettings(ServiceSettings):
         return value
 
 
+def has_link_key(settings: ServiceSettings) -> bool:
+    """Whether links can be sent and taken here."""
+    return isinstance(settings, RegistrySettings) and bool(settings.link_key.get_secret_value())
+
+
 def link_key(settings: ServiceSettings) -> bytes:
     """The key as bytes. Raises Conflict where the operator has set none."""
     key = settings.link_key.get_secret_value() if isinstance(settings, RegistrySettings) else ""

@@ -16,12 +16,14 @@ from pydantic import BaseModel
 
 from ..rules.rights import CHANGE, CONFIRM
 from ..settings import link_key
-from ..store import confirmations
+from ..store import confirmation_plans, confirmations
+from ..store.confirmation_plans import Plan
 from ..store.confirmations import Confirmation
 from ..usecases import confirming
 from ..usecases.confirming import Links
 from ..usecases.links import MOST_AT_ONCE
-from ..usecases.profile_commands import DecideCorrection
+from ..usecases.profile_commands import DecideCorrection, PlanConfirmations
+from ..usecases.yearly import plan_confirmations
 from .views import OrganisationView, outcome
 
 router = APIRouter(prefix="/api/v1", tags=["confirmations"])
@@ -65,6 +67,15 @@ class ConfirmationPage(BaseModel):
 
     items: list[ConfirmationView]
     next_cursor: str | None = None
+
+
+class PlanView(BaseModel):
+    """An office's setting, and who changed it last."""
+
+    yearly: bool
+    a_day: int
+    changed_at: datetime | None = None
+    changed_by: str | None = None
 
 
 def links_of(runtime: Runtime) -> Links:
@@ -129,6 +140,24 @@ async def list_confirmations(
     )
 
 
+@router.get("/confirmations/plan", summary="Whether links go out by themselves")
+async def read_plan(caller: Staff, runtime: RuntimeDep) -> PlanView:
+    """Of the own office; off unless it switched that on."""
+    state = caller.require_own_state(CONFIRM)
+    async with runtime.database.read(caller) as connection:
+        return _plan(await confirmation_plans.get(connection, state))
+
+
+@router.put("/confirmations/plan", summary="Have links go out by themselves, or not any more")
+async def plan(command: PlanConfirmations, caller: Officer, runtime: RuntimeDep) -> PlanView:
+    """To own organisations that have not confirmed, and were not asked, for a year; so many a day at most."""
+    async with runtime.database.transaction(caller) as connection:
+        changed = await plan_confirmations(
+            connection, command, caller=caller, served=runtime.settings.states, now=datetime.now(UTC)
+        )
+    return _plan(changed)
+
+
 @router.get("/confirmations/{confirmation_id}", summary="Read one", response_model_exclude_none=True)
 async def read(confirmation_id: UUID, caller: Staff, runtime: RuntimeDep) -> ConfirmationView:
     """A link of the own state and what became of it."""
@@ -162,6 +191,10 @@ async def decide(
             expected_version=expected_version,
         )
     return outcome(result, response)
+
+
+def _plan(found: Plan) -> PlanView:
+    return PlanView(yearly=found.yearly, a_day=found.a_day, changed_at=found.changed_at, changed_by=found.changed_by)
 
 
 def _view(item: Confirmation) -> ConfirmationView:

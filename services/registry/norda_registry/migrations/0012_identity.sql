@@ -38,6 +38,8 @@ alter table organisation_version drop constraint organisation_version_organisati
 alter policy change on organisation
     using (responsible_state = (select office_state()) or offered_to = (select office_state()))
     with check (responsible_state = (select office_state()) or data #>> '{handover,to_state}' = (select office_state()));
+-- A row whose organisation is not there passes, since that may be written in the same statement; that it was is asked when
+-- the statement is done (0017_profile.sql).
 alter policy enter on identifier
     with check (coalesce((select (select office_state()) in (responsible_state, coalesce(offered_to, ''))
                             from organisation where id = organisation_id),
@@ -59,3 +61,13 @@ create policy let_go on organisation for delete using ((select is_system()) and 
 create policy follow on organisation_version for insert
     with check ((select is_system())
                 and exists (select from organisation where id = organisation_id and offered_to is not null));
+
+-- Entries of merged courts are found by the court that was, as it stands on old letters: type, number and former court.
+insert into identifier (organisation_id, kind, value, held)
+select distinct organisation_id, 'former', split_part(value, '|', 2) || split_part(value, '|', 3) || '|' || split_part(value, '|', 5),
+       false
+  from identifier where kind = 'register' and split_part(value, '|', 5) <> '';
+insert into directory_number (organisation_id, kind, value, held)
+select distinct organisation_id, 'former', split_part(value, '|', 2) || split_part(value, '|', 3) || '|' || split_part(value, '|', 5),
+       false
+  from directory_number where kind = 'register' and split_part(value, '|', 5) <> '';

@@ -51,20 +51,43 @@ create policy remove_own on contact_person for delete using (state = (select off
 
 -- An organisation's general address may be a person's, who may ask for it to be shown and erased.
 create index contact_email on contact (lower(email));
+-- An address that gave way when two records became one, as long as that can be undone (0016_duplicates.sql).
+create table contact_replaced (
+    merger_id       uuid primary key,
+    organisation_id uuid not null,
+    email           text not null
+);
+comment on table contact_replaced is 'Contact addresses from before a merger, for its undoing; forgotten after thirty days.';
+create index contact_replaced_organisation on contact_replaced (organisation_id);
+create index contact_replaced_email on contact_replaced (lower(email));
+alter table contact_replaced enable row level security;
+create policy write on contact_replaced
+    using ((select responsible_state from organisation where id = organisation_id) = (select office_state()));
+
 create function organisations_at(of_state text, addresses text[]) returns setof uuid
     stable security definer set search_path from current language sql
 begin atomic
-    select c.organisation_id from contact as c join organisation as o on o.id = c.organisation_id
-     where o.responsible_state = of_state and lower(c.email) = any(addresses) and is_system()
-     order by c.organisation_id;
+    select o.id
+      from (select organisation_id from contact where lower(email) = any(addresses)
+             union
+            select organisation_id from contact_replaced where lower(email) = any(addresses)) as c
+      join organisation as o on o.id = c.organisation_id
+     where o.responsible_state = of_state and is_system()
+     order by o.id;
 end;
-create function erase_addresses(of_organisations uuid[]) returns bigint
+create function erase_addresses(of_organisations uuid[], addresses text[]) returns bigint
     volatile security definer set search_path from current language sql
 begin atomic
     with erased as (
-        delete from contact where organisation_id = any(of_organisations) and is_system() returning organisation_id
+        delete from contact
+         where organisation_id = any(of_organisations) and lower(email) = any(addresses) and is_system()
+        returning organisation_id
+    ), replaced as (
+        delete from contact_replaced
+         where organisation_id = any(of_organisations) and lower(email) = any(addresses) and is_system()
+        returning organisation_id
     )
-    select count(*) from erased;
+    select count(*) from (select organisation_id from erased union select organisation_id from replaced) as gone;
 end;
 comment on function erase_addresses is 'For requests of persons: the service itself has no other way to general addresses.';
 

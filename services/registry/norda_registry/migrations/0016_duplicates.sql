@@ -120,6 +120,21 @@ create policy withdraw on merger for delete
     using (merged_at is null and ((select office_state()) in (kept_state, merged_state) or is_mine(merged_id)
                                   or (select is_system())));
 
+-- For the deletion run, which has no other way to addresses: those from before a merger go when it cannot be undone any
+-- more, or has been.
+create function forget_replaced_addresses(of_state text, merged_before timestamptz) returns bigint
+    volatile security definer set search_path from current language sql
+begin atomic
+    with forgotten as (
+        delete from contact_replaced as r using organisation as o
+         where o.id = r.organisation_id and o.responsible_state = of_state and is_system()
+           and not exists (select from merger
+                            where merger.id = r.merger_id and undone_at is null and merged_at >= merged_before)
+        returning r.merger_id
+    )
+    select count(*) from forgotten;
+end;
+
 -- As for directory_shown: behind a policy no index would be asked for keys that overlap.
 create view likeness_shown as
 select organisation_id, responsible_state, status, name_hash, keys, facts

@@ -14,23 +14,28 @@ create table figure (
     value           bigint      check (value >= 0),
     recorded_at     timestamptz not null,
     recorded_by     text        not null,
-    import_id       uuid
+    import_id       uuid,
+    merger_id       uuid
 );
 comment on table figure is 'Employees, turnover and balance by day and source; rows are added and never changed. For the'
     ' responsible office alone, as figures, which holds the newest of each kind; of what has left, for the office that'
     ' entered them.';
 comment on column figure.state is 'Whose office entered it.';
 comment on column figure.import_id is 'The import that said it, which takes it back when it is reverted.';
+comment on column figure.merger_id is 'The merger that carried it along from the record that went; it goes with its undoing.';
 create index figure_organisation on figure (organisation_id, kind, on_day desc);
+create index figure_merger on figure (merger_id) where merger_id is not null;
 alter table figure enable row level security;
 create policy read on figure for select
     using (coalesce((select responsible_state from organisation where id = organisation_id), state)
            = (select staff_state()));
 create policy enter on figure for insert
-    with check (coalesce((select responsible_state from organisation where id = organisation_id),
-                         (select office_state())) = (select office_state()));
-
-create policy take_back on figure for delete
+    with check (state = (select office_state())
+                and (select responsible_state from organisation where id = organisation_id) = (select office_state()));
+create policy undo_merger on figure for delete
+    using (merger_id is not null
+           and (select responsible_state from organisation where id = organisation_id) = (select office_state()));
+create policy revert_import on figure for delete
     using (import_id is not null and state = (select office_state()));
 
 insert into figure (organisation_id, state, kind, on_day, source, value, recorded_at, recorded_by)
@@ -46,15 +51,13 @@ select figures.organisation_id, organisation.responsible_state, had.kind, (coale
 
 -- Whoever writes the newest figures without having entered a row for them, the form or a table without a source, says so
 -- today. Once for a statement: a table writes a thousand organisations with one. As the owner, since the policies of figures
--- have been asked: they would be asked once more for each row. An import says its source and itself for its statements, and
--- has entered a row for each figure of another day (store/figures.py).
+-- have been asked: they would be asked once more for each row. An import says its source and itself for its statements, and puts
+-- rows of the days it says in the place of these (store/figures.py).
 create function figures_source() returns text stable language sql
     return coalesce(nullif(current_setting('norda.figures_source', true), ''), 'office');
 create function figures_import() returns uuid stable language sql
     return nullif(current_setting('norda.figures_import', true), '')::uuid;
 create function date_first_figures() returns trigger security definer set search_path from current language plpgsql as $$
-declare
-    dated boolean := coalesce(current_setting('norda.figures_dated', true), '') = 'yes';
 begin
     insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
     select written.organisation_id, said.kind, (now() at time zone 'Europe/Berlin')::date, figures_source(), said.value,
@@ -62,13 +65,10 @@ begin
       from written
      cross join lateral (values ('employees', employees::bigint), ('turnover', turnover_cents), ('balance', balance_cents))
            as said(kind, value)
-      left join lateral (select true as known from figure
-                          where dated and figure.organisation_id = written.organisation_id and figure.kind = said.kind
-                          limit 1) as before on true
-     where said.value is not null and before.known is null;
+     where said.value is not null;
     return null;
 end $$;
-comment on function date_first_figures is 'Keeps figure in step with figures of a new organisation, which has none before but dated ones of an import.';
+comment on function date_first_figures is 'Keeps figure in step with figures of a new organisation, which has none before.';
 create function date_figures() returns trigger security definer set search_path from current language plpgsql as $$
 begin
     insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
@@ -99,11 +99,34 @@ begin
     delete from identifier where organisation_id in (select id from gone);
     delete from figures where organisation_id in (select id from gone);
     delete from contact where organisation_id in (select id from gone);
+    delete from contact_replaced where organisation_id in (select id from gone);
     return null;
 end $$;
 comment on function take_along is 'Deletes numbers, figures and contact address of organisations that are deleted.';
 create trigger taken_along after delete on organisation referencing old table as gone
     for each statement execute function take_along();
+-- And nothing is entered for an organisation that is not there: whoever knows an id that is to come, or invents one, would
+-- else hold numbers that nobody sees. The policies (0012_identity.sql) let a row pass whose organisation is not there yet;
+-- once the statement is done it is. Asked once for a statement, with its rows together.
+create function demand_organisation() returns trigger security definer set search_path from current
+    language plpgsql as $$
+begin
+    -- `offset 0`: a plan is kept, and one made while the table was small would read it whole for ever.
+    if exists (select from (select distinct organisation_id from written) as entered
+                 left join lateral (select true as known from organisation
+                                     where id = entered.organisation_id offset 0) as owner on true
+                where owner.known is null) then
+        raise exception 'a row of % belongs to no organisation', tg_table_name using errcode = 'insufficient_privilege';
+    end if;
+    return null;
+end $$;
+comment on function demand_organisation is 'Refuses rows of organisations that are not there when the statement is done.';
+create trigger owned after insert on identifier referencing new table as written
+    for each statement execute function demand_organisation();
+create trigger owned after insert on figures referencing new table as written
+    for each statement execute function demand_organisation();
+create trigger owned after insert on organisation_version referencing new table as written
+    for each statement execute function demand_organisation();
 
 -- ------------------------------------------------------------------------------------- what a profile still lacks
 
@@ -145,11 +168,24 @@ create index organisation_completeness on organisation (responsible_state, compl
 alter table organisation add column confirmed_at text
     generated always as (coalesce(data ->> 'confirmed_at', '')) stored;
 comment on column organisation.confirmed_at is 'When it last confirmed its profile, as published; empty for never.';
-create index organisation_confirmed on organisation (responsible_state, confirmed_at, id) where status = 'active';
-create index organisation_certificates on organisation (responsible_state, id)
-    where status = 'active' and jsonb_path_exists(data, '$.certificates[*]');
-create index organisation_old_codes on organisation (responsible_state, id)
-    where status = 'active' and jsonb_path_exists(data, '$.activities[*] ? (@.edition == "WZ2008")');
+
+-- The overview counts what is to do; each of these is what an index holds, so that what is done costs nothing.
+create function earliest_end(certificates jsonb) returns text immutable language sql
+    return (select min(item ->> 'valid_to') from jsonb_array_elements(certificates) as item);
+alter table organisation add column certificate_ends text
+    generated always as (case when jsonb_path_exists(data, '$.certificates[*].valid_to')
+                              then earliest_end(data -> 'certificates') end) stored;
+comment on column organisation.certificate_ends is 'The first day on which one of its certificates ends or ended.';
+create index organisation_certificate_ends on organisation (responsible_state, certificate_ends, id)
+    where status = 'active' and certificate_ends is not null;
+
+alter table organisation add column decided_codes jsonb not null default '{"codes": []}';
+comment on column organisation.decided_codes is 'The codes of code_decision, which a trigger there keeps here.';
+alter table organisation add column codes_open boolean
+    generated always as (jsonb_path_exists(
+        data, '$.activities[*] ? (@.edition == "WZ2008" && !(@.code == $codes[*]))', decided_codes)) stored;
+comment on column organisation.codes_open is 'Whether it has a code of WZ 2008 for which nobody has decided.';
+create index organisation_codes_open on organisation (responsible_state, id) where status = 'active' and codes_open;
 
 -- ------------------------------------------------------------------------------------ codes of WZ 2008 and WZ 2025
 
@@ -166,6 +202,18 @@ alter table code_decision enable row level security;
 create policy read on code_decision for select using ((select is_somebody()));
 create policy decide on code_decision
     using ((select responsible_state from organisation where id = organisation_id) = (select office_state()));
+
+create function keep_decided_codes() returns trigger security definer set search_path from current language plpgsql as $$
+begin
+    update organisation
+       set decided_codes = jsonb_build_object(
+               'codes', (select jsonb_agg(code order by code) from code_decision where organisation_id = organisation.id))
+     where id in (select organisation_id from written);
+    return null;
+end $$;
+comment on function keep_decided_codes is 'Keeps organisation.decided_codes in step: decisions are added and changed alone.';
+create trigger kept after insert on code_decision referencing new table as written
+    for each statement execute function keep_decided_codes();
 
 -- ---------------------------------------------------------------------------------------- confirmation by the link
 
@@ -206,6 +254,75 @@ create policy send on confirmation for insert
                 and (select responsible_state from organisation where id = organisation_id) = (select office_state()));
 create policy settle on confirmation for update
     using (state = (select office_state()) or (select is_system()));
+
+-- Whether links go out by themselves, once a year; where there is no row they do not.
+create table confirmation_plan (
+    state      text        primary key check (state ~ '^[a-z]{2}$'),
+    yearly     boolean     not null,
+    a_day      integer     not null check (a_day between 1 and 500),
+    changed_at timestamptz not null,
+    changed_by text        not null
+);
+comment on table confirmation_plan is 'Of each office, whether the service sends links to whom it is time to ask, and how many a day.';
+alter table confirmation_plan enable row level security;
+create policy read on confirmation_plan for select using (state = (select staff_state()));
+create policy plan on confirmation_plan
+    using (state = (select office_state())) with check (state = (select office_state()));
+
+-- Who is to be asked stands with the address that is asked, for few things change it: links, and of an organisation the
+-- status, an offer, a move and when it confirmed last. An index holds them, so that nobody reads a million to count none.
+alter table contact add column state text;
+alter table contact add column due_from text;
+alter table contact add column asked_at timestamptz not null default '-infinity';
+comment on column contact.asked_at is 'When its office sent it a link last.';
+comment on column contact.due_from is 'Since when it has not confirmed (empty: never), as organisation.confirmed_at; null where'
+    ' it is not to be asked: not active, on its way to another state, with an open link or an undecided proposal.';
+create function due_from_of(owner organisation) returns text stable language sql
+    return case when (owner).status = 'active' and (owner).offered_to is null
+                     and not exists (select from confirmation
+                                      where organisation_id = (owner).id and state = (owner).responsible_state
+                                        and (ended_at is null or (answer = 'proposed' and decided_at is null)))
+                then (owner).confirmed_at end;
+create function asked_at_of(owner organisation) returns timestamptz stable language sql
+    return coalesce((select max(sent_at) from confirmation
+                      where organisation_id = (owner).id and state = (owner).responsible_state), '-infinity');
+update contact set state = responsible_state, due_from = due_from_of(organisation)
+  from organisation where organisation.id = contact.organisation_id;
+create index contact_due on contact (state, due_from, organisation_id) where due_from is not null;
+create index contact_to_ask on contact (state, asked_at, organisation_id) where due_from is not null;
+create function keep_due(ids uuid[]) returns void security definer set search_path from current language plpgsql as $$
+begin
+    -- Locked first: what somebody else has just written of the same one is seen by the statement that follows.
+    perform from contact where organisation_id = any(ids) order by organisation_id for update;
+    update contact
+       set state = responsible_state, due_from = due_from_of(organisation), asked_at = asked_at_of(organisation)
+      from organisation
+     where organisation.id = contact.organisation_id and contact.organisation_id = any(ids);
+end $$;
+comment on function keep_due is 'Keeps contact.state, due_from and asked_at in step.';
+create function keep_due_of_changed() returns trigger security definer set search_path from current language plpgsql as $$
+declare
+    ids uuid[];
+begin
+    select array_agg(is_now.id) into ids from was join is_now using (id)
+     where (was.status, was.offered_to, was.responsible_state, was.confirmed_at)
+           is distinct from (is_now.status, is_now.offered_to, is_now.responsible_state, is_now.confirmed_at);
+    if ids is not null then
+        perform keep_due(ids);
+    end if;
+    return null;
+end $$;
+create trigger due_kept after update on organisation referencing old table as was new table as is_now
+    for each statement execute function keep_due_of_changed();
+create function keep_due_of_asked() returns trigger security definer set search_path from current language plpgsql as $$
+begin
+    perform keep_due(array(select organisation_id from written));
+    return null;
+end $$;
+create trigger due_kept after insert on confirmation referencing new table as written
+    for each statement execute function keep_due_of_asked();
+create trigger due_kept_since after update on confirmation referencing new table as written
+    for each statement execute function keep_due_of_asked();
 
 -- ----------------------------------------------------------------------------------------------- releases by field
 

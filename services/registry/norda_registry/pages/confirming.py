@@ -16,11 +16,12 @@ from norda_common.web.pages import Page, page_for
 from ..api.confirmations import links_of
 from ..rules.corrections import CORRECTABLE, REMARK, values_of
 from ..rules.rights import CHANGE, CONFIRM
-from ..store import confirmations, documents
+from ..store import confirmation_plans, confirmations, documents
 from ..store.confirmations import Confirmation
 from ..usecases.confirming import decide, send_confirmation, send_due
 from ..usecases.links import MOST_AT_ONCE
-from ..usecases.profile_commands import DecideCorrection
+from ..usecases.profile_commands import MOST_A_DAY, DecideCorrection, PlanConfirmations
+from ..usecases.yearly import plan_confirmations
 from . import texts
 from .entering import CHOICE, done, path_of, version_of
 from .organisations import find
@@ -32,6 +33,13 @@ Staff = Annotated[Page, page_for(CONFIRM)]
 LIST = "/registry/confirmations"
 TITLE = Text("Bestätigungen", "Confirmations")
 ROWS = 25
+PLANNED = {
+    "yearly": Text(
+        "Links gehen von selbst hinaus: an alle, die seit einem Jahr weder bestätigt haben noch gefragt wurden",
+        "Links go out by themselves: to all that have neither confirmed nor been asked for a year",
+    ),
+    "a_day": Text("Höchstens so viele am Tag", "At most so many a day"),
+}
 
 
 @router.post("/organisations/{organisation_id}/confirmation")
@@ -55,6 +63,12 @@ async def ask(page: Changer, organisation_id: UUID) -> Response:
 @router.get("/confirmations")
 async def show_list(page: Staff, undecided: QueryText = "", cursor: Cursor = None) -> Response:
     """Links that were sent, what was answered, and what is to be decided."""
+    return await _list(page, undecided, cursor)
+
+
+async def _list(
+    page: Page, undecided: str, cursor: str | None, form: Form | None = None, error: NordaError | None = None
+) -> Response:
     state = page.caller.require_own_state(CONFIRM)
     before = read_cursor(cursor, datetime, UUID) if cursor else None
     async with page.read() as connection:
@@ -66,11 +80,19 @@ async def show_list(page: Staff, undecided: QueryText = "", cursor: Cursor = Non
             limit=ROWS + 1,
         )
         names = await documents.of(connection, {item.organisation_id for item in found})
+        plan = await confirmation_plans.get(connection, state)
+    form = form or Form.of({"yearly": "yes" if plan.yearly else "", "a_day": str(plan.a_day)}, language=page.language)
+    fields = {name: form.field(name, text.in_language(page.language)) for name, text in PLANNED.items()}
     last = found[ROWS - 1] if len(found) > ROWS else None
     return page.show(
         "confirmations.html.jinja",
         title=TITLE,
+        status=error.status if error else 200,
         crumbs=[(Text("Übersicht", "Overview"), "/registry/"), (TITLE, None)],
+        plan=plan,
+        fields=fields,
+        errors=form.summary,
+        most_a_day=MOST_A_DAY,
         items=[(item, _name(names, item), _stage(page, item)) for item in found[:ROWS]],
         undecided=undecided,
         may_change=page.caller.may(CHANGE),
@@ -101,6 +123,29 @@ async def ask_all(page: Changer) -> Response:
     if sent == MOST_AT_ONCE:
         told = Text(f"{told.de} Weitere sind noch fällig.", f"{told.en} Others are due still.")
     return await page.go(LIST, told, kind="success" if sent else "info")
+
+
+@router.post("/confirmations/plan")
+async def plan_links(page: Changer) -> Response:
+    """Have links go out by themselves once a year, or not any more."""
+    form = await page.form()
+    try:
+        command = Form({name: form.values.get(name, ()) for name in ("yearly", "a_day")}, page.language).command(
+            PlanConfirmations
+        )
+        async with page.transaction() as connection:
+            plan = await plan_confirmations(
+                connection, command, caller=page.caller, served=page.runtime.settings.states, now=page.now
+            )
+    except NordaError as error:
+        return await _list(page, "", None, form.refuse(error), error)
+    told = Text(
+        f"Links gehen jetzt von selbst hinaus, höchstens {plan.a_day} am Tag.",
+        f"Links go out by themselves now, at most {plan.a_day} a day.",
+    )
+    if not plan.yearly:
+        told = Text("Es geht kein Link mehr von selbst hinaus.", "No link goes out by itself any more.")
+    return await page.go(LIST, told)
 
 
 @router.get("/confirmations/{confirmation_id}")

@@ -12,9 +12,11 @@ from norda_common.requests import QueryText, refused
 from norda_common.signin import sessions
 from norda_common.web.forms import Compared, Form
 from norda_common.web.pages import Page, page_for
+from norda_common.web.site import day_in, money_in, number_in
 
 from ..rules.duplicates import RuleClass, candidate_of
-from ..rules.merging import SEVERAL, MergerKind
+from ..rules.figures import Figure, FigureKind
+from ..rules.merging import BESIDE, FIGURES, SEVERAL, MergerKind
 from ..rules.rights import MERGE, READ
 from ..store import duplicates, mergers, organisations
 from ..usecases.commands import MergeInto
@@ -35,6 +37,7 @@ KINDS = {
     MergerKind.MERGER: Text("Verschmelzung zweier Unternehmen", "merger of two companies"),
 }
 MOST_SUSPECTS = 10
+MOST_FIGURES = 3
 
 
 @router.get("/merge")
@@ -153,13 +156,36 @@ def _rows(page: Page, preview: Preview, form: Form) -> list[Compared]:
     rows = []
     for name in preview.differing:
         label = texts.field_label(name, page.language)
-        if name in SEVERAL:
+        if name in SEVERAL or name in FIGURES:
             label = page.t(f"{label} (dazu)", f"{label} (as well)")
         proposed = "theirs" if name in preview.proposed else "mine"
         chosen = form.value(f"{CHOICE}{name}") or proposed
-        mine, theirs = ("; ".join(words.get(name, [])) for words in (kept, merged))
+        if name in BESIDE:
+            mine, theirs = (_beside_words(page, preview, name, of_kept=each) for each in (True, False))
+        else:
+            mine, theirs = ("; ".join(words.get(name, [])) for words in (kept, merged))
         rows.append(Compared(name, label, mine or "–", theirs or "–", chosen=chosen))
     return rows
+
+
+def _beside_words(page: Page, preview: Preview, name: str, *, of_kept: bool) -> str:
+    """An address, or the figures with their days, the newest first."""
+    assert preview.beside is not None  # noqa: S101 - else nothing of it is offered
+    theirs, ours = preview.beside
+    each = ours if of_kept else theirs
+    if name not in FIGURES:
+        return each.address or ""
+    rows = each.holding(name)
+    said = [f"{_figure(page, row)} ({day_in(page.language, row.on)})" for row in rows[:MOST_FIGURES]]
+    return "; ".join([*said, *(["…"] if len(rows) > MOST_FIGURES else [])])
+
+
+def _figure(page: Page, row: Figure) -> str:
+    if row.value is None:
+        return page.t("nicht bekannt", "not known")
+    if row.kind is FigureKind.EMPLOYEES:
+        return number_in(page.language, row.value)
+    return money_in(page.language, row.value)
 
 
 @router.get("/merger")

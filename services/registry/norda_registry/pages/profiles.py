@@ -24,10 +24,10 @@ from . import texts
 router = APIRouter(prefix="/registry")
 Changer = Annotated[Page, page_for(CHANGE)]
 LIST = "/registry/profiles"
+CERTIFICATES = "/registry/certificates"
 TITLE = Text("Profile", "Profiles")
 ROWS = 25
 MOST_COUNTED = 1_000
-MOST_CERTIFICATES = 500
 COMPLETE_FROM = 70
 """From so many per cent on the overview does not count a profile as one to complete."""
 STEPS = (30, 50, COMPLETE_FROM, 100)
@@ -65,25 +65,37 @@ async def show_list(page: Changer, below: QueryText = "", cursor: Cursor = None)
 
 
 @router.get("/certificates")
-async def show_certificates(page: Changer) -> Response:
-    """Certificates of own organisations that end within 90 days, and those that have ended."""
+async def show_certificates(page: Changer, cursor: Cursor = None) -> Response:
+    """Own organisations with certificates that end within 90 days or have ended, by the first day on which one does."""
     state = page.caller.require_own_state(CHANGE)
     today = local_day(page.now)
+    after = read_cursor(cursor, str, UUID) if cursor else None
     async with page.read() as connection:
         found = await profiles.with_ending_certificates(
-            connection, state, until=today + timedelta(days=ENDS_SOON_DAYS), limit=MOST_CERTIFICATES
+            connection,
+            state,
+            until=today + timedelta(days=ENDS_SOON_DAYS),
+            after=after,  # type: ignore[arg-type]
+            limit=ROWS + 1,
         )
-    ending = sorted(
-        ((item.valid_to, it, item) for it in found for item in ending_certificates(it, today=today) if item.valid_to),
-        key=lambda row: (row[0], row[1].legal_name),
-    )
+    last = found[ROWS - 1] if len(found) > ROWS else None
     title = Text("Auslaufende Zertifikate", "Certificates that end")
     return page.show(
         "certificates.html.jinja",
         title=title,
         crumbs=[(Text("Übersicht", "Overview"), "/registry/"), (TITLE, LIST), (title, None)],
-        items=[(it, item, day < today) for day, it, item in ending],
+        items=[
+            (it, [(item, item.valid_to < today) for item in ending_certificates(it, today=today) if item.valid_to])
+            for _, it in found[:ROWS]
+        ],
         days=ENDS_SOON_DAYS,
+        listing={
+            "path": CERTIFICATES,
+            "query": [],
+            "total": None,
+            "cursor": cursor,
+            "next_cursor": write_cursor(last[0], last[1].organisation_id) if last else None,
+        },
     )
 
 

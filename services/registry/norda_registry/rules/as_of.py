@@ -16,7 +16,7 @@ from norda_common.errors import FieldError, Text
 from . import identity
 from .identity import Span
 from .profile import ACTIVE, DISSOLVED
-from .register_entries import register_key
+from .register_entries import former_key, register_key
 
 _SINCE_UNKNOWN = Text(
     "ist der früheste bekannte Stand; seit wann er gilt, ist nicht bekannt",
@@ -150,5 +150,6 @@ def held_number(organisation: Organisation, kind: str, value: str, day: date) ->
 _OF_ENTRIES: dict[str, Callable[[RegisterEntry], str | None]] = {
     "euid": lambda entry: entry.euid,
     "register": register_key,
+    "former": former_key,
     "number": lambda entry: f"{entry.type}{entry.number}{entry.suffix}",
 }

@@ -1,7 +1,7 @@
 """How complete a profile is, and what is missing: the weights stand here, by kind of organisation.
 
 PostgreSQL counts the same by `completeness_of` (migrations/0017_profile.sql), so that an office can list its profiles
-by it; `tests/registry/test_completeness.py` holds the two together.
+by it; `tests/registry/test_profiles.py` holds the two together.
 """
 
 from __future__ import annotations

@@ -320,6 +320,11 @@ def name_hash(candidate: Candidate) -> int:
     return _hash(f"n{names_of(candidate)[0].key}")
 
 
+def name_hashes(candidate: Candidate) -> list[int]:
+    """The same of all its names, the present one first."""
+    return [_hash(f"n{name.key}") for name in names_of(candidate)]
+
+
 def numbers_of(candidate: Candidate) -> list[tuple[str, str]]:
     """The numbers a candidate has, as (kind, value) of the directory's numbers; the entry's key is both in one."""
     entries = [entry for entry in (candidate.entry, *candidate.former_entries) if entry]

@@ -6,14 +6,16 @@ A `merger` is one of companies (Verschmelzung): the other company ends, and its 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from norda_common.contracts.registry import FormerName, Membership, Organisation, RegisterEntry
+from norda_common.contracts.registry import FormerName, Membership, Organisation, RegisterEntry, Since
 
+from .figures import Figure, FigureKind, holding
 from .names import fold
 from .profile import current_entry
 from .register_entries import register_key
@@ -28,13 +30,24 @@ SINGLE = (
 )  # fmt: skip
 """Fields with one value: the other's is taken instead of the own one."""
 SEVERAL = (
-    "register_entries", "former_names", "sites", "activities", "competences", "memberships", "roles", "certificates",
-    "indicators", "links",
+    "register_entries", "former_names", "former_legal_forms", "former_seats", "sites", "activities", "competences",
+    "memberships", "roles", "certificates", "indicators", "links",
 )  # fmt: skip
 """Fields with several values: the other's are taken beside the own ones."""
+FIGURES = {
+    "employees": FigureKind.EMPLOYEES,
+    "turnover_eur": FigureKind.TURNOVER,
+    "balance_eur": FigureKind.BALANCE,
+}
+"""Rows of dated figures: the other's are taken beside the own ones, and of all the newest holds."""
+ADDRESS = "contact_email"
+BESIDE = (*FIGURES, ADDRESS)
+"""What stands beside the document, for the office alone whose organisation it is: offered where it keeps both."""
 _IDENTITY = frozenset(
-    {"legal_name", "legal_form", "own_id", "seat", "vat_id", "widnr", "lei", "register_entries", "former_names"}
-)
+    {"legal_name", "legal_form", "own_id", "seat", "vat_id", "widnr", "lei", "register_entries", "former_names",
+     "former_legal_forms", "former_seats"}
+)  # fmt: skip
+_SINCE = ("legal_name", "legal_form", "seat")
 _ASKED_FOR = frozenset({"memberships", "links", "indicators"})
 """What does not go over by law when companies merge: it is taken only where somebody says so."""
 
@@ -44,6 +57,18 @@ class MergerKind(StrEnum):
 
     MERGER = "merger"
     DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What an office keeps of an organisation beside the document."""
+
+    figures: Sequence[Figure] = ()
+    address: str | None = None
+
+    def holding(self, name: str) -> list[Figure]:
+        """The rows of the field that were not corrected, the newest first."""
+        return [row for row in holding(self.figures) if row.kind is FIGURES[name]]
 
 
 def offered(kind: MergerKind) -> tuple[str, ...]:
@@ -65,6 +90,36 @@ def proposed(kept: Organisation, merged: Organisation, kind: MergerKind) -> tupl
     )
 
 
+def carried(kept: Beside, merged: Beside, taken: Collection[str]) -> list[Figure]:
+    """The other one's rows of figures that come beside the own ones, as they were recorded; corrected ones do not."""
+    known = {(row.kind, row.on, row.source, row.value) for row in kept.figures}
+    rows = [row for name in FIGURES if name in taken for row in merged.holding(name)]
+    return sorted(
+        (row for row in rows if (row.kind, row.on, row.source, row.value) not in known),
+        key=lambda row: row.recorded_at,
+    )
+
+
+def differing_beside(kept: Beside, merged: Beside) -> tuple[str, ...]:
+    """Of what stands beside the document the fields that may be taken over and differ."""
+    found = [name for name in FIGURES if carried(kept, merged, [name])]
+    return (*found, *([ADDRESS] if merged.address and merged.address != kept.address else []))
+
+
+def proposed_beside(kept: Beside, merged: Beside, kind: MergerKind) -> tuple[str, ...]:
+    """Of it what is taken over unless somebody chooses otherwise: of the same company, what the kept one lacks.
+
+    Another company's figures and address are not the kept one's: they are taken only where somebody says so.
+    """
+    if kind is not MergerKind.DUPLICATE:
+        return ()
+    return tuple(
+        name
+        for name in differing_beside(kept, merged)
+        if (kept.address is None if name == ADDRESS else not any(row.value is not None for row in kept.holding(name)))
+    )
+
+
 def absorbing(
     kept: Organisation, merged: Organisation, taken: Collection[str], kind: MergerKind, *, on: date
 ) -> Organisation:
@@ -73,8 +128,21 @@ def absorbing(
     fields |= {name: _joined(kept, merged, name, on) for name in SEVERAL if name in taken}
     if kind is MergerKind.DUPLICATE:
         fields["former_names"] = _names(kept, merged, fields)
+        fields["since"] = _since(kept, merged, taken)
     new = [key for key in (merged.organisation_id, *merged.absorbed) if key not in kept.absorbed]
     return kept.model_copy(update=fields | {"absorbed": (*kept.absorbed, *new)})
+
+
+def _since(kept: Organisation, merged: Organisation, taken: Collection[str]) -> Since | None:
+    """Since when name, legal form and seat hold, by the record each is from, else by the other where both say it."""
+    own, other = kept.since or Since(), merged.since or Since()
+    fields: dict[str, Any] = {}
+    for name in _SINCE:
+        same = getattr(kept, name) == getattr(merged, name)
+        theirs = getattr(own, name) is None if same else name in taken
+        fields |= {each: getattr(other if theirs else own, each) for each in (name, f"{name}_source")}
+    found = Since(**fields)
+    return kept.since if found == own else found if found != Since() else None
 
 
 def _names(kept: Organisation, merged: Organisation, fields: dict[str, Any]) -> tuple[FormerName, ...]:
@@ -112,13 +180,13 @@ def separated(current: Organisation, before: Organisation, after: Organisation) 
     """
     fields: dict[str, Any] = {}
     changed = list[str]()
-    for name in (*SINGLE, *SEVERAL, "absorbed"):
+    for name in (*SINGLE, "since", *SEVERAL, "absorbed"):
         old, new, now = (getattr(version, name) for version in (before, after, current))
         if old == new:
             continue
         if now == new:
             fields[name] = old
-        elif name in SINGLE:
+        elif name in SINGLE or name == "since":
             changed.append(name)
         else:
             fields[name] = tuple(item for item in now if item in old or item not in new)

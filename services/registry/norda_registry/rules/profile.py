@@ -14,7 +14,7 @@ from .classifications import check_register_fits, in_no_register
 from .findings import Findings
 from .identifiers import check_widnr
 from .places import check_address
-from .register_entries import court_state, register_key
+from .register_entries import court_state, former_key, register_key
 
 ACTIVE = "active"
 DEACTIVATED = "deactivated"
@@ -66,6 +66,8 @@ def _numbers(organisation: Organisation) -> Iterator[tuple[str, str, bool]]:
         if entry.euid:
             yield "euid", entry.euid, holds and not entry.former_court
         yield "register", register_key(entry), holds
+        if former := former_key(entry):
+            yield "former", former, False
         yield "number", f"{entry.type}{entry.number}{entry.suffix}", False
     for kind, value in (
         ("vat", organisation.vat_id),

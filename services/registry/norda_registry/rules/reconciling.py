@@ -1,19 +1,20 @@
 """A cluster's list of members against the register: who joins, who leaves, whom nobody knows. Pure.
 
-A row means an organisation by a number of it, else by its name and place, both folded. A list that is not clear about
-somebody changes nothing for them.
+A row means an organisation by a number of it, else by its name and place, by the narrow rule of `duplicates`: `Lloyd +
+Co KG` is `Lloyd GmbH & Co. KG`. A list that is not clear about somebody changes nothing for them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from uuid import UUID
 
 from norda_common.contracts.registry import Membership, Organisation
 
+from .duplicates import Candidate, RuleClass, candidate_of, judge, name_hashes
 from .names import fold
 
 MEMBERSHIP_KINDS = ("full", "associated", "sponsor", "honorary")
@@ -57,6 +58,35 @@ class Matched:
     def sole(self) -> Organisation | None:
         """The organisation, when it is clear."""
         return self.organisations[0] if len(self.organisations) == 1 else None
+
+
+class Named:
+    """Organisations by their names, whatever the spelling; former names count, too."""
+
+    def __init__(self, organisations: Iterable[Organisation]) -> None:
+        self._found: dict[int, dict[UUID, tuple[Organisation, Candidate]]] = {}
+        for item in organisations:
+            candidate = candidate_of(item)
+            for key in name_hashes(candidate):
+                self._found.setdefault(key, {})[item.organisation_id] = (item, candidate)
+
+    def meant_by(self, row: ListRow) -> tuple[Organisation, ...]:
+        """Whom a row's name and place mean: who is written just so, else who is certainly the same. A place that one of
+        the two does not say fits every place.
+        """
+        known = self._found.get(name_hashes(Candidate(name=row.name))[0], {}).values()
+        same = [
+            item
+            for item, _ in known
+            if fold(item.legal_name) == fold(row.name) and same_place(row.place, item.seat.place)
+        ]
+        return tuple(same or (item for item, candidate in known if _is_certain(row, candidate)))
+
+
+def _is_certain(row: ListRow, known: Candidate) -> bool:
+    place = row.place or known.place or "?"
+    said = Candidate(name=row.name, kind=known.kind, place=place)
+    return judge(said, replace(known, place=known.place or place)).rule is RuleClass.NARROW
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from norda_common.contracts.registry import RegisterEntry
 
@@ -133,11 +134,50 @@ def titled(name: str) -> str:
     return name if _COURT_WORDS.match(name) else f"Amtsgericht {name}"
 
 
+def former_key(entry: RegisterEntry) -> str | None:
+    """Under which it is found by its court's old notation: type, number and former court; None where it has none."""
+    return _former_key(entry.type, entry.number, entry.former_court) if entry.former_court else None
+
+
+def former_key_of_text(text: str) -> str | None:
+    """The same of `Amtsgericht Nordhorn HRB 55`, whose court is none any more; None for other texts."""
+    said = _read(text)
+    if said is None or said.former_court:
+        return None
+    try:
+        _court(said.court, "")
+    except Refused:
+        kind = TYPES[said.type.casefold()]
+        return _former_key(kind, said.number.lstrip("0"), _former(said.court))
+    return None
+
+
+def _former_key(kind: str, number: str, former_court: str) -> str:
+    return f"{kind}{number}|{fold(former_court)}"
+
+
 def entry_of_text(text: str) -> RegisterEntry | None:
     """Read `Amtsgericht Hamburg HRB 170364` or `HRB 99 HB, Bremen (früher Bremerhaven)`; None for other texts.
 
     Raises Refused when it is one and something in it is wrong.
     """
+    said = _read(text)
+    if said is None:
+        return None
+    return register_entry(said.court, said.type, number=said.number, suffix=said.suffix, former_court=said.former_court)
+
+
+class _Said(NamedTuple):
+    """The parts of an entry as a text says them."""
+
+    court: str
+    type: str
+    number: str
+    suffix: str
+    former_court: str
+
+
+def _read(text: str) -> _Said | None:
     text = plain(text)
     former = _FORMER.search(text)
     rest = f"{text[: former.start()]} {text[former.end() :]}" if former else text
@@ -152,13 +192,7 @@ def entry_of_text(text: str) -> RegisterEntry | None:
     court = before or after
     if not court:
         return None
-    return register_entry(
-        court,
-        match["type"],
-        number=match["number"],
-        suffix=suffix,
-        former_court=(former[1] or former[2]) if former else "",
-    )
+    return _Said(court, match["type"], match["number"], suffix, (former[1] or former[2]) if former else "")
 
 
 @lru_cache(maxsize=1_000)

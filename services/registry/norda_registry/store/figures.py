@@ -6,16 +6,16 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from norda_common.database import Connection
+from norda_common.database import Connection, affected
 
 from ..rules.figures import Figure, FigureKind
 
 
-async def add(connection: Connection, organisation_id: UUID, figure: Figure) -> None:
-    """Add a row; none is ever changed."""
+async def add(connection: Connection, organisation_id: UUID, figure: Figure, *, merger_id: UUID | None = None) -> None:
+    """Add a row; none is ever changed. One that a merger carried along says so, and goes with its undoing."""
     await connection.execute(
-        """insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by)
-           values ($1, $2, $3, $4, $5, $6, $7)""",
+        """insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, merger_id)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)""",
         organisation_id,
         figure.kind,
         figure.on,
@@ -23,50 +23,64 @@ async def add(connection: Connection, organisation_id: UUID, figure: Figure) -> 
         figure.value,
         figure.recorded_at,
         figure.recorded_by,
+        merger_id,
     )
 
 
-async def begin_import(
-    connection: Connection, import_id: UUID, source: str, dated: Sequence[tuple[UUID, Figure]]
-) -> None:
-    """Add an import's rows of other days; until `end_import` the database dates the others today, by this source."""
+async def begin_import(connection: Connection, import_id: UUID, source: str) -> None:
+    """Until `end_import` figures that change are dated today by the database, as this import's and by this source."""
     await connection.execute(
-        """select set_config('norda.figures_source', $1, true), set_config('norda.figures_import', $2, true),
-                  set_config('norda.figures_dated', $3, true)""",
+        """select set_config('norda.figures_source', $1, true), set_config('norda.figures_import', $2, true)""",
         source,
         str(import_id),
-        "yes" if dated else "",
     )
-    if dated:
-        await connection.execute(
-            """insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
-               select *, $8::uuid from unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::bigint[],
-                                              $6::timestamptz[], $7::text[])""",
-            *zip(
-                *(
-                    (key, item.kind.value, item.on, item.source, item.value, item.recorded_at, item.recorded_by)
-                    for key, item in dated
-                ),
-                strict=True,
-            ),
-            import_id,
-        )
 
 
-async def end_import(connection: Connection) -> None:
-    """From here on figures that change are the office's again."""
+async def end_import(connection: Connection, import_id: UUID, dated: Sequence[tuple[UUID, Figure]]) -> None:
+    """From here on figures that change are the office's again. Those of which the import says the day, by id of the
+    organisation, take the place of what the database has dated today in this transaction."""
     await connection.execute(
-        """select set_config('norda.figures_source', '', true), set_config('norda.figures_import', '', true),
-                  set_config('norda.figures_dated', '', true)"""
+        "select set_config('norda.figures_source', '', true), set_config('norda.figures_import', '', true)"
+    )
+    if not dated:
+        return
+    await connection.execute(
+        """delete from figure using unnest($2::uuid[], $3::text[]) as dated (organisation_id, kind)
+            where figure.organisation_id = dated.organisation_id and figure.kind = dated.kind and import_id = $1
+              and recorded_at >= now()""",
+        import_id,
+        [key for key, _ in dated],
+        [item.kind.value for _, item in dated],
+    )
+    await connection.execute(
+        """insert into figure (organisation_id, kind, on_day, source, value, recorded_at, recorded_by, import_id)
+           select *, $8::uuid from unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::bigint[],
+                                          $6::timestamptz[], $7::text[])""",
+        *zip(
+            *(
+                (key, item.kind.value, item.on, item.source, item.value, item.recorded_at, item.recorded_by)
+                for key, item in dated
+            ),
+            strict=True,
+        ),
+        import_id,
     )
 
 
-async def take_back(connection: Connection, import_id: UUID, ids: Sequence[UUID]) -> None:
+async def take_back_import(connection: Connection, import_id: UUID, ids: Sequence[UUID]) -> None:
     """Delete the rows that an import added to these organisations."""
     if ids:
         await connection.execute(
             "delete from figure where import_id = $1 and organisation_id = any($2)", import_id, list(ids)
         )
+
+
+async def take_back_merger(connection: Connection, organisation_id: UUID, merger_id: UUID) -> int:
+    """Take out the rows that a merger carried along; how many there were."""
+    status = await connection.execute(
+        "delete from figure where organisation_id = $1 and merger_id = $2", organisation_id, merger_id
+    )
+    return affected(status)
 
 
 async def of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, list[Figure]]:

@@ -148,10 +148,36 @@ async def counts(connection: Connection, organisation_id: UUID) -> dict[str, int
     return dict(row) if row else {}
 
 
+async def keep_replaced(connection: Connection, merger_id: UUID, organisation_id: UUID, email: str) -> None:
+    """Keep the address that gives way by a merger, until it cannot be undone any more."""
+    await connection.execute(
+        "insert into contact_replaced (merger_id, organisation_id, email) values ($1, $2, $3)",
+        merger_id,
+        organisation_id,
+        email,
+    )
+
+
+async def take_replaced(connection: Connection, merger_id: UUID) -> str | None:
+    """The address that gave way by a merger, which is kept no longer; None where there was none, or it was erased."""
+    found: str | None = await connection.fetchval(
+        "delete from contact_replaced where merger_id = $1 returning email", merger_id
+    )
+    return found
+
+
 async def successor(connection: Connection, organisation_id: UUID) -> UUID:
     """Whom an organisation has become part of, after however many mergers; itself where it has not."""
     found: UUID = await connection.fetchval("select successor_of($1)", organisation_id)
     return found
+
+
+async def successors(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The same of several, by their ids; no round trip for none."""
+    if not ids:
+        return {}
+    rows = await connection.fetch("select id, successor_of(id) as became from unnest($1::uuid[]) as id", list(ids))
+    return {row["id"]: row["became"] for row in rows}
 
 
 async def released_successor(connection: Connection, organisation_id: UUID) -> UUID | None:

@@ -282,17 +282,25 @@ async def object_to_advertising(connection: Connection, state: State, email_key:
 
 
 async def general_addresses(connection: Connection, state: State, addresses: Sequence[str]) -> Sequence[UUID]:
-    """A state's organisations whose general address is one of these, in lower case."""
+    """A state's organisations whose general address is one of these, in lower case, or was before a merger."""
     rows = await connection.fetch(
         "select organisation_id from organisations_at($1, $2) as organisation_id", state, addresses
     )
     return [row["organisation_id"] for row in rows]
 
 
-async def erase_general_addresses(connection: Connection, organisation_ids: Sequence[UUID]) -> int:
-    """Delete the general addresses of these organisations; how many there were."""
-    erased: int = await connection.fetchval("select erase_addresses($1)", organisation_ids)
+async def erase_general_addresses(
+    connection: Connection, organisation_ids: Sequence[UUID], addresses: Sequence[str]
+) -> int:
+    """Delete these addresses, in lower case, of these organisations; of how many."""
+    erased: int = await connection.fetchval("select erase_addresses($1, $2)", organisation_ids, addresses)
     return erased
+
+
+async def forget_replaced_addresses(connection: Connection, state: State, *, merged_before: datetime) -> int:
+    """Delete a state's addresses from before mergers that cannot be undone any more, or have been; how many."""
+    forgotten: int = await connection.fetchval("select forget_replaced_addresses($1, $2)", state, merged_before)
+    return forgotten
 
 
 async def remove_expired(connection: Connection, state: State, *, today: date, limit: int) -> int:

@@ -12,14 +12,6 @@ from norda_common.contracts.model import rfc3339
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection, affected
 
-_OLD_CODES = """jsonb_path_exists(data, '$.activities[*] ? (@.edition == "WZ2008")')
-  and exists (select from jsonb_to_recordset(data -> 'activities') as item(edition text, code text)
-               where item.edition = 'WZ2008'
-                 and not exists (select from code_decision
-                                  where organisation_id = organisation.id and code_decision.code = item.code))"""
-_ENDING = """jsonb_path_exists(data, '$.certificates[*]')
-  and exists (select from jsonb_to_recordset(data -> 'certificates') as item(valid_to text)
-               where item.valid_to <= $2)"""
 _OWN = "from organisation where responsible_state = $1 and status = 'active'"
 
 
@@ -58,16 +50,21 @@ async def incomplete(
 
 
 async def with_ending_certificates(
-    connection: Connection, state: str, *, until: date, limit: int
-) -> list[Organisation]:
-    """Active organisations of the state with a certificate that ends by that day, or has ended."""
+    connection: Connection, state: str, *, until: date, after: tuple[str, UUID] | None, limit: int
+) -> list[tuple[str, Organisation]]:
+    """Active organisations of the state with a certificate that ends by that day, or has ended: the day on which the
+    first of them does, which they are ordered by, and the organisation.
+    """
     rows = await connection.fetch(
-        f"select data {_OWN} and {_ENDING} order by id limit $3",
+        f"""select certificate_ends, data {_OWN} and certificate_ends <= $2
+               and ($3::text is null or (certificate_ends, id) > ($3, $4::uuid))
+             order by certificate_ends, id limit $5""",
         state,
         until.isoformat(),
+        *(after or (None, None)),
         limit,
     )
-    return [Organisation.model_validate_json(row["data"]) for row in rows]
+    return [(row["certificate_ends"], Organisation.model_validate_json(row["data"])) for row in rows]
 
 
 async def with_undecided_codes(
@@ -75,7 +72,7 @@ async def with_undecided_codes(
 ) -> list[Organisation]:
     """Active organisations of the state that have a code of WZ 2008 for which nobody has decided, by id."""
     rows = await connection.fetch(
-        f"""select data {_OWN} and {_OLD_CODES} and ($2::uuid is null or id > $2)
+        f"""select data {_OWN} and codes_open and ($2::uuid is null or id > $2)
              order by id limit $3""",
         state,
         after,
@@ -113,25 +110,33 @@ async def decide_code(
     return affected(status) > 0
 
 
+_DUE = """
+select organisation.id, legal_name, email
+  from contact join organisation on organisation.id = contact.organisation_id
+ where contact.state = $1 and due_from < $2 and responsible_state = $1 {and_asked}
+ order by {order}, contact.organisation_id limit $3
+"""
+_DUE_BY_HAND = _DUE.format(and_asked="", order="due_from")
+_DUE_BY_ITSELF = _DUE.format(and_asked="and asked_at < $4", order="asked_at")
+
+
 async def due(
-    connection: Connection, state: str, *, confirmed_before: datetime, limit: int
+    connection: Connection,
+    state: str,
+    *,
+    confirmed_before: datetime,
+    asked_before: datetime | None = None,
+    limit: int,
 ) -> list[tuple[UUID, str, str]]:
-    """Active organisations of the state that are to confirm: id, name, contact address; never asked ones first.
+    """Active organisations of the state that are to confirm: id, name, contact address; who never did first.
 
     Who has no contact address, an open link, or has proposed something nobody decided yet, is not due, nor who is on
-    its way to another state.
+    its way to another state; with `asked_before` nor who was asked since, and who was never asked comes first.
     """
-    rows = await connection.fetch(
-        """select id, legal_name, email from organisation join contact on contact.organisation_id = organisation.id
-            where responsible_state = $1 and status = 'active' and confirmed_at < $2 and offered_to is null
-              and not exists (select from confirmation
-                               where confirmation.organisation_id = organisation.id
-                                 and (ended_at is null or (answer = 'proposed' and decided_at is null)))
-            order by confirmed_at, id limit $3""",
-        state,
-        rfc3339(confirmed_before),
-        limit,
-    )
+    if asked_before is None:
+        rows = await connection.fetch(_DUE_BY_HAND, state, rfc3339(confirmed_before), limit)
+    else:
+        rows = await connection.fetch(_DUE_BY_ITSELF, state, rfc3339(confirmed_before), limit, asked_before)
     return [(row["id"], row["legal_name"], row["email"]) for row in rows]
 
 
@@ -141,21 +146,14 @@ async def work(
     """How much of each there is to do for the state's office, counted up to `most`."""
     counted = await connection.fetchrow(
         f"""select (select count(*) from (select {_OWN} and completeness < $3 limit $5) as a) as incomplete,
-                   (select count(*) from (select {_OWN} and {_ENDING} limit $5) as b) as ending,
-                   (select count(*) from (select {_OWN} and {_OLD_CODES} limit $5) as c) as codes,
+                   (select count(*) from (select {_OWN} and certificate_ends <= $2 limit $5) as b) as ending,
+                   (select count(*) from (select {_OWN} and codes_open limit $5) as c) as codes,
                    (select count(*) from (select from confirmation where state = $1 and answer = 'proposed'
                                              and decided_at is null limit $5) as d) as corrections,
                    (select count(*) from (select from membership_proposal where state = $1
                                              and decided_at is null limit $5) as e) as memberships,
-                   (select count(*) from (select from organisation
-                                            join contact on contact.organisation_id = organisation.id
-                                           where responsible_state = $1 and status = 'active'
-                                             and confirmed_at < $4 and offered_to is null
-                                             and not exists (select from confirmation
-                                                     where confirmation.organisation_id = organisation.id
-                                                       and (ended_at is null
-                                                            or (answer = 'proposed' and decided_at is null)))
-                                           limit $5) as f) as due,
+                   (select count(*) from (select from contact where contact.state = $1 and due_from < $4
+                                           order by due_from limit $5) as f) as due,
                    (select count(*) from (select from suspect
                                            where (first_state = $1 or second_state = $1) and rule <> 'general'
                                              and not exists (select from distinct_pair as known

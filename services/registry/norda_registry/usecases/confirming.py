@@ -89,7 +89,7 @@ async def send_confirmation(
             code="no_contact",
         )
     state = State(before.organisation.responsible_state)
-    return await _send(
+    return await send_links(
         connection,
         [(organisation_id, before.organisation.legal_name, email)],
         state=state,
@@ -115,7 +115,7 @@ async def send_due(
     state = caller.require_served(CHANGE, served)
     due = await profiles.due(connection, state, confirmed_before=now - YEAR, limit=limit)
     if due:
-        await _send(connection, due, state=state, links=links, caller=caller, now=now)
+        await send_links(connection, due, state=state, links=links, caller=caller, now=now)
     return len(due)
 
 
@@ -285,7 +285,7 @@ def no_such_link() -> NotFound:
     )
 
 
-async def _send(
+async def send_links(
     connection: Connection,
     due: Sequence[tuple[UUID, str, str]],
     *,
@@ -294,6 +294,7 @@ async def _send(
     caller: Caller,
     now: datetime,
 ) -> datetime:
+    """Send links to these, as (organisation, name, address); the instant until which they hold."""
     expires_at = (now + VALID_FOR).replace(microsecond=0)
     await end_links_of(connection, [key for key, _, _ in due], now=now)
     made = [(new_id(), *each) for each in due]

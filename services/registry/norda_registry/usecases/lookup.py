@@ -14,8 +14,15 @@ from ..rules.code_lists import courts
 from ..rules.findings import Refused
 from ..rules.identifiers import lei, vat_id, widnr
 from ..rules.profile import ACTIVE
-from ..rules.register_entries import entry_of_euid, entry_of_text, number_of_text, register_key
-from ..store import matches, mergers, organisations, searches
+from ..rules.register_entries import (
+    entry_of_euid,
+    entry_of_text,
+    former_key,
+    former_key_of_text,
+    number_of_text,
+    register_key,
+)
+from ..store import documents, matches, mergers
 from ..store.searches import Entry
 
 MOST = 50
@@ -51,11 +58,15 @@ async def find_by_identifier(connection: Connection, text: str) -> list[Hit]:
     fifty.
     """
     hits: dict[UUID, Hit] = {}
-    for match, entry in await _found(connection, text):
+    found = await _found(connection, text)
+    became = await mergers.successors(
+        connection, [match.organisation_id for match, entry in found if entry.organisation.merged_into is not None]
+    )
+    kept = await documents.entries(connection, set(became.values()))
+    for match, entry in found:
         hit = Hit(match.kind, _current(match, entry), entry)
-        if entry.organisation.merged_into is not None:
-            kept = await _entry(connection, await mergers.successor(connection, match.organisation_id))
-            hit = Hit(match.kind, False, kept or entry, match.organisation_id)
+        if successor := became.get(match.organisation_id):
+            hit = Hit(match.kind, False, kept.get(successor, entry), match.organisation_id)
         # Who holds a number comes first, and is not said once more for having taken in who had it.
         hits.setdefault(hit.entry.organisation.organisation_id, hit)
     return sorted(hits.values(), key=lambda hit: not hit.current)
@@ -90,8 +101,8 @@ async def _found(connection: Connection, text: str) -> list[tuple[matches.Match,
     ):
         found.setdefault(match.organisation_id, match)
     ordered = sorted(found.values(), key=lambda match: (not match.current, match.organisation_id))[:MOST]
-    entries = [(match, await _entry(connection, match.organisation_id)) for match in ordered]
-    return [(match, entry) for match, entry in entries if entry is not None]
+    entries = await documents.entries(connection, [match.organisation_id for match in ordered])
+    return [(match, entries[match.organisation_id]) for match in ordered if match.organisation_id in entries]
 
 
 async def sole_holder(connection: Connection, text: str) -> UUID | None:
@@ -103,7 +114,8 @@ async def sole_holder(connection: Connection, text: str) -> UUID | None:
     for wanted in ([match for match in found if match.current], found):
         holders = {match.organisation_id for match in wanted}
         if len(holders) > 1:
-            holders = {await mergers.successor(connection, key) for key in holders}
+            became = await mergers.successors(connection, list(holders))
+            holders = set(became.values())
         if holders:
             return holders.pop() if len(holders) == 1 else None
     return None
@@ -125,6 +137,9 @@ def candidates(text: str) -> list[tuple[str, str]]:
             found.append((kind, normalised))
     if euid := _or_none(_shared_euid, value):
         found.append(("euid", euid))
+    # `Amtsgericht Nordhorn HRB 55`, as it stands on old letters: the court is none any more.
+    if former := former_key_of_text(value):
+        found.append(("former", former))
     if bare := number_of_text(value):
         kind, number, suffix = bare
         # Bremen's imprints often leave the court's suffix out.
@@ -157,22 +172,16 @@ def _or_none(rule: Callable[[str], str], text: str) -> str | None:
         return None
 
 
-async def _entry(connection: Connection, organisation_id: UUID) -> Entry | None:
-    """The own row, which is never behind, else the directory's."""
-    stored = await organisations.get(connection, organisation_id)
-    if stored is not None:
-        return Entry(stored.organisation, stored.version)
-    return await searches.get(connection, organisation_id)
-
-
 def _current(match: matches.Match, entry: Entry) -> bool:
-    """Own ids, bare numbers and shared EUIDs are found by what the organisation says now."""
+    """Own ids, bare numbers, old notations and shared EUIDs are found by what the organisation says now."""
     organisation = entry.organisation
     if match.kind == "own":
         return organisation.own_id == match.value
     if match.kind == "euid" and organisation.status == ACTIVE:
         # Entries of merged courts share an EUID, which none of them holds alone.
         return any(item.euid == match.value and item.valid_to is None for item in organisation.register_entries)
+    if match.kind == "former":
+        return any(former_key(item) == match.value and item.valid_to is None for item in organisation.register_entries)
     if match.kind == "number":
         return any(
             f"{item.type}{item.number}{item.suffix}" == match.value and item.valid_to is None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from uuid import UUID
 
 from norda_common import outbox
 from norda_common.auth import Caller
-from norda_common.contracts.registry import MEMBERSHIP_PROPOSAL, MembershipProposal, Organisation
+from norda_common.contracts.registry import MEMBERSHIP_PROPOSAL, Membership, MembershipProposal, Organisation
 from norda_common.contracts.topics import Event
 from norda_common.database import Connection
 from norda_common.errors import Conflict, InvalidInput, NotFound
@@ -20,22 +21,31 @@ from norda_common.identifiers import new_id
 from norda_common.requests import refused
 from norda_common.states import State
 
+from ..rules.duplicates import Candidate, name_hash
+from ..rules.findings import Findings
+from ..rules.merging import MERGED
 from ..rules.names import fold
-from ..rules.profile import ACTIVE
-from ..rules.reconciling import ListRow, Matched, Reconciled, is_member, reconcile, same_place
+from ..rules.profile import ACTIVE, check_whole
+from ..rules.reconciling import ListRow, Matched, Named, Reconciled, is_member, reconcile
 from ..rules.rights import CHANGE
-from ..store import documents, matches, proposals
+from ..store import documents, likenesses, matches, organisations, proposals
+from ..store.organisations import Stored
 from ..store.proposals import Proposal
 from .commands import EndMembership, JoinCluster
 from .days import local_day
 from .lookup import candidates
-from .memberships import end_membership, join_cluster
+from .memberships import ENDED, JOINED, end_membership, ended, join_cluster, joined, require_active
 from .profile_commands import AddIndicator, ApplyList, DecideProposal
 from .profiles import add_indicator
-from .recording import Outcome
+from .recording import Outcome, already_merged, kept_elsewhere, refuse_offered
+from .recording_many import Written, record_many
 
 MOST_ROWS = 5_000
+AT_ONCE = 1_000
+"""So many organisations are written with one statement."""
 JOIN, LEAVE = "join", "leave"
+Change = tuple[Organisation, str, str | None]
+"""Who joins or leaves, and as what kind of member."""
 TAKEN, REFUSED = "taken", "refused"
 
 
@@ -56,7 +66,7 @@ class Applied:
     left: int = 0
     proposed: int = 0
     indicator: bool = False
-    refused: list[tuple[str, InvalidInput | Conflict]] = field(default_factory=list)
+    refused: list[tuple[str, InvalidInput | Conflict | NotFound]] = field(default_factory=list)
     """Organisations whose own record does not allow it, such as an end before the beginning."""
 
 
@@ -70,26 +80,40 @@ async def compare_list(
     cluster = (await documents.of(connection, [cluster_id])).get(cluster_id)
     if cluster is None or cluster.kind != "cluster" or cluster.cluster_code is None or cluster.status != ACTIVE:
         raise NotFound("Diesen Cluster gibt es nicht.", "There is no such cluster.")
-    matched = await match_rows(connection, rows)
     members = [
         item for item in await documents.members(connection, cluster.cluster_code) if is_member(item, cluster_id)
     ]
+    matched = await match_rows(connection, rows, members)
     return Compared(cluster, reconcile(matched, members, cluster_id=cluster_id))
 
 
-async def match_rows(connection: Connection, rows: Sequence[ListRow]) -> list[Matched]:
-    """Which organisations the rows mean: by a number that is held now or was, else by name and place, both folded."""
+async def match_rows(connection: Connection, rows: Sequence[ListRow], members: Sequence[Organisation]) -> list[Matched]:
+    """Which organisations the rows mean: by a number that is held now or was, else by name and place.
+
+    Of who is no member yet, names that are only spelled alike are found once the directory has been taken apart, which
+    a worker does a moment after it was written.
+    """
     numbers = {row.row: candidates(row.number) for row in rows if row.number}
     found = await matches.find(connection, [number for several in numbers.values() for number in several])
     by_number: dict[tuple[str, str], list[matches.Match]] = {}
     for match in found:
         by_number.setdefault((match.kind, match.value), []).append(match)
-    named = await documents.named(connection, {fold(row.name)[:200] for row in rows if row.name})
-    known = await documents.of(connection, {match.organisation_id for match in found})
-    by_name: dict[str, list[Organisation]] = {}
-    for item in named:
-        by_name.setdefault(fold(item.legal_name), []).append(item)
-    return [_matched(row, numbers.get(row.row, []), by_number, known, by_name) for row in rows]
+    with_name = [row for row in rows if row.name]
+    hashes = await asyncio.to_thread(lambda: [name_hash(Candidate(name=row.name)) for row in with_name])
+    alike = await likenesses.named(connection, list(dict.fromkeys(hashes)), [])
+    likely = {item.organisation_id for several in alike.values() for item in several if item.status == ACTIVE}
+    known = await documents.of(connection, likely | {match.organisation_id for match in found})
+    written_so = await documents.named(connection, {fold(row.name)[:200] for row in with_name})
+    # A member's own row is never behind, whatever the directory knows of it.
+    spelled_alike = (known[key] for key in likely & known.keys())
+    several = {item.organisation_id: item for item in (*spelled_alike, *written_so, *members)}
+
+    def sort() -> list[Matched]:
+        by_name = Named(item for item in several.values() if item.status == ACTIVE)
+        return [_matched(row, numbers.get(row.row, []), by_number, known, by_name) for row in rows]
+
+    # Taking a name apart costs as much as a look-up: thousands of them are worth a thread.
+    return await asyncio.to_thread(sort)
 
 
 async def apply_list(
@@ -120,15 +144,15 @@ async def apply_list(
         if command.leave and (command.gone is None or item.organisation_id in command.gone)
     ]
     changes = [(item.sole, JOIN, item.row.kind) for item in joins] + [(item, LEAVE, None) for item in leaves]
-    foreign: list[tuple[Organisation, str, str | None]] = []
-    for organisation, change, kind in sorted(
+    ordered: list[Change] = sorted(
         ((each, change, kind) for each, change, kind in changes if each is not None),
         key=lambda item: item[0].organisation_id,
-    ):
-        if organisation.responsible_state != state.value:
-            foreign.append((organisation, change, kind))
-            continue
-        await _change_own(connection, organisation, cluster, change, kind, command, applied, caller, served, now)
+    )
+    own = [item for item in ordered if item[0].responsible_state == state.value]
+    foreign = [item for item in ordered if item[0].responsible_state != state.value]
+    for first in range(0, len(own), AT_ONCE):
+        some = own[first : first + AT_ONCE]
+        await _change_own(connection, some, cluster, command, applied, state=state, caller=caller, now=now)
     applied.proposed = await _propose(connection, foreign, cluster, command, state=state, now=now)
     if command.indicator and cluster.responsible_state == state.value:
         counted = AddIndicator(kind="members", value=compared.found.members, on=command.on, source=command.source)
@@ -224,7 +248,7 @@ def _matched(
     numbers: Sequence[tuple[str, str]],
     by_number: dict[tuple[str, str], list[matches.Match]],
     known: dict[UUID, Organisation],
-    by_name: dict[str, list[Organisation]],
+    by_name: Named,
 ) -> Matched:
     hits = [match for number in numbers for match in by_number.get(number, ())]
     for wanted in ([match for match in hits if match.current], hits):
@@ -234,42 +258,80 @@ def _matched(
             return Matched(row, tuple(active.values()), "number")
     if row.number and not row.name:
         return Matched(row)
-    same = [item for item in by_name.get(fold(row.name), ()) if same_place(row.place, item.seat.place)]
-    return Matched(row, tuple(same), "name" if same else "")
+    same = by_name.meant_by(row)
+    return Matched(row, same, "name" if same else "")
 
 
 async def _change_own(
     connection: Connection,
-    organisation: Organisation,
+    changes: Sequence[Change],
+    cluster: Organisation,
+    command: ApplyList,
+    applied: Applied,
+    *,
+    state: State,
+    caller: Caller,
+    now: datetime,
+) -> None:
+    """Enter joins and ends, as many statements for all as for one; who is refused keeps nobody else waiting."""
+    locked = await organisations.lock_many(connection, [organisation.organisation_id for organisation, _, _ in changes])
+    written: dict[str, list[Written]] = {JOINED: [], ENDED: []}
+    for organisation, change, kind in changes:
+        before = locked.get(organisation.organisation_id)
+        try:
+            after = _changed(before, cluster, change, kind, command, state=state)
+        except (InvalidInput, Conflict, NotFound) as error:
+            applied.refused.append((organisation.legal_name, error))
+            continue
+        assert before is not None  # noqa: S101 - else it was refused
+        if after != before.organisation:
+            written[JOINED if change == JOIN else ENDED].append(
+                Written(organisation=after, figures=before.figures, before=before, old_email=None, email=None)
+            )
+    for action, some in written.items():
+        if some:
+            await record_many(connection, some, state=state, caller=caller, action=action, now=now)
+    applied.joined += len(written[JOINED])
+    applied.left += len(written[ENDED])
+
+
+def _changed(
+    before: Stored | None,
     cluster: Organisation,
     change: str,
     kind: str | None,
     command: ApplyList,
-    applied: Applied,
-    caller: Caller,
-    served: Collection[State],
-    now: datetime,
-) -> None:
-    key, cluster_id = organisation.organisation_id, cluster.organisation_id
-    try:
-        if change == JOIN:
-            join = JoinCluster.model_validate({"cluster_id": cluster_id, "kind": kind, "valid_from": command.on})
-            outcome = await join_cluster(connection, key, join, caller=caller, served=served, now=now)
-            applied.joined += outcome.changed
-        else:
-            end = EndMembership(valid_to=command.on)
-            outcome = await end_membership(connection, key, cluster_id, end, caller=caller, served=served, now=now)
-            applied.left += outcome.changed
-    except (InvalidInput, Conflict) as error:
-        if isinstance(error, Conflict) and error.problem_code != "deactivated":
-            raise
-        # Refused before anything was written; the others of the list do not wait for this one.
-        applied.refused.append((organisation.legal_name, error))
+    *,
+    state: State,
+) -> Organisation:
+    """The organisation once it has joined or left. Raises Conflict, NotFound (no member any more) and InvalidInput."""
+    if before is None or before.organisation.responsible_state != state.value:
+        raise kept_elsewhere()
+    organisation = before.organisation
+    if organisation.status == MERGED:
+        raise already_merged(organisation)
+    refuse_offered(organisation)
+    if change == JOIN:
+        require_active(organisation)
+        membership = Membership(
+            cluster_id=cluster.organisation_id,
+            cluster_code=cluster.cluster_code or "",
+            kind=kind,
+            valid_from=command.on,
+        )
+        memberships = joined(organisation, membership)
+    else:
+        memberships = ended(organisation, cluster.organisation_id, command.on)
+    findings = Findings()
+    after = organisation.model_copy(update={"memberships": memberships})
+    check_whole(after, findings)
+    findings.raise_errors()
+    return after
 
 
 async def _propose(
     connection: Connection,
-    foreign: Sequence[tuple[Organisation, str, str | None]],
+    foreign: Sequence[Change],
     cluster: Organisation,
     command: ApplyList,
     *,

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from norda_common.auth import Caller
-from norda_common.contracts.registry import Membership
+from norda_common.contracts.registry import Membership, Organisation
 from norda_common.database import Connection
 from norda_common.errors import Conflict, FieldError, InvalidInput, NotFound, Text
 from norda_common.states import State
@@ -22,6 +22,8 @@ from .organisations import unknown_cluster
 from .profile_commands import CorrectMembership
 from .profiles import store_change
 from .recording import Outcome, lock_own
+
+JOINED, ENDED = "organisation.join_cluster", "organisation.end_membership"
 
 
 async def join_cluster(
@@ -41,20 +43,28 @@ async def join_cluster(
     before = await lock_own(
         connection, organisation_id, caller=caller, served=served, expected_version=expected_version
     )
-    if before.organisation.status != ACTIVE:
-        raise Conflict("Die Organisation ist deaktiviert.", "The organisation is deactivated.", code="deactivated")
+    require_active(before.organisation)
     cluster = await _cluster(connection, command)
-    mine = [item for item in before.organisation.memberships if item.cluster_id == cluster.cluster_id]
-    if any(item.valid_to is None for item in mine):
-        return Outcome(before, changed=False)
-    _require_after(command.valid_from, mine)
-    joined = Membership(
+    membership = Membership(
         cluster_id=cluster.cluster_id, cluster_code=cluster.code, kind=command.kind, valid_from=command.valid_from
     )
-    fields = {"memberships": (*before.organisation.memberships, joined)}
-    return await store_change(
-        connection, before, fields, Findings(), action="organisation.join_cluster", caller=caller, now=now
-    )
+    fields = {"memberships": joined(before.organisation, membership)}
+    return await store_change(connection, before, fields, Findings(), action=JOINED, caller=caller, now=now)
+
+
+def require_active(organisation: Organisation) -> None:
+    """Raises Conflict (`deactivated`) unless it is active."""
+    if organisation.status != ACTIVE:
+        raise Conflict("Die Organisation ist deaktiviert.", "The organisation is deactivated.", code="deactivated")
+
+
+def joined(organisation: Organisation, membership: Membership) -> tuple[Membership, ...]:
+    """The memberships with that one, or as they are where one in that cluster holds. Raises InvalidInput."""
+    mine = [item for item in organisation.memberships if item.cluster_id == membership.cluster_id]
+    if any(item.valid_to is None for item in mine):
+        return organisation.memberships
+    _require_after(membership.valid_from, mine)
+    return (*organisation.memberships, membership)
 
 
 async def end_membership(
@@ -75,20 +85,20 @@ async def end_membership(
     before = await lock_own(
         connection, organisation_id, caller=caller, served=served, expected_version=expected_version
     )
-    memberships = before.organisation.memberships
-    mine = [item for item in memberships if item.cluster_id == cluster_id]
+    fields = {"memberships": ended(before.organisation, cluster_id, command.valid_to or local_day(now))}
+    return await store_change(connection, before, fields, Findings(), action=ENDED, caller=caller, now=now)
+
+
+def ended(organisation: Organisation, cluster_id: UUID, day: date) -> tuple[Membership, ...]:
+    """The memberships with the one in that cluster ended. Raises NotFound (never a member) and InvalidInput."""
+    mine = [item for item in organisation.memberships if item.cluster_id == cluster_id]
     if not mine:
         raise NotFound("Diese Mitgliedschaft gibt es nicht.", "There is no such membership.")
-    day = command.valid_to or local_day(now)
     holding = [item for item in mine if item.valid_to is None]
-    if not holding:
-        return Outcome(before, changed=False)
     if any(item.valid_from is not None and day < item.valid_from for item in holding):
         raise _refusal("valid_to", "before_begin", "liegt vor dem Beginn", "lies before the beginning")
-    ended = tuple(item.model_copy(update={"valid_to": day}) if item in holding else item for item in memberships)
-    fields = {"memberships": ended}
-    return await store_change(
-        connection, before, fields, Findings(), action="organisation.end_membership", caller=caller, now=now
+    return tuple(
+        item.model_copy(update={"valid_to": day}) if item in holding else item for item in organisation.memberships
     )
 
 

@@ -30,6 +30,7 @@ from ..store import mergers, organisations, searches
 from ..store.mergers import Merger, acting_for
 from ..store.organisations import Stored
 from .commands import MergeInto
+from .merging_beside import Kept, beside, bring
 from .organisations import local_day
 from .recording import (
     ITEM,
@@ -40,6 +41,7 @@ from .recording import (
     record,
     refuse_offered,
 )
+from .sizing import resize_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ async def merge_organisation(
         kept_state=both.kept_state,
         kind=command.kind,
         merged_on=day,
-        taken=_taken(command, both),
+        taken=await _taken(connection, command, both),
         proposed_at=now,
         proposed_by=caller.subject,
     )
@@ -227,11 +229,17 @@ async def lock_both(connection: Connection, both: Both, *, caller: Caller, serve
     return Both(locked[merged], locked[kept])
 
 
-def _taken(command: MergeInto, both: Both) -> tuple[str, ...]:
+async def _taken(connection: Connection, command: MergeInto, both: Both) -> tuple[str, ...]:
     kept, merged = both.kept.organisation, both.merged.organisation
+    # What stands beside the documents is known to the office that keeps both.
+    one_office = both.kept_state is both.merged_state
     if command.take is None:
-        return rules.proposed(kept, merged, command.kind)
-    possible = rules.offered(command.kind)
+        found = rules.proposed(kept, merged, command.kind)
+        if one_office:
+            theirs, ours = await beside(connection, both.merged, both.kept)
+            found += rules.proposed_beside(ours, theirs, command.kind)
+        return found
+    possible = (*rules.offered(command.kind), *(rules.BESIDE if one_office else ()))
     wrong = [name for name in command.take if name not in possible]
     if wrong:
         text = Text(f"{wrong[0][:60]} wird dabei nicht übernommen", f"{wrong[0][:60]} is not taken over by that")
@@ -259,9 +267,19 @@ async def _carry_out(
     now: datetime,
 ) -> Merging:
     gone = rules.absorbed(both.merged.organisation, merger.kept_id, merger.kind, on=merger.merged_on)
+    brought = await bring(connection, merger, kept, merged=both.merged, kept=both.kept, findings=findings, now=now)
     # The numbers of the one are free before the other takes them.
     stored = await record_for(connection, gone, both.merged, "merged", "organisation.merge", caller=caller, now=now)
-    taking = await record_for(connection, kept, both.kept, "absorbed", "organisation.absorb", caller=caller, now=now)
+    taking = await record_for(
+        connection,
+        brought.organisation,
+        both.kept,
+        "absorbed",
+        "organisation.absorb",
+        caller=caller,
+        now=now,
+        brought=brought,
+    )
     await mergers.carry_out(
         connection,
         merger.id,
@@ -272,6 +290,7 @@ async def _carry_out(
     )
     done = await mergers.latest(connection, merger.merged_id)
     assert done is not None  # noqa: S101 - it has just been written
+    await resize_linked(connection, taking, both.kept, caller=caller, now=now)
     return Merging(done, Outcome(taking, warnings=findings.warnings))
 
 
@@ -284,6 +303,7 @@ async def record_for(
     *,
     caller: Caller,
     now: datetime,
+    brought: Kept | None = None,
 ) -> Stored:
     """Record a version for the office it belongs to: the caller's, or the other one's, which has agreed."""
     state = State(before.organisation.responsible_state)
@@ -296,8 +316,21 @@ async def record_for(
             action=action,
             caller=caller,
             now=now,
-            figures=before.figures,
+            figures=brought.figures if brought else before.figures,
+            touched=brought.touched if brought else (),
         )
+
+
+async def resize_linked(
+    connection: Connection, stored: Stored, before: Stored, *, caller: Caller, now: datetime
+) -> None:
+    """Compute anew the classes of those that count it in, where its figures are others now."""
+    state = State(stored.organisation.responsible_state)
+    if stored.figures == before.figures:
+        return
+    async with acting_for(connection, state) if state is not caller.state else nullcontext():
+        key = stored.organisation.organisation_id
+        await resize_others(connection, key, state=state, caller=caller, served=[state], now=now)
 
 
 def _require_mergeable(both: Both) -> None:

@@ -163,9 +163,10 @@ async def _erase(
     """Imports first: what one has just stored is there to be erased afterwards."""
     key = address_key(request.email)
     rows = await forget_person(connection, state, request.email, names=list({person.name for person in found}))
-    general = await people.general_addresses(connection, state, written(request.email))
+    addresses = written(request.email)
+    general = await people.general_addresses(connection, state, addresses)
     changed = rows + await people.erase_address(connection, state, key)
-    changed += await people.erase_general_addresses(connection, general)
+    changed += await people.erase_general_addresses(connection, general, addresses)
     changed += await withdraw_sent_to(connection, state, key, now=now)
     changed += await requests.erase_reports(connection, state, key, now=now)
     entries = [_done("person.erase", person, request) for person in found]

@@ -15,11 +15,14 @@ from norda_common.input import Command, clean_line, clean_paragraph
 from pydantic import AfterValidator, Field
 
 from ..rules.figures import OFFICE, FigureKind
+from ..store.confirmation_plans import A_DAY
 from .commands import MembershipKind, Short, Title
 
 MOST_PROFILE_LETTERS = 4_000
 MOST_CERTIFICATES = 50
 MOST_REMARK_LETTERS = 2_000
+MOST_A_DAY = 500
+"""As many links as are sent in one transaction."""
 
 
 def line_or_none(value: str | None) -> str | None:
@@ -76,6 +79,13 @@ class AddFigure(Command):
     )
     on: Day
     source: Title = Field(default=OFFICE, examples=["Jahresabschluss 2025"])
+
+
+class PlanConfirmations(Command):
+    """Whether links go out by themselves to organisations that have not confirmed for a year, and how many a day."""
+
+    yearly: bool = False
+    a_day: Annotated[int, Field(ge=1, le=MOST_A_DAY)] = A_DAY
 
 
 class LinkKind(StrEnum):

@@ -68,8 +68,7 @@ async def record_many(
     """
     changes = await asyncio.to_thread(_changes, written, caller.subject, now)
     if of_import is not None:
-        dated = [(item.organisation.organisation_id, figure) for item in written for figure in item.said]
-        await figures.begin_import(connection, *of_import, dated)
+        await figures.begin_import(connection, *of_import)
     if changes:
         # What is said of them is made ready while PostgreSQL stores them.
         events = asyncio.create_task(asyncio.to_thread(_said, changes, state))
@@ -79,7 +78,8 @@ async def record_many(
             said = await events
         await outbox.put(connection, said)
     if of_import is not None:
-        await figures.end_import(connection)
+        dated = [(item.organisation.organisation_id, figure) for item in written for figure in item.said]
+        await figures.end_import(connection, of_import[0], dated)
     renewed = await _keep_contacts(connection, written)
     had = {item.organisation.organisation_id for item in written if item.old_email is not None}
     await end_links_of(connection, renewed & had, now=now)

@@ -13,6 +13,7 @@ from norda_common.database import Connection
 from norda_common.privacy import system_of
 from norda_common.states import State
 
+from ..rules.merging import UNDO_WITHIN
 from ..rules.requests import PROOF_YEARS
 from ..store import people, requests
 from .organisations import local_day
@@ -21,7 +22,8 @@ AT_ONCE = 500
 
 
 async def delete_expired(connection: Connection, state: State, *, now: datetime) -> Mapping[str, int]:
-    """Delete a state's contact persons, access reports and proofs whose time is over, AT_ONCE of each at most.
+    """Delete a state's contact persons, access reports, proofs and replaced addresses whose time is over, AT_ONCE of
+    each at most.
 
     How many of each; a run that deletes nothing leaves no entry.
     """
@@ -34,6 +36,7 @@ async def delete_expired(connection: Connection, state: State, *, now: datetime)
             completed_before=now - timedelta(days=365.25 * PROOF_YEARS),
             limit=AT_ONCE,
         ),
+        "replaced_address": await people.forget_replaced_addresses(connection, state, merged_before=now - UNDO_WITHIN),
     }
     said = {name: number for name, number in deleted.items() if number}
     if said:

@@ -18,7 +18,8 @@ from ..rules.profile import check_whole
 from ..rules.rights import MERGE
 from ..store import mergers
 from ..store.mergers import Merger
-from .merging import Both, Merging, changed_meanwhile, lock_both, no_merger, read_both, record_for
+from .merging import Both, Merging, changed_meanwhile, lock_both, no_merger, read_both, record_for, resize_linked
+from .merging_beside import give_back
 from .organisations import local_day
 from .recording import Outcome, refuse_offered
 
@@ -73,13 +74,19 @@ async def _separate(connection: Connection, both: Both, merger: Merger, *, calle
         )
     check_whole(kept, findings)
     findings.raise_errors()
+    left = await give_back(
+        connection, merger, kept, merged=both.merged, kept=both.kept, caller=caller, findings=findings, now=now
+    )
     action = "organisation.undo_merger"
     # The kept one gives numbers back before the other one holds them again.
-    stored = await record_for(connection, kept, both.kept, "merge_undone", action, caller=caller, now=now)
+    stored = await record_for(
+        connection, left.organisation, both.kept, "merge_undone", action, caller=caller, now=now, brought=left
+    )
     await record_for(connection, again, both.merged, "merge_undone", action, caller=caller, now=now)
     await mergers.take_back(connection, merger.id, by=caller.subject, now=now)
     undone = await mergers.latest(connection, merger.merged_id)
     assert undone is not None  # noqa: S101
+    await resize_linked(connection, stored, both.kept, caller=caller, now=now)
     return Merging(undone, Outcome(stored, warnings=findings.warnings))
 
 

@@ -1,6 +1,6 @@
 """What the registry does by itself, one module per noun. Several replicas may run."""
 
-from .confirming import end_links
+from .confirming import end_links, send_links
 from .duplicates import find_suspects
 from .imports import work_on_imports
 from .privacy import keep_retention, watch_requests
@@ -12,6 +12,7 @@ WORKERS = (
     watch_requests,
     find_suspects,
     end_links,
+    send_links,
     keep_facets,
     follow_directory,
 )

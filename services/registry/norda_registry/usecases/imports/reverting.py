@@ -71,7 +71,7 @@ async def revert_batch(connection: Connection, run: RevertRun, *, now: datetime)
         else:
             (created if result.result == "created" else changed).append((result, held))
     # Those of who is withdrawn go with them; who is deactivated keeps them.
-    await figures.take_back(connection, run.found.id, [held.organisation.organisation_id for _, held in changed])
+    await figures.take_back_import(connection, run.found.id, [held.organisation.organisation_id for _, held in changed])
     marks += await _withdraw(connection, created, run, now=now)
     marks += await _restore(connection, changed, run, now=now)
     await import_rows.mark_reverted(connection, run.found.id, marks)
