@@ -6,6 +6,7 @@ needs consent before (section 7 UWG), so that purpose asks when and to which wor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import date
 
@@ -44,6 +45,24 @@ LEGAL_BASES: Mapping[str, Text] = {
 }
 LONGEST_YEARS = 10
 """A record without a near end is one without a purpose; it can be prolonged when it is looked at again."""
+
+
+_NATIONAL = re.compile(r"\(0\)")
+_NO_DIGIT = re.compile(r"[^0-9]+")
+
+
+def phone_key(phone: str) -> str | None:
+    """What tells phone numbers apart: the digits with the country's code, those of an extension last; None without any.
+
+    `+49 (0)421 555-01`, `0049 421 55501` and `0421/55501` are one number. Without code and zero it is its digits.
+    """
+    text = _NATIONAL.sub("", phone)
+    digits = _NO_DIGIT.sub("", text)
+    if text.lstrip().startswith("+"):
+        return digits or None
+    if digits.startswith("00"):
+        return digits[2:] or None
+    return f"49{digits[1:]}" if digits.startswith("0") else digits or None
 
 
 def check_codes(name: str, codes: Collection[str], known: Mapping[str, Text], findings: Findings) -> None:
