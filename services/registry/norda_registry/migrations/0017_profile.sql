@@ -206,6 +206,9 @@ alter table release add column ended_at timestamptz;
 comment on table release is 'What is shown to everybody, of organisations of all states: own ones as decided here, others as'
     ' last said on their topic. Ended ones stay, for their sequence.';
 create index release_holds on release (organisation_id) where ended_at is null;
+alter table release add column touched xid8 not null default pg_current_xact_id();
+comment on column release.touched is 'The transaction that wrote the row last, as of directory: by it sets in memory learn what is shown.';
+create index release_touched on release (touched);
 
 drop policy withdraw on release;
 create policy change on release for update
