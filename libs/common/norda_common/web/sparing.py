@@ -1,4 +1,4 @@
-"""How much anybody may ask who has not signed in, by the address they ask from (`buckets.py`).
+"""How much anybody may ask who has not signed in, by their address (docs/decisions/0096-what-anybody-may-cost.md).
 
 What is for everybody costs a database as much as what offices ask. This holds back who asks without end, not who reads.
 """

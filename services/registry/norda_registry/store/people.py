@@ -269,7 +269,7 @@ async def object_to_advertising(
     """Remember the objection by these addresses, and mark these records; how many of them that changed."""
     await connection.execute(
         """insert into objection (address_hash, objected_at)
-           select keyed_hash(key), $2 from unnest($1::text[]) as key order by 1
+           select keyed_hash(key), $2::timestamptz from unnest($1::text[]) as key order by 1
            on conflict (address_hash) do nothing""",
         list(email_keys),
         at,
