@@ -364,7 +364,7 @@ async def test_words_of_persons_are_asked_of_the_index_behind_the_office_s_own_v
         async with database(module_installation) as own:
             await act_as(own, caller("office", "hb"))
             plans = {}
-            for words in (["fuelle", "300", rare.split()[-1][:12]], ["fuelle"]):
+            for words in (["300", rare.split()[-1][:12]], ["fuelle"]):
                 for invited in (False, True):
                     statement, parameters = people.search_statement(
                         words, name=None, after=None, limit=26, invited=invited
@@ -527,6 +527,7 @@ def test_consent_is_whole_and_there_where_it_is_needed(
         ("0049 421 55501", "4942155501"),
         ("0421/55501", "4942155501"),
         ("(0421) 555 01", "4942155501"),
+        ("(0)421 555 01", "4942155501"),
         ("+49 421 555 Durchwahl 01", "4942155501"),
         ("+43 1 234567", "431234567"),
         ("55501", "55501"),
@@ -537,7 +538,7 @@ def test_a_phone_number_is_the_same_however_it_is_written(written: str, key: str
     assert phone_key(written) == key
 
 
-@given(st.text("0123456789", min_size=5, max_size=12), st.lists(st.sampled_from(" -/.()"), max_size=12))
+@given(st.text("0123456789", min_size=5, max_size=12), st.lists(st.sampled_from(" -/."), max_size=12))
 def test_what_stands_between_the_digits_of_a_phone_number_tells_nothing(digits: str, between: list[str]) -> None:
     apart = "".join(f"{digit}{mark}" for digit, mark in zip(digits[1:], between, strict=False))
     rest = digits[1 + len(between) :]

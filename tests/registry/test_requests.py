@@ -485,7 +485,7 @@ async def test_the_pages_take_a_request_after_a_question_and_show_how_far_it_is(
         assert place in (await office.get("/registry/requests")).text
         found = await office.post("/registry/requests/search", {"email": email})
         assert place in found.text
-        assert "Anträge zu einer Adresse" in text_of(found)
+        assert "Anträge zu einer Person" in text_of(found)
         nobody = await office.post("/registry/requests/search", {"email": address()})
         assert "Keine Anträge." in text_of(nobody)
     async with signed_in(registry, state="ni", language="en") as foreign:

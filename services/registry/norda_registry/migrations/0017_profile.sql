@@ -287,7 +287,7 @@ drop view directory_search_released;
 create view directory_search_released as
 select directory.organisation_id, slot, directory.sequence, sort_name, search_text,
        left(search_text, name_end) || shown_places(directory.data, release.fields) as shown_text, name_end, former_end,
-       facets, released_part(directory.data, release.fields) as data, changed_at, touched
+       facets, released_part(directory.data, release.fields) as data, changed_at, directory.touched
   from directory join release using (organisation_id)
  where directory.status = 'active' and release.ended_at is null;
 comment on view directory_search_released is 'The directory as the search of everybody reads it; shown_text: by which words a row is found.';

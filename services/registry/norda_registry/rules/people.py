@@ -56,12 +56,11 @@ def phone_key(phone: str) -> str | None:
 
     `+49 (0)421 555-01`, `0049 421 55501` and `0421/55501` are one number. Without code and zero it is its digits.
     """
-    text = _NATIONAL.sub("", phone)
-    digits = _NO_DIGIT.sub("", text)
-    if text.lstrip().startswith("+"):
-        return digits or None
-    if digits.startswith("00"):
-        return digits[2:] or None
+    international = phone.lstrip(" (").startswith(("+", "00"))
+    # The zero in brackets is dialled at home only, where nobody dials the country's code.
+    digits = _NO_DIGIT.sub("", _NATIONAL.sub("", phone, count=1) if international else phone)
+    if international:
+        return digits.removeprefix("00") or None
     return f"49{digits[1:]}" if digits.startswith("0") else digits or None
 
 
