@@ -212,11 +212,12 @@ def answer_to(client: Client, state: State, world: Filled, service: str) -> http
         state.before(world)
     page = client.get(state.address(world, service))
     forms = {urljoin(str(page.url), action): fields for action, fields in forms_of(page).items()}
-    if not state.action or (state.once and not forms):
+    leads = [address for address in forms if state.action and address.endswith(state.leads_to(world))]
+    if not state.action or (state.once and not leads):
         return page
     if state.meanwhile:
         state.meanwhile(world)
-    action = next(address for address in forms if address.endswith(state.leads_to(world)))
+    action = leads[0]
     if state.signed_out:
         client.cookies = {name: value for name, value in client.cookies.items() if name == "norda-language"}
     sent = forms[action] | {name: [value] for name, value in state.fields.items()}

@@ -49,7 +49,8 @@ def bare(text: str) -> str:
     kept = (
         char for char in plain(text) if char != " " and char not in _SEPARATORS and unicodedata.category(char) != "Pd"
     )
-    return "".join(kept).upper()
+    # An accent that stood by itself has joined the letter before it.
+    return unicodedata.normalize("NFC", "".join(kept).upper())
 
 
 def vat_id(text: str) -> str:
