@@ -31,6 +31,7 @@ from norda_registry.rules.import_cells import read_row
 from norda_registry.rules.import_headings import propose
 from norda_registry.rules.import_rows import Current, plan
 from norda_registry.rules.size_class import Figures
+from norda_registry.rules.spreadsheet_cells import formula_error
 from norda_registry.tables.reading import open_upload
 from norda_registry.tables.workbook_process import rows_of
 from norda_registry.tables.writing import XlsxTable, csv_rows, csv_start
@@ -281,7 +282,12 @@ def _cleaned(text: str) -> str:
 
 # XML, and so a workbook, cannot hold these two.
 letters = st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff")
-names = st.text(letters, min_size=1, max_size=80).map(_cleaned).filter(lambda text: 0 < len(text) <= 500)
+# The error of a formula is no name, and no import takes it for one.
+names = (
+    st.text(letters, min_size=1, max_size=80)
+    .map(_cleaned)
+    .filter(lambda text: 0 < len(text) <= 500 and not formula_error(text))
+)
 
 
 optional = st.none()
