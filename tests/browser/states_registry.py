@@ -168,7 +168,12 @@ def _persons() -> list[State]:
         _filled("person-edit-422", f"{person}/edit", "/edit", {"name": "", "retain_until": "2020-01-01"}),
         _late("person-late", f"{person}/edit", "/edit", {"phone": "+49 421 5550999"}, meanwhile=_call),
         _late("person-remove-late", f"{person}/remove", "/remove", meanwhile=_call),
-        _opened("people-none", "/registry/people?q=gibtesnicht"),
+        _filled("people-none", "/registry/people", "/people", {"q": "gibtesnicht"}, 200),
+        _filled("people-found", "/registry/people", "/people", {"q": "Beispiel"}, 200),
+        _filled("people-422", "/registry/people", "/people", {"q": "x" * 301}),
+        _filled("request-by-phone", f"{requests}/new", "/requests/persons", {"phone": "+49 421 5550999"}, 200),
+        _filled("request-by-phone-none", f"{requests}/new", "/requests/persons", {"phone": "0421 1"}, 200),
+        _opened("request-of-person", f"{requests}/new?person={{person}}"),
         _filled("request-422", f"{requests}/new", "/requests/new", {"email": "nichts"}),
         *(
             _filled(f"request-{kind}", f"{requests}/new", "/requests/new", {"kind": kind, **_ADDRESS}, 200)

@@ -22,6 +22,9 @@ def test_it_is_found_in_whatever_stands_around_it(before: str, after: str, way: 
     assert mention_of(ADDRESS).search(f"Frau Muster{before}{way}{after}Einkauf")
     assert mention_of(ADDRESS).search(way)
     assert mention_of(ADDRESS).search(f"Bitte an {way}.")
+    for several in (("neu@ex-1.example", ADDRESS), (ADDRESS, "neu@ex-1.example")):
+        assert mention_of(*several).search(f"an{before}{way}{after}")
+        assert not mention_of(*several).search("an alt@ex-1.example")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ async def test_a_person_is_taken_out_of_what_waits_and_nobody_else_is(probe: Pro
             blocked,
         )
     async with admin.transaction():
-        found = await waiting_about(admin, ADDRESS)
+        found = await waiting_about(admin, [ADDRESS])
         assert len(found) == 4
         assert ADDRESS not in repr(found)
         await forget_waiting(admin, found, now=NOW)

@@ -61,6 +61,34 @@ def address() -> str:
     return f"gast-{new_id().hex[-10:]}@ex-550.example"
 
 
+async def test_a_request_of_somebody_with_two_addresses_or_with_none_is_answered(
+    offices: Offices, module_installation: Installation
+) -> None:
+    event = await offices.publish(capacity=5)
+    emails = [address(), address()]
+    for email in emails:
+        await offices.register(event, email=email)
+    two = PrivacyRequest(
+        request_id=new_id(),
+        kind="erasure",
+        email=emails[0],
+        further_emails=(emails[1],),
+        state="hb",
+        requested_at=datetime.now(UTC),
+    )
+    none = PrivacyRequest(
+        request_id=new_id(), kind="erasure", person_id=new_id(), state="hb", requested_at=datetime.now(UTC)
+    )
+    expected = {two.request_id: {"hb": (2, 2)}, none.request_id: {"hb": (0, 0)}}
+    for data in (two, none):
+        said = PRIVACY_REQUEST.event(
+            "asked", data, state=State.BREMEN, key=data.request_id, sequence=1, time=data.requested_at
+        )
+        await module_installation.publish(said)
+        found = await answered(module_installation, said)
+        assert found == {"hb": (0, 0), "hh": (0, 0), "ni": (0, 0)} | expected[data.request_id]
+
+
 async def test_an_erasure_takes_the_person_from_all_events_of_all_states_and_the_seats_go_on(
     offices: Offices, module_installation: Installation
 ) -> None:

@@ -15,16 +15,23 @@ from support.people import signed_in, text_of
 from .conftest import Desk, event_said, make_event, participation_said, person
 
 
-def asked(kind: str, email: str) -> Event:
-    data = PrivacyRequest(request_id=new_id(), kind=kind, email=email, state="hh", requested_at=datetime.now(UTC))
+def asked(kind: str, email: str, *others: str) -> Event:
+    data = PrivacyRequest(
+        request_id=new_id(),
+        kind=kind,
+        email=email,
+        further_emails=others,
+        state="hh",
+        requested_at=datetime.now(UTC),
+    )
     return PRIVACY_REQUEST.event(
         "asked", data, state=State.HAMBURG, key=data.request_id, sequence=1, time=data.requested_at
     )
 
 
-async def ask(desk: Desk, kind: str, email: str) -> dict[str, PrivacyAnswer]:
+async def ask(desk: Desk, kind: str, email: str, *others: str) -> dict[str, PrivacyAnswer]:
     """Say it twice, and give each state's one answer."""
-    request = asked(kind, email)
+    request = asked(kind, email, *others)
     await desk.publish(request, request)
     await desk.handled(request)
     said: dict[str, PrivacyAnswer] = {}
@@ -71,6 +78,18 @@ async def test_an_erasure_takes_subscriptions_recipient_and_deliveries_of_all_st
     await desk.tell(event_said("rescheduled", event, sequence=2))
     assert len(await desk.mails(email)) == 2
     assert email not in desk.service.log.read_text()
+
+
+async def test_what_somebody_asks_for_is_done_for_each_of_their_addresses(desk: Desk) -> None:
+    emails = [person(), person()]
+    for email in emails:
+        await desk.subscribe(email, "state", "hb")
+    assert numbers(await ask(desk, "restriction", *emails))["hb"] == (2, 2)
+    assert numbers(await ask(desk, "lifting", *emails))["hb"] == (2, 2)
+    assert numbers(await ask(desk, "objection", *emails)) == {"hb": (2, 2), "hh": (0, 0), "ni": (0, 0)}
+    # One spelling more of the first is no other address.
+    assert numbers(await ask(desk, "erasure", *emails, emails[0].upper()))["hb"] == (2, 2)
+    assert [table for email in emails for table in await rows_with(desk, email)] == []
 
 
 async def test_an_objection_outlives_the_erasure_and_who_is_entered_again_is_told_nothing(desk: Desk) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import urllib.request
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -17,6 +19,7 @@ from norda_common.errors import Text
 from norda_common.identifiers import new_id
 from norda_common.privacy import as_record
 from norda_common.states import State
+from norda_registry.pages import people as people_pages
 from norda_registry.rules.findings import Findings
 from norda_registry.rules.people import (
     CONSENT,
@@ -27,6 +30,7 @@ from norda_registry.rules.people import (
     ROLES,
     check_consent,
     check_retention,
+    phone_key,
 )
 from norda_registry.rules.rights import PERSON_INVITE, PERSON_KEEP
 from norda_registry.store import people
@@ -83,10 +87,10 @@ async def test_a_contact_person_is_entered_found_changed_and_removed(
         listed = (await client.get(f"{path}/people")).json()["items"]
         assert [item["id"] for item in listed] == [made["id"]]
         for words in ("aenne müssig", "müßi", made["email"][:12], "5550100"):
-            found = (await client.get("/api/v1/people", params={"q": words})).json()["items"]
+            found = (await client.post("/api/v1/people/search", json={"q": words})).json()["items"]
             assert made["id"] in [item["id"] for item in found], words
             assert found[0]["organisation_name"]
-        assert (await client.get("/api/v1/people", params={"q": "nobodyatall"})).json()["items"] == []
+        assert (await client.post("/api/v1/people/search", json={"q": "nobodyatall"})).json()["items"] == []
         changed = await client.patch(one, json={"phone": None, "roles": []}, headers={"if-match": '"1"'})
         assert (changed.json()["phone"], changed.json()["roles"], changed.headers["etag"]) == (None, [], '"2"')
         same = await client.patch(one, json={"roles": []})
@@ -112,12 +116,55 @@ async def test_people_have_pages_in_the_order_of_german_names(registry: Running)
             seen: list[str] = []
             cursor: dict[str, str] = {}
             while True:
-                page = (await client.get(address, params={"q": "blättrich", "limit": 1} | cursor)).json()
+                asked = {"limit": 1, **cursor}
+                page = (await client.post(f"{address}/search", params=asked, json={"q": "blättrich"})).json()
                 seen += [item["name"] for item in page["items"]]
                 if not page.get("next_cursor"):
                     break
                 cursor = {"cursor": page["next_cursor"]}
+                assert names_in(page["next_cursor"]) == [page["items"][0]["id"]]
             assert seen == names, address
+            everybody = (await client.get(address, params={"limit": 200})).json()["items"]
+            assert [item["name"] for item in everybody if item["name"] in names] == names
+        # A cursor leads behind a record by its id: one that is gone leads nowhere, rather than to a list without end.
+        first = (await client.post("/api/v1/people/search", params={"limit": 1}, json={"q": "blättrich"})).json()
+        assert (await client.delete(f"/api/v1/people/{first['items'][0]['id']}")).status_code == 204
+        gone = await client.get("/api/v1/people", params={"cursor": first["next_cursor"]})
+        assert (gone.status_code, gone.json()["errors"][0]["code"]) == (422, "cursor_gone")
+        old = base64.urlsafe_b64encode(json.dumps(["Blaettrich Änne", str(new_id())]).encode()).decode().rstrip("=")
+        assert (await client.get("/api/v1/people", params={"cursor": old})).status_code == 422
+
+
+def names_in(cursor: str) -> list[str]:
+    """What a cursor holds."""
+    found: list[str] = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    return found
+
+
+async def test_the_pages_search_persons_without_their_names_in_an_address(registry: Running) -> None:
+    path = await path_of_one(registry)
+    mark = "quandt"
+    async with registry.client() as api:
+        for place in range(people_pages.ROWS + 2):
+            await entered(api, path, name=f"Beispiel {mark.title()} {place:02}", **INVITED)
+    async with signed_in(registry) as office:
+        for address in ("/registry/people", "/registry/invitations"):
+            first = await office.post(address, {"q": mark})
+            assert "Quandt 00" in text_of(first)
+            assert f"value={chr(34)}{mark}{chr(34)}" in first.text, "what was typed is kept"
+            links = re.findall(r'(?:href|action|hx-get)="([^"]*)"', first.text)
+            assert not [link for link in links if mark in link.lower()]
+            paged = re.search(r'name="cursor" value="([^"]+)"', first.text)
+            assert paged
+            rest = await office.post(address, {"q": mark, "cursor": paged[1]})
+            told = text_of(rest)
+            assert f"Quandt {people_pages.ROWS + 1:02}" in told
+            assert "Quandt 00" not in told
+            assert "Zum Anfang" in told
+            wrong = await office.post(address, {"q": "x" * 301})
+            assert wrong.status_code == 422
+            assert mark not in (await office.get(f"{address}?q=niemandsonst")).headers.get("location", "")
+        assert f"/registry/people?q={mark}" not in (await office.get(f"/registry/search?q={mark}")).text
 
 
 @pytest.mark.parametrize(
@@ -172,8 +219,12 @@ async def test_the_same_address_has_one_pseudonym_in_a_state_and_another_one_in_
         )
         elsewhere = await entered(other, f"/api/v1/organisations/{emden['organisation_id']}", email=spellings[0])
         assert elsewhere["person_id"] != one["person_id"]
+        # Under the same name it is the same person's other address, under another one a successor's.
         moved = await client.patch(f"/api/v1/people/{two['id']}", json={"email": "anders@ex-531.example"})
-        assert moved.json()["person_id"] not in {one["person_id"], elsewhere["person_id"]}
+        assert moved.json()["person_id"] == one["person_id"]
+        followed = {"name": "Nachfolge Beispiel", "email": "nachfolge@ex-531.example"}
+        after = await client.patch(f"/api/v1/people/{two['id']}", json=followed)
+        assert after.json()["person_id"] not in {one["person_id"], elsewhere["person_id"]}
         with_phone = await entered(client, first, email=None, phone="0421 5550100")
         assert with_phone["person_id"] != one["person_id"]
 
@@ -218,7 +269,7 @@ async def test_another_state_s_office_and_other_roles_see_nothing_and_no_counts(
         async with registry.client(state=state, role=role) as client:
             one = await client.get(f"/api/v1/people/{made['id']}")
             listed = await client.get(f"{path}/people")
-            searched = await client.get("/api/v1/people", params={"q": made["email"]})
+            searched = await client.post("/api/v1/people/search", json={"q": made["email"]})
             mine = who.may(PERSON_KEEP, State.BREMEN)
             assert (one.status_code == 200) is mine, (role, state)
             if mine:
@@ -227,7 +278,7 @@ async def test_another_state_s_office_and_other_roles_see_nothing_and_no_counts(
                 assert all(made["email"] not in each.text for each in (one, listed, searched))
                 if who.may(PERSON_KEEP) and state is not None:
                     assert (listed.json()["items"], searched.json()["items"]) == ([], [])
-            invited = await client.get("/api/v1/people/to-invite", params={"q": made["email"]})
+            invited = await client.post("/api/v1/people/to-invite/search", json={"q": made["email"]})
             assert (made["email"] in invited.text) is who.may(PERSON_INVITE, State.BREMEN), (role, state)
 
 
@@ -276,7 +327,7 @@ async def test_public_relations_see_what_an_invitation_needs_and_no_more(registr
     async with registry.client() as office, registry.client(role="pr") as inviting:
         made = await entered(office, path, phone="0421 5550199", source="Geheime Quelle", roles=["press"], **INVITED)
         await entered(office, path, name="Beispiel Ohne Einwilligung")
-        (shown,) = (await inviting.get("/api/v1/people/to-invite", params={"q": made["name"]})).json()["items"]
+        (shown,) = (await inviting.post("/api/v1/people/to-invite/search", json={"q": made["name"]})).json()["items"]
         assert shown.pop("organisation_name")
         assert shown == {name: made[name] for name in ("id", "organisation_id", "name", "email", "language", "roles")}
         assert (await inviting.get("/api/v1/people")).json()["code"] == "role_missing"
@@ -284,10 +335,59 @@ async def test_public_relations_see_what_an_invitation_needs_and_no_more(registr
         assert "Ohne Einwilligung" not in everybody.text
         assert "Geheime Quelle" not in everybody.text
         await office.patch(f"/api/v1/people/{made['id']}", json={"purposes": ["support"]})
-        assert (await inviting.get("/api/v1/people/to-invite", params={"q": made["name"]})).json()["items"] == []
+        assert (await inviting.post("/api/v1/people/to-invite/search", json={"q": made["name"]})).json()["items"] == []
     async with signed_in(registry, roles=("pr",)) as person:
         assert "Wer in Einladungen" in text_of(await person.get("/registry/invitations"))
         assert (await person.get("/registry/people")).status_code == 403
+
+
+async def test_words_of_persons_are_asked_of_the_index_behind_the_office_s_own_view(
+    registry: Running, module_installation: Installation
+) -> None:
+    path = await path_of_one(registry)
+    connection = await module_installation.connect()
+    try:
+        await connection.execute(
+            """insert into registry.contact_person (id, organisation_id, state, person_id, name, phone, language,
+                   roles, source, purposes, legal_basis, retain_until, search_text, created_at, created_by, changed_at,
+                   version)
+               select gen_random_uuid(), $1, case when n % 3 = 0 then 'hb' else 'ni' end, gen_random_uuid(),
+                      'Fülle ' || n, '0421 ' || n, 'de', '{}', 'x', '{support}', 'contract', '2099-01-01',
+                      ' fuelle ' || n || ' ' || md5(n::text), now(), 'x', now(), 1
+                 from generate_series(1, 30000) as n""",
+            UUID(path.rpartition("/")[2]),
+        )
+        # With its vacuum, which takes in what waits beside the index.
+        await connection.execute("vacuum analyze registry.contact_person")
+        rare = await connection.fetchval(
+            "select search_text from registry.contact_person where name = 'Fülle 300' and state = 'hb'"
+        )
+        async with database(module_installation) as own:
+            await act_as(own, caller("office", "hb"))
+            plans = {}
+            for words in (["300", rare.split()[-1][:12]], ["fuelle"]):
+                for invited in (False, True):
+                    statement, parameters = people.search_statement(
+                        words, name=None, after=None, limit=26, invited=invited
+                    )
+                    told = await own.fetch(f"explain (analyze) {statement}", *parameters)
+                    plans[words[-1], invited] = "\n".join(row[0] for row in told)
+            found = await people.search(own, ["fuelle", "300", rare.split()[-1][:12]], after=None, limit=26)
+            assert found
+            assert [person.name for person, _ in found] == ["Fülle 300"]
+            (first, *_, last) = await people.search(own, ["fuelle"], after=None, limit=26) or ()
+            following = await people.search(own, ["fuelle"], after=last[0].id, limit=26) or ()
+            assert first[0].name < last[0].name < following[0][0].name
+            page, parameters = people.search_statement(["fuelle"], name=last[0].name, after=last[0].id, limit=26)
+            plans["later", False] = "\n".join(row[0] for row in await own.fetch(f"explain {page}", *parameters))
+        for (word, invited), plan in plans.items():
+            # A word that everybody has is met soon on a walk by name; any other one by the index.
+            index = "contact_person_name" if word in {"fuelle", "later"} else "contact_person_words"
+            assert index in plan or invited, plan
+            assert "Seq Scan on contact_person" not in plan, plan
+    finally:
+        await connection.execute("delete from registry.contact_person where created_by = 'x'")
+        await connection.close()
 
 
 async def test_codes_have_labels_in_both_languages(registry: Running) -> None:
@@ -368,7 +468,7 @@ async def test_the_pages_enter_change_compare_and_remove(registry: Running) -> N
         shown = await office.get(path)
         assert "Ronja Blattwerk" in text_of(shown)
         assert "Presse und Öffentlichkeitsarbeit" in text_of(shown)
-        (listed,) = (await api.get("/api/v1/people", params={"q": "blattwerk"})).json()["items"]
+        (listed,) = (await api.post("/api/v1/people/search", json={"q": "blattwerk"})).json()["items"]
         edit, key = f"/registry/people/{listed['id']}/edit", listed["id"]
         old = form_of(await office.get(edit), edit)
         assert old["purposes"] == ["support", "invitations"]
@@ -419,6 +519,31 @@ def test_consent_is_whole_and_there_where_it_is_needed(
     whole, none = day is not None and wording is not None, day is None and wording is None
     needed = basis == CONSENT or INVITATIONS in purposes
     assert (not findings.errors) is (whole or (none and not needed))
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ("+49 (0)421 555-01", "4942155501"),
+        ("0049 421 55501", "4942155501"),
+        ("0421/55501", "4942155501"),
+        ("(0421) 555 01", "4942155501"),
+        ("(0)421 555 01", "4942155501"),
+        ("+49 421 555 Durchwahl 01", "4942155501"),
+        ("+43 1 234567", "431234567"),
+        ("55501", "55501"),
+        ("()--", None),
+    ],
+)
+def test_a_phone_number_is_the_same_however_it_is_written(written: str, key: str | None) -> None:
+    assert phone_key(written) == key
+
+
+@given(st.text("0123456789", min_size=5, max_size=12), st.lists(st.sampled_from(" -/."), max_size=12))
+def test_what_stands_between_the_digits_of_a_phone_number_tells_nothing(digits: str, between: list[str]) -> None:
+    apart = "".join(f"{digit}{mark}" for digit, mark in zip(digits[1:], between, strict=False))
+    rest = digits[1 + len(between) :]
+    assert phone_key(f"0{digits[0]}{apart}{rest}") == phone_key(f"0{digits}")
 
 
 def test_a_record_of_a_report_leaves_out_what_is_empty() -> None:

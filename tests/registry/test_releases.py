@@ -13,6 +13,7 @@ import pytest
 from norda_common.contracts.registry import RELEASE, Release
 from norda_common.states import State
 from norda_registry.store import searches
+from norda_registry.store.facet_index import FacetIndex
 from norda_registry.store.searches import Filters
 from support.installation import Installation, Running
 from support.people import signed_in, text_of
@@ -259,6 +260,7 @@ async def test_a_withdrawal_is_seen_within_seconds_elsewhere(installation: Insta
             page = await nobody.get(profile)
             assert page.status_code == 200
             assert "Module und Packs" in page.text
+            assert await suggested(nobody, made) == [made["organisation_id"]]
 
         await eventually(there, within=20)
         assert made["legal_name"] in (await nobody.get("/registry/public?state=all")).text
@@ -267,7 +269,85 @@ async def test_a_withdrawal_is_seen_within_seconds_elsewhere(installation: Insta
 
         async def gone() -> None:
             assert (await nobody.get(profile)).status_code == 404
+            assert await suggested(nobody, made) == []
             assert made["legal_name"] not in (await nobody.get("/registry/public?state=all")).text
 
         await eventually(gone, within=WITHIN_SECONDS)
         print(f"{kind}: gone {time.monotonic() - clicked:.2f} s after the click")
+
+
+async def suggested(nobody: httpx2.AsyncClient, made: dict[str, Any]) -> list[str]:
+    """What the public reconciliation finds by the name."""
+    answer = await nobody.get("/api/v1/public/reconcile/suggest/entity", params={"prefix": made["legal_name"]})
+    return [item["id"] for item in answer.json()["result"]]
+
+
+async def test_the_set_of_what_is_released_follows_releases_withdrawals_and_deactivations(
+    registry: Running, module_installation: Installation
+) -> None:
+    async with registry.client(role="lead") as lead, database(module_installation) as connection:
+        await connection.execute("select set_config('norda.roles', 'system', false)")
+        index = FacetIndex()
+
+        async def kept(*, loaded_anew: bool = False) -> set[int]:
+            sets = FacetIndex() if loaded_anew else index
+            await sets.refresh(connection)
+            shown = {row[0] for row in await connection.fetch("select slot from directory_search_released")}
+            assert set(sets.released) == shown
+            return shown
+
+        made = [await registered(lead) for _ in range(3)]
+        for each in made:
+            await in_directory(lead, each["organisation_id"])
+        before = await kept()
+        paths = [f"/api/v1/organisations/{each['organisation_id']}" for each in made]
+        for each in paths:
+            assert (await lead.put(f"{each}/release")).is_success
+        assert len(await kept() - before) == 3
+        assert (await lead.delete(f"{paths[0]}/release")).status_code == 204
+        assert len(await kept() - before) == 2
+        body = {"fields": ["competences", "website"]}
+        assert (await lead.put(f"{paths[1]}/release", json=body)).is_success
+        assert len(await kept() - before) == 2
+        assert (await lead.post(f"{paths[2]}/deactivation", json={})).is_success
+
+        async def one_is_left() -> None:
+            assert len(await kept() - before) == 1
+
+        await eventually(one_is_left, within=20)
+        assert (await lead.put(f"{paths[0]}/release")).is_success
+        assert len(await kept() - before) == 2
+        assert await kept(loaded_anew=True) == await kept()
+
+
+async def test_who_has_not_signed_in_gets_so_many_searches_in_a_minute(module_installation: Installation) -> None:
+    few = {"NORDA_ANYBODY_PER_MINUTE": "12", "NORDA_TRUSTED_PROXIES": "1"}
+    registry = module_installation.start("registry", environment=few)
+    batch = {"queries": json.dumps({f"q{number}": {"query": "Beispiel"} for number in range(10)})}
+    service = "/api/v1/public/reconcile"
+    async with httpx2.AsyncClient(base_url=registry.url, timeout=30) as anybody:
+        # One token for each query: the second batch has to wait, whatever a forged header says before the proxy's.
+        for forged, status in (("", 200), ("198.51.100.7, ", 429)):
+            headers = {"x-forwarded-for": f"{forged}203.0.113.9"}
+            answer = await anybody.post(service, data=batch, headers=headers)
+            assert answer.status_code == status, answer.text
+        assert (answer.json()["code"], answer.headers["content-type"]) == (
+            "too_many_requests",
+            "application/problem+json",
+        )
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert answer.headers["access-control-allow-origin"] == "*"
+        for _ in range(15):
+            page = await anybody.get(
+                "/registry/public", headers={"x-forwarded-for": "203.0.113.9", "accept": "text/html"}
+            )
+        assert page.status_code == 429
+        assert "Zu viele Anfragen" in page.text
+        assert page.headers["retry-after"]
+        elsewhere = await anybody.get("/registry/public", headers={"x-forwarded-for": "203.0.113.10"})
+        assert elsewhere.status_code == 200
+    async with signed_in(registry) as office, registry.client() as program:
+        for _ in range(15):
+            assert (await office.get("/registry/public")).status_code == 200
+        for _ in range(3):
+            assert (await program.post("/api/v1/reconcile", data=batch)).status_code == 200

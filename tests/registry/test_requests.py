@@ -113,9 +113,9 @@ async def test_a_request_is_met_when_all_have_answered_and_then_its_address_is_f
     connection = await module_installation.connect()
     try:
         row = await connection.fetchrow("select * from registry.privacy_request where id = $1", UUID(request_id))
-        assert row["email"] is None
+        assert (row["emails"], row["addresses"], row["person_id"]) == (None, 1, UUID(made["person_id"]))
         assert made["email"] not in str(dict(row))
-        assert len(row["address_hash"]) == 32
+        assert [len(hashed) for hashed in row["known_by"]] == [32]
     finally:
         await connection.close()
     said = [entry["action"] for entry in await entries(module_installation, request_id)]
@@ -164,6 +164,145 @@ async def test_a_request_that_somebody_has_answered_is_taken_again_for_what_is_n
         assert [item["id"] for item in listed] == [second, first]
 
 
+PHONE_ALONE = {"email": None, "phone": "+49 (0)421 555-0123"}
+
+
+async def about_person(client: httpx2.AsyncClient, kind: str, person_id: str) -> str:
+    answer = await client.post(REQUESTS, json={"kind": kind, "person_id": person_id})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_who_has_no_address_is_found_by_the_number_and_erased_by_the_pseudonym(
+    registry: Running, module_installation: Installation
+) -> None:
+    path = await path_of_one(registry)
+    async with registry.client() as office, registry.client(state="ni") as foreign:
+        made = await entered(office, path, **PHONE_ALONE)
+        other = await entered(office, path, **PHONE_ALONE)
+        # By an address that nobody has, nothing is found: that proves nothing of who has none.
+        blind = await progress(office, await asked(office, "erasure", address()), answers=3)
+        assert {(each["found"], each["changed"]) for each in blind["answers"]} == {(0, 0)}
+        assert (blind["addresses"], blind["person_id"]) == (1, None)
+        found = (await office.post("/api/v1/people/search", json={"phone": "0421 5550123"})).json()["items"]
+        assert {made["id"], other["id"]} <= {item["id"] for item in found}
+        body = {"kind": "access", "person_id": made["person_id"]}
+        for client, refused in ((foreign, body), (office, {"kind": "access", "person_id": str(new_id())})):
+            answer = await client.post(REQUESTS, json=refused)
+            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "unknown_person")
+        for named in ({}, {"email": address(), "person_id": made["person_id"]}):
+            answer = await office.post(REQUESTS, json={"kind": "access", **named})
+            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "one_of_two")
+        report = await about_person(office, "access", made["person_id"])
+        await progress(office, report, answers=3)
+        await module_installation.publish(*answers_of_others(report, kind="access"))
+        await progress(office, report, answers=9)
+        shown = (await office.get(f"{REQUESTS}/{report}/report")).json()
+        mine = next(part for part in shown["parts"] if (part["service"], part["state"]) == ("registry", "hb"))
+        assert [(each["record"], each.get("phone")) for each in mine["records"]] == [
+            ("contact_person", PHONE_ALONE["phone"])
+        ]
+        await progress(office, await about_person(office, "restriction", made["person_id"]), answers=3)
+        assert (await office.get(f"/api/v1/people/{made['id']}")).json()["restricted_at"]
+        erasure = await about_person(office, "erasure", made["person_id"])
+        proof = await progress(office, erasure, answers=3)
+        # The record, and the report made before.
+        assert {each["state"]: each["changed"] for each in proof["answers"]} == {"hb": 2, "hh": 0, "ni": 0}
+        assert (proof["addresses"], proof["person_id"]) == (0, made["person_id"])
+        assert (await office.get(f"/api/v1/people/{made['id']}")).status_code == 404
+        assert (await office.get(f"/api/v1/people/{other['id']}")).status_code == 200, (
+            "a number may be several persons'"
+        )
+        assert (await office.get(f"{REQUESTS}/{report}/report")).status_code == 404
+        await module_installation.publish(*answers_of_others(erasure, kind="erasure"))
+        await progress(office, erasure, answers=9)
+        again = await office.post(f"{REQUESTS}/search", json={"phone": "0049 421 555 0123"})
+        assert erasure in [item["id"] for item in again.json()["items"]]
+    connection = await module_installation.connect()
+    try:
+        row = await connection.fetchrow("select * from registry.privacy_request where id = $1", UUID(erasure))
+        assert "5550123" not in str(dict(row))
+    finally:
+        await connection.close()
+
+
+async def test_a_request_by_one_address_reaches_the_other_one_of_the_same_person(
+    registry: Running, module_installation: Installation
+) -> None:
+    first, second = await path_of_one(registry), await path_of_one(registry)
+    old, new = address(), address()
+    async with registry.client() as office:
+        one = await entered(office, first, email=old)
+        two = await entered(office, second, email=old)
+        moved = (await office.patch(f"/api/v1/people/{two['id']}", json={"email": new})).json()
+        assert moved["person_id"] == one["person_id"]
+        assert (await office.patch(first, json={"contact_email": new})).is_success
+        request_id = await asked(office, "erasure", old)
+        shown = await progress(office, request_id, answers=3)
+        assert {each["state"]: each["changed"] for each in shown["answers"]} == {"hb": 3, "hh": 0, "ni": 0}
+        assert (shown["addresses"], shown["person_id"]) == (2, one["person_id"])
+        for gone in (one, two):
+            assert (await office.get(f"/api/v1/people/{gone['id']}")).status_code == 404
+        assert new not in (await office.get(first)).text
+        for known in (old, new):
+            listed = (await office.post(f"{REQUESTS}/search", json={"email": known})).json()["items"]
+            assert [item["id"] for item in listed] == [request_id]
+    # So the other services look for both, too.
+    (said,) = await module_installation.read_topic(PRIVACY_REQUEST, State.BREMEN, key=request_id)
+    assert isinstance(said.data, PrivacyRequest)
+    assert said.data.addresses == (old, new)
+
+
+async def test_an_objection_of_who_has_no_address_stays_with_the_record(registry: Running) -> None:
+    path = await path_of_one(registry)
+    async with registry.client() as office, registry.client(role="pr") as inviting:
+        made = await entered(office, path, **PHONE_ALONE, **INVITED)
+        shown = await progress(office, await about_person(office, "objection", made["person_id"]), answers=3)
+        assert {each["state"]: each["changed"] for each in shown["answers"]}["hb"] == 1
+        email = address()
+        changed = (await office.patch(f"/api/v1/people/{made['id']}", json={"email": email})).json()
+        assert (changed["person_id"], bool(changed["objected_at"])) == (made["person_id"], True)
+        assert email not in (await inviting.get("/api/v1/people/to-invite", params={"limit": 200})).text
+
+
+async def test_the_pages_take_a_request_from_a_person_s_record_or_by_their_number(registry: Running) -> None:
+    path = (await path_of_one(registry)).replace("/api/v1", "/registry")
+    number = f"0421 {new_id().int % 10_000_000:07}"
+    async with signed_in(registry) as office, registry.client() as api:
+        made = await entered(api, path.replace("/registry", "/api/v1"), email=None, phone=number, name="Renke Rufmann")
+        place = f"/registry/requests/new?person={made['id']}"
+        assert place in (await office.get(path)).text
+        assert "Person ohne E-Mail-Adresse" in text_of(await office.get("/registry/requests/new"))
+        by_number = await office.post("/registry/requests/persons", {"phone": number.replace("0421 ", "+49 421/")})
+        assert place in by_number.text
+        nobody = await office.post("/registry/requests/persons", {"phone": "0421 1"})
+        assert "Diese Nummer hat niemand bei Ihrer Stelle." in text_of(nobody)
+        form = await office.get(place)
+        assert "Renke Rufmann" in text_of(form)
+        fields = form_of(form, "/registry/requests/new")
+        question = await office.post("/registry/requests/new", fields | {"kind": "erasure"})
+        told = text_of(question)
+        assert "Renke Rufmann" in told
+        assert "Es gibt keine E-Mail-Adresse" in told
+        assert "Ansprechpersonen: 1" in told
+        taken = await office.post("/registry/requests/take", form_of(question, "/registry/requests/take"))
+        assert taken.status_code == 303, text_of(taken)
+
+        async def answered() -> None:
+            shown = text_of(await office.get(taken.headers["location"]))
+            assert "Register, Bremen 1 1" in shown
+            assert made["person_id"] in shown
+            assert "kennen Personen nur mit Adresse" in shown
+
+        await eventually(answered, within=20)
+        blind = await office.post("/registry/requests/new", {"kind": "erasure", "email": address()})
+        assert "vielleicht ohne Adresse" in text_of(blind)
+        found = await office.post("/registry/requests/search", {"phone": number})
+        assert taken.headers["location"] in found.text
+    async with signed_in(registry, state="ni") as foreign:
+        assert (await foreign.get(place)).status_code == 404
+
+
 async def test_a_redelivered_request_has_its_effect_and_its_answer_once(
     registry: Running, module_installation: Installation
 ) -> None:
@@ -209,7 +348,8 @@ async def test_a_restricted_record_stays_is_shown_so_and_used_for_nothing_until_
         assert (await office.get(one)).json()["restricted_at"]
         for refused in (await office.patch(one, json={"name": "Anders"}), await office.delete(one)):
             assert (refused.status_code, refused.json()["code"]) == (409, "person_restricted")
-        assert (await inviting.get("/api/v1/people/to-invite", params={"q": made["email"]})).json()["items"] == []
+        invited = await inviting.post("/api/v1/people/to-invite/search", json={"q": made["email"]})
+        assert invited.json()["items"] == []
         again = await entered(office, other, email=made["email"], **INVITED)
         assert again["restricted_at"], "who is entered once more is the same person"
         async with signed_in(registry) as person:
@@ -217,7 +357,7 @@ async def test_a_restricted_record_stays_is_shown_so_and_used_for_nothing_until_
             assert "eingeschränkt" in shown
         await progress(office, await asked(office, "lifting", made["email"]), answers=3)
         assert (await office.get(one)).json()["restricted_at"] is None
-        found = (await inviting.get("/api/v1/people/to-invite", params={"q": made["email"]})).json()["items"]
+        found = (await inviting.post("/api/v1/people/to-invite/search", json={"q": made["email"]})).json()["items"]
         assert len(found) == 2
         await progress(office, await asked(office, "restriction", made["email"]), answers=3)
         await progress(office, await asked(office, "erasure", made["email"]), answers=3)
@@ -239,7 +379,8 @@ async def test_an_objection_meets_the_address_again_and_stays_with_the_record_wh
         again = await entered(office, other, email=made["email"].upper(), **INVITED)
         assert again["objected_at"] == since
         for email in (made["email"], moved["email"]):
-            assert (await inviting.get("/api/v1/people/to-invite", params={"q": email})).json()["items"] == []
+            invited = await inviting.post("/api/v1/people/to-invite/search", json={"q": email})
+            assert invited.json()["items"] == []
 
 
 async def test_a_general_address_that_is_a_person_s_is_reported_and_erased(
@@ -344,7 +485,7 @@ async def test_the_pages_take_a_request_after_a_question_and_show_how_far_it_is(
         assert place in (await office.get("/registry/requests")).text
         found = await office.post("/registry/requests/search", {"email": email})
         assert place in found.text
-        assert "Anträge zu einer Adresse" in text_of(found)
+        assert "Anträge zu einer Person" in text_of(found)
         nobody = await office.post("/registry/requests/search", {"email": address()})
         assert "Keine Anträge." in text_of(nobody)
     async with signed_in(registry, state="ni", language="en") as foreign:

@@ -194,6 +194,8 @@ class Installation:
             "NORDA_TOKEN_ISSUER": "norda-local",
             "NORDA_SMTP_URL": self.servers.smtp,
             "NORDA_LINK_KEY": LINK_KEY,
+            # All tests come from one address.
+            "NORDA_ANYBODY_PER_MINUTE": "0",
             "NORDA_LOG_FORMAT": "json",
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.servers.otlp,
         }

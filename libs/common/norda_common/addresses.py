@@ -70,7 +70,7 @@ def written(address: str) -> tuple[str, ...]:
     return tuple(sorted(ways, key=lambda way: (-len(way), way)))
 
 
-def mention_of(address: str) -> re.Pattern[str]:
-    """Finds the address within a text, whatever its case; not where it is part of a longer one."""
-    ways = "|".join(re.escape(way) for way in written(address))
+def mention_of(address: str, *others: str) -> re.Pattern[str]:
+    """Finds any of the addresses within a text, whatever its case; not where it is part of a longer one."""
+    ways = "|".join(re.escape(way) for each in (address, *others) for way in written(each))
     return re.compile(rf"(?<![\w.%+-])(?:{ways})(?![\w-]|\.\w)", re.IGNORECASE)

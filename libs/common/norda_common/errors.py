@@ -191,10 +191,14 @@ class TooManyRequests(NordaError):  # noqa: N818
     code = "too_many_requests"
     title = Text("Zu viele Anfragen", "Too many requests")
 
+    def __init__(self, de: str, en: str, *, seconds: int = 600, **extra: Any) -> None:
+        super().__init__(de, en, **extra)
+        self._seconds = seconds
+
     @property
     def headers(self) -> Mapping[str, str]:
         """When to ask again, at the latest."""
-        return {"Retry-After": "600"}
+        return {"Retry-After": str(self._seconds)}
 
 
 class Unavailable(NordaError):  # noqa: N818

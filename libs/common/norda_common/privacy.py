@@ -95,7 +95,7 @@ async def _of_waiting(connection: Connection, request: PrivacyRequest, state: St
     """The same for what waits to be handled or sent again, which is of no state; the first one's answer tells of it."""
     if request.kind not in {RequestKind.ACCESS, RequestKind.ERASURE}:
         return Done(found=0)
-    found = await waiting_about(connection, request.email)
+    found = await waiting_about(connection, request.addresses)
     if request.kind == RequestKind.ACCESS:
         return Done(found=len(found), records=[as_record("waiting", kind=w.topic, created_at=w.since) for w in found])
     await forget_waiting(connection, found, now=now)

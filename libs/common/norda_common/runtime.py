@@ -17,6 +17,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from . import deadletters
 from .auth import TokenVerifier
+from .buckets import Buckets
 from .consumer import Consumer, ConsumerRuntime
 from .consuming import Consuming
 from .database import SYSTEM, Database
@@ -52,6 +53,7 @@ class Runtime:
     tokens: TokenVerifier = field(init=False)
     consumer_runtimes: list[ConsumerRuntime] = field(init=False)
     consuming: Consuming = field(init=False)
+    anybody: Buckets = field(init=False)
     faults: dict[str, str] = field(init=False, default_factory=dict)
     open_dead_letters: int = field(init=False, default=0)
     _stopping: bool = field(init=False, default=False)
@@ -78,6 +80,7 @@ class Runtime:
                 client_id=settings.oidc_client_id,
                 client_secret=settings.oidc_client_secret.get_secret_value(),
             )
+        self.anybody = Buckets(settings.anybody_per_minute)
         self.keys = _keys(settings, self.provider)
         self.tokens = TokenVerifier(self.keys, issuer=settings.issuer, audience=settings.token_audience)
         self.consumer_runtimes = [

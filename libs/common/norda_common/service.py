@@ -222,6 +222,8 @@ def serve(service: Service, settings: ServiceSettings) -> None:
         access_log=False,
         timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
         server_header=False,
+        # `web/sparing.py` knows who asks, by what configured proxies say; uvicorn would believe any local one.
+        proxy_headers=False,
     )
     try:
         uvicorn.Server(config).run()

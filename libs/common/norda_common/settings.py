@@ -53,6 +53,12 @@ class ServiceSettings(BaseSettings):
     """Where the pages of each service are, for the links between them; empty means this service's own host."""
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    anybody_per_minute: int = Field(default=120, ge=0)
+    """So much may one address ask in a minute without signing in, where that is a search; 0 for no limit."""
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
+    """How many proxies of the installation's own are before the process, each adding to X-Forwarded-For; with 0 nobody
+    reads that header.
+    """
     body_limit_bytes: int = Field(default=256 * 1024, ge=1024)
     """Largest request body; routes that take files name their own."""
     otlp_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")

@@ -56,10 +56,12 @@ class Waiting:
         return f"Waiting({self.place} {self.id})"
 
 
-async def waiting_about(connection: Connection, address: str) -> Sequence[Waiting]:
-    """What waits of the person with this address; reads all that waits of private topics."""
-    mention = mention_of(address)
+async def waiting_about(connection: Connection, addresses: Sequence[str]) -> Sequence[Waiting]:
+    """What waits of the person with these addresses; reads all that waits of private topics."""
     found: list[Waiting] = []
+    if not addresses:
+        return found
+    mention = mention_of(*addresses)
     for statement in (_LETTERS, _BLOCKED):
         async for row in connection.cursor(statement, prefetch=_AT_ONCE):
             if mention.search(row["value"].decode(errors="replace")):

@@ -47,7 +47,10 @@ def _contact_persons() -> dict[str, tuple[Cell, ...]]:
 def _requests() -> dict[str, tuple[Cell, ...]]:
     page, here = "/registry/requests/{request_id}", "/api/v1/privacy-requests/{request_id}"
     paths = (page, f"{page}/report", f"{page}/report.json", here, f"{here}/report")
-    return {f"GET {path}": own_only("request", 200, 404) for path in paths}
+    cells = {f"GET {path}": own_only("request", 200, 404) for path in paths}
+    # A request of a contact person begins at their record.
+    cells["GET /registry/requests/new"] = own_only("contact person", 200, 404, query={"person": "{key}"})
+    return cells
 
 
 def _mine(status: int, **more: Any) -> tuple[Cell, ...]:

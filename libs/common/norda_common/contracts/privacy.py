@@ -16,15 +16,24 @@ from .topics import Topic, TopicKind
 
 
 class PrivacyRequest(EventData):
-    """What somebody asked for, by the e-mail address they are known by."""
+    """What somebody asked for, by the e-mail addresses they are known by, and by the pseudonym of their record."""
 
     request_id: UUID
     kind: str = Field(
         description="access (Art. 15, 20), erasure (17), restriction (18), lifting of it, or objection (21); open"
     )
-    email: str
+    email: str | None = Field(default=None, description="Absent for who is known by a phone number alone")
+    further_emails: tuple[str, ...] = Field(default=(), description="Other addresses of the same person")
+    person_id: UUID | None = Field(
+        default=None, description="Pseudonym of contact persons' records of that state, where it has one for them"
+    )
     state: StateCode = Field(description="Whose office took it")
     requested_at: UtcInstant
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address the person is to be looked for by; perhaps none."""
+        return (*((self.email,) if self.email else ()), *self.further_emails)
 
 
 class PrivacyAnswer(EventData):

@@ -34,6 +34,7 @@ from ..telemetry import current_trace_id
 from .edge import RuntimeDep, declares, language_of
 from .forms import MOST_FIELDS, Form
 from .site import LABELS, Site, environment, static_version
+from .sparing import spare
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
@@ -270,10 +271,11 @@ async def get_page(request: Request, runtime: RuntimeDep) -> Page:
 
 
 @cache
-def page_for(right: Right) -> Any:
+def page_for(right: Right, *, spared: bool = False) -> Any:
     """The dependency of a page that needs this right: the page, asked for by somebody who has it.
 
-    Who has not signed in is sent to do so, and comes back; what they had typed is kept.
+    Who has not signed in is sent to do so, and comes back; what they had typed is kept. Of a page for everybody that is
+    `spared` they get so many in a minute (sparing.py).
     """
 
     async def allowed(page: Page = Depends(get_page)) -> Page:  # noqa: B008 - how FastAPI declares it
@@ -281,6 +283,8 @@ def page_for(right: Right) -> Any:
             if page.session is None:
                 raise Answered(await _sign_in_first(page))
             page.session.caller.require(right)
+        elif spared and page.session is None:
+            spare(page.request, page.runtime)
         return page
 
     return Depends(declares(allowed, right))

@@ -28,6 +28,7 @@ from .listing import start_of
 from .words import STATUSES, competence_labels, duration, place, span, span_in_berlin
 
 router = APIRouter(prefix="/events/public")
+Anybody = Annotated[Page, page_for(PUBLIC, spared=True)]
 
 TITLE = Text("Öffentliche Veranstaltungen", "Public events")
 PATH = "/events/public"
@@ -40,7 +41,7 @@ ICALENDAR = "text/calendar; charset=utf-8; method=PUBLISH"
 
 @router.get("")
 async def public_events(
-    page: Annotated[Page, page_for(PUBLIC)],
+    page: Anybody,
     q: Words = None,
     past: Annotated[Literal["yes"] | None, Blank] = None,
     month: Month = None,
@@ -92,7 +93,7 @@ async def public_events(
 
 
 @router.get(".ics")
-async def feed(page: Annotated[Page, page_for(PUBLIC)]) -> Response:
+async def feed(page: Anybody) -> Response:
     """Released events as a calendar to subscribe to (RFC 5545): those to come and of the last month."""
     wanted = events.EventFilter(seen_by=None, released=True, ends_after=page.now - timedelta(days=FEED_DAYS))
     async with page.read() as connection:
@@ -104,7 +105,7 @@ async def feed(page: Annotated[Page, page_for(PUBLIC)]) -> Response:
 
 
 @router.get("/{event_id:uuid}.ics")
-async def event_file(page: Annotated[Page, page_for(PUBLIC)], event_id: UUID) -> Response:
+async def event_file(page: Anybody, event_id: UUID) -> Response:
     """One released event for a calendar. Raises NotFound."""
     event = await _released(page, event_id)
     body = calendar_file([event], base=base_of(page), language=page.language, now=page.now)
@@ -113,7 +114,7 @@ async def event_file(page: Annotated[Page, page_for(PUBLIC)], event_id: UUID) ->
 
 
 @router.get("/{event_id:uuid}")
-async def public_event(page: Annotated[Page, page_for(PUBLIC)], event_id: UUID) -> Response:
+async def public_event(page: Anybody, event_id: UUID) -> Response:
     """One released event. Raises NotFound for every other, also for who has signed in."""
     event = await _released(page, event_id)
     address = f"{base_of(page)}/events/public/{event.id}"

@@ -245,24 +245,25 @@ async def erase_person(connection: Connection, registration: Registration) -> No
     )
 
 
-async def of_address(connection: Connection, lead: State, email_key: str) -> Sequence[tuple[UUID, UUID]]:
-    """The (event, registration) of everything this address is registered for with that state in the lead."""
+async def of_addresses(connection: Connection, lead: State, email_keys: Sequence[str]) -> Sequence[tuple[UUID, UUID]]:
+    """The (event, registration) of everything these addresses are registered for with that state in the lead."""
     rows = await connection.fetch(
-        """select event_id, registration_id from participant where responsible_state = $1 and email_key = $2
+        """select event_id, registration_id from participant where responsible_state = $1 and email_key = any($2)
            order by event_id, registration_id""",
         lead.value,
-        email_key,
+        list(email_keys),
     )
     return [(row["event_id"], row["registration_id"]) for row in rows]
 
 
-async def restrict(connection: Connection, lead: State, email_key: str, *, at: datetime | None) -> int:
-    """Restrict the records of this address since then, or no longer (None); how many that changed."""
+async def restrict(connection: Connection, lead: State, email_keys: Sequence[str], *, at: datetime | None) -> int:
+    """Restrict the records of these addresses since then, or no longer (None); how many that changed."""
     status = await connection.execute(
         """update participant set restricted_at = $3
-           where responsible_state = $1 and email_key = $2 and (restricted_at is null) <> ($3::timestamptz is null)""",
+           where responsible_state = $1 and email_key = any($2)
+             and (restricted_at is null) <> ($3::timestamptz is null)""",
         lead.value,
-        email_key,
+        list(email_keys),
         at,
     )
     return affected(status)

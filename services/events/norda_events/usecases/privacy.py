@@ -21,9 +21,12 @@ from .registering import erase_participant
 
 
 async def do_own_part(connection: Connection, request: PrivacyRequest, state: State, now: datetime) -> Done:
-    """What events keep of the person for that state. There is no advertising here to object to. Idempotent."""
-    key = address_key(request.email)
-    found = await registrations.of_address(connection, state, key)
+    """What events keep of the person for that state. There is no advertising here to object to. Idempotent.
+
+    Participants always have an address, so by the request's addresses all of them are found.
+    """
+    keys = sorted({address_key(each) for each in request.addresses})
+    found = await registrations.of_addresses(connection, state, keys)
     match request.kind:
         case RequestKind.ACCESS:
             records = [record for place in found if (record := await _record(connection, *place))]
@@ -34,9 +37,9 @@ async def do_own_part(connection: Connection, request: PrivacyRequest, state: St
                 await _erase(connection, event_id, registration_id, state=state, now=now)
             return Done(found=len(found), changed=len(found))
         case RequestKind.RESTRICTION:
-            return Done(found=len(found), changed=await registrations.restrict(connection, state, key, at=now))
+            return Done(found=len(found), changed=await registrations.restrict(connection, state, keys, at=now))
         case RequestKind.LIFTING:
-            return Done(found=len(found), changed=await registrations.restrict(connection, state, key, at=None))
+            return Done(found=len(found), changed=await registrations.restrict(connection, state, keys, at=None))
         case RequestKind.OBJECTION:
             return Done(found=len(found))
         case _:

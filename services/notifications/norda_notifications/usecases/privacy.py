@@ -23,26 +23,39 @@ from ..store import persons, recipients
 
 
 async def do_own_part(connection: Connection, request: PrivacyRequest, state: State, now: datetime) -> Done:
-    """What is kept of the person for that state, and what was asked done with it. Idempotent."""
-    recipient_id = await persons.find(connection, address_key(request.email))
+    """What is kept of the person for that state, and what was asked done with it: address by address. Idempotent."""
+    # By their keys: two requests that lock several recipients wait for each other in no circle.
+    addresses = {address_key(each): each for each in request.addresses}
+    parts = [await _of_address(connection, request, addresses[key], state, now) for key in sorted(addresses)]
+    return Done(
+        found=sum(part.found for part in parts),
+        changed=sum(part.changed for part in parts),
+        records=[record for part in parts for record in part.records],
+    )
+
+
+async def _of_address(
+    connection: Connection, request: PrivacyRequest, address: str, state: State, now: datetime
+) -> Done:
+    recipient_id = await persons.find(connection, address_key(address))
     subscribed = await persons.subscriptions(connection, recipient_id, state) if recipient_id else []
     told = await persons.deliveries(connection, recipient_id, state) if recipient_id else []
     found = len(subscribed) + len(told)
     match request.kind:
         case RequestKind.ACCESS:
             records = _records(subscribed, told)
-            records += await _marks(connection, address_hash(request.email), state)
+            records += await _marks(connection, address_hash(address), state)
             return Done(found=len(records), records=records)
         case RequestKind.ERASURE:
-            changed = await _erase(connection, request, recipient_id, state=state, now=now)
+            changed = await _erase(connection, address, recipient_id, state=state, now=now)
         case RequestKind.RESTRICTION:
-            new = await persons.restrict(connection, address_hash(request.email), state, now=now)
+            new = await persons.restrict(connection, address_hash(address), state, now=now)
             changed = found if new else 0
         case RequestKind.LIFTING:
-            lifted = await persons.lift(connection, address_hash(request.email), state)
+            lifted = await persons.lift(connection, address_hash(address), state)
             changed = found if lifted else 0
         case RequestKind.OBJECTION:
-            changed = len(subscribed) if await _object(connection, request, now=now) else 0
+            changed = len(subscribed) if await _object(connection, request, address, now=now) else 0
         case _:
             raise ValueError("no such kind of request")
     if changed:
@@ -61,19 +74,19 @@ _DEEDS = {
 
 
 async def _erase(
-    connection: Connection, request: PrivacyRequest, recipient_id: UUID | None, *, state: State, now: datetime
+    connection: Connection, address: str, recipient_id: UUID | None, *, state: State, now: datetime
 ) -> int:
     # There is nothing left to restrict.
-    await persons.lift(connection, address_hash(request.email), state)
+    await persons.lift(connection, address_hash(address), state)
     if recipient_id is None:
         return 0
     return await persons.erase(connection, recipient_id, state, now=now)
 
 
-async def _object(connection: Connection, request: PrivacyRequest, *, now: datetime) -> bool:
+async def _object(connection: Connection, request: PrivacyRequest, address: str, *, now: datetime) -> bool:
     """Remember the objection for all states; whether it is this request's, which comes here once for each state."""
-    await recipients.suppress(connection, request.email, state=State(request.state), now=now)
-    known = await persons.objection(connection, address_hash(request.email))
+    await recipients.suppress(connection, address, state=State(request.state), now=now)
+    known = await persons.objection(connection, address_hash(address))
     return known is not None and known["created_at"] == now
 
 

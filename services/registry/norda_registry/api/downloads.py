@@ -1,4 +1,4 @@
-"""Tables as answers: streamed while they are read, in memory that does not grow with them."""
+"""Tables as answers: made at the database's pace and read at anybody's, in memory that does not grow with them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from fastapi.responses import StreamingResponse
+from norda_common.runtime import Runtime
 
 from ..tables.writing import CSV_TYPE, XLSX_TYPE, Cell, XlsxTable, csv_rows, csv_start, parts_of
+from .spooling import SpooledResponse, Spools
 
 Rows = AsyncIterator[Sequence[Sequence[Cell]]]
+SHARE = 3
+"""A third of the pool's connections may be used to make downloads."""
+_SPOOLS = Spools()
 
 
 class TableFormat(StrEnum):
@@ -23,22 +27,29 @@ class TableFormat(StrEnum):
     XLSX = "xlsx"
 
 
-def table(kind: TableFormat, headings: Sequence[str], rows: Callable[[], Rows], *, name: str) -> StreamingResponse:
-    """A table of batches of rows, to be kept as a file of that name without its ending."""
+async def table(
+    runtime: Runtime, kind: TableFormat, headings: Sequence[str], rows: Callable[[], Rows], *, name: str
+) -> StreamingResponse:
+    """A table of batches of rows, to be kept as a file of that name without its ending. Raises Unavailable, and what
+    keeps its first part from being made.
+    """
     if kind is TableFormat.XLSX:
-        return _answer(_xlsx(headings, rows, sheet=name[:31]), XLSX_TYPE, f"{name}.xlsx")
-    return _answer(_csv(headings, rows), CSV_TYPE, f"{name}.csv")
+        return await _answer(runtime, _xlsx(headings, rows, sheet=name[:31]), XLSX_TYPE, f"{name}.xlsx")
+    return await _answer(runtime, _csv(headings, rows), CSV_TYPE, f"{name}.csv")
 
 
-def json_lines(lines: AsyncIterator[bytes], *, name: str) -> StreamingResponse:
-    """One JSON document a line."""
-    return _answer(lines, "application/x-ndjson", f"{name}.jsonl")
+async def json_lines(runtime: Runtime, lines: AsyncIterator[bytes], *, name: str) -> StreamingResponse:
+    """One JSON document a line. Raises as `table`."""
+    return await _answer(runtime, lines, "application/x-ndjson", f"{name}.jsonl")
 
 
 async def _csv(headings: Sequence[str], rows: Callable[[], Rows]) -> AsyncIterator[bytes]:
-    yield csv_start(headings)
+    # The heading goes with the first rows: what keeps those from being read is answered as such.
+    start = csv_start(headings)
     async for batch in rows():
-        yield await asyncio.to_thread(csv_rows, batch)
+        yield start + await asyncio.to_thread(csv_rows, batch)
+        start = b""
+    yield start
 
 
 async def _xlsx(headings: Sequence[str], rows: Callable[[], Rows], *, sheet: str) -> AsyncIterator[bytes]:
@@ -53,6 +64,8 @@ async def _xlsx(headings: Sequence[str], rows: Callable[[], Rows], *, sheet: str
             yield part
 
 
-def _answer(content: AsyncIterator[Any], media_type: str, name: str) -> StreamingResponse:
+async def _answer(runtime: Runtime, content: AsyncIterator[bytes], media_type: str, name: str) -> StreamingResponse:
+    spool = _SPOOLS.begin(content, most=max(1, runtime.settings.database_pool_size // SHARE))
+    await spool.begun()
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingResponse(content, media_type=media_type, headers=headers)
+    return SpooledResponse(spool, media_type=media_type, headers=headers)

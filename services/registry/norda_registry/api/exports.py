@@ -65,7 +65,7 @@ async def organisations(
     kind: ExportFormat,
     language: str,
 ) -> StreamingResponse:
-    """The answer with these organisations; the transaction lasts as long as somebody reads it."""
+    """The answer with these organisations, all as they were at one instant. Raises Forbidden and Unavailable."""
     name = f"norda-organisationen-{datetime.now(UTC):%Y-%m-%d}"
     index = await fresh_index(runtime.database)
 
@@ -75,14 +75,14 @@ async def organisations(
                 yield batch
 
     if kind is ExportFormat.JSONL:
-        return json_lines(_lines(batches()), name=name)
+        return await json_lines(runtime, _lines(batches()), name=name)
     names = exported_names(private=sees_figures(caller))
 
     async def rows() -> AsyncIterator[list[list[Cell]]]:
         async for batch in batches():
             yield [exported_row(item, names, language) for item in batch]
 
-    return table(TableFormat(kind), exported_headings(names, language), rows, name=name)
+    return await table(runtime, TableFormat(kind), exported_headings(names, language), rows, name=name)
 
 
 async def _lines(batches: AsyncIterator[list[Exported]]) -> AsyncIterator[bytes]:

@@ -363,10 +363,10 @@ async def refused_file(
     """Rows with an error, rows that failed, and undecided duplicates, in the source's own columns, with the reason."""
     async with runtime.database.read(caller) as connection:
         found = await find(connection, import_id)
-    return refused_table(runtime, caller, found, kind=format, language=language_of(request))
+    return await refused_table(runtime, caller, found, kind=format, language=language_of(request))
 
 
-def refused_table(
+async def refused_table(
     runtime: Runtime, caller: Caller, found: Import, *, kind: TableFormat, language: str
 ) -> StreamingResponse:
     """The answer with the refused rows of an import."""
@@ -383,7 +383,7 @@ def refused_table(
             yield [[*_padded(row, width), _reason(row, found, language)] for row in refused_now]
 
     reason = "Reason" if language == "en" else "Grund"
-    return table(kind, [*found.headings, reason], batches, name=f"norda-import-{found.id}")
+    return await table(runtime, kind, [*found.headings, reason], batches, name=f"norda-import-{found.id}")
 
 
 def _padded(row: RefusedRow, width: int) -> list[Cell]:

@@ -10,8 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Response
 from norda_common.auth import Caller
 from norda_common.errors import Text
-from norda_common.requests import Cursor, ExpectedVersion, Limit, QueryText, etag, read_cursor, write_cursor
+from norda_common.requests import Cursor, ExpectedVersion, Limit, etag, read_cursor, write_cursor
 from norda_common.rights import SIGNED_IN
+from norda_common.runtime import Runtime
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel, Field
 
@@ -20,10 +21,11 @@ from ..rules.people import LEGAL_BASES, PURPOSES, ROLES
 from ..rules.rights import PERSON_INVITE, PERSON_KEEP
 from ..store.people import Person
 from ..usecases import people
-from ..usecases.people_commands import ChangePerson, EnterPerson
+from ..usecases.people_commands import ChangePerson, EnterPerson, FindInvited, FindPeople
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 Keeper = Annotated[Caller, caller_with(PERSON_KEEP)]
+Inviting = Annotated[Caller, caller_with(PERSON_INVITE)]
 MOST_OF_ONE = 200
 
 _ENTER = {
@@ -122,37 +124,59 @@ async def list_codes(_: Annotated[Caller, caller_with(SIGNED_IN)]) -> PeopleCode
 
 @router.get("/people/to-invite", summary="Who agreed to be invited")
 async def list_people_to_invite(
-    caller: Annotated[Caller, caller_with(PERSON_INVITE)],
-    runtime: RuntimeDep,
-    q: QueryText = "",
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    caller: Inviting, runtime: RuntimeDep, limit: Limit = 50, cursor: Cursor = None
 ) -> InvitedPage:
     """Contact persons of the own state with the purpose `invitations` and their consent, without those who objected,
     are restricted or past their last day.
     """
+    return await _invited(caller, runtime, "", limit, cursor)
+
+
+@router.post("/people/to-invite/search", summary="Search who agreed to be invited")
+async def search_people_to_invite(
+    command: FindInvited, caller: Inviting, runtime: RuntimeDep, limit: Limit = 50, cursor: Cursor = None
+) -> InvitedPage:
+    """By beginnings of words of name or e-mail address. A POST, so that neither stands in a URL."""
+    return await _invited(caller, runtime, command.q, limit, cursor)
+
+
+async def _invited(caller: Caller, runtime: Runtime, q: str, limit: int, cursor: str | None) -> InvitedPage:
     after = place(cursor)
     async with runtime.database.read(caller) as connection:
         found = await people.people_to_invite(connection, query_words(q), caller=caller, after=after, limit=limit + 1)
-    last = found[limit - 1] if len(found) > limit else None
     return InvitedPage(
         items=[InvitedView.model_validate(each, from_attributes=True) for each in found[:limit]],
-        next_cursor=write_cursor(last.name, last.id) if last else None,
+        next_cursor=write_cursor(found[limit - 1].id) if len(found) > limit else None,
     )
 
 
-@router.get("/people", summary="Search contact persons of the own office")
+@router.get("/people", summary="List contact persons of the own office")
+async def list_all_people(caller: Keeper, runtime: RuntimeDep, limit: Limit = 50, cursor: Cursor = None) -> PeoplePage:
+    """In the order of names."""
+    return await _people(caller, runtime, "", limit, cursor)
+
+
+@router.post("/people/search", summary="Search contact persons of the own office")
 async def search_people(
-    caller: Keeper, runtime: RuntimeDep, q: QueryText = "", limit: Limit = 50, cursor: Cursor = None
+    command: FindPeople, caller: Keeper, runtime: RuntimeDep, limit: Limit = 50, cursor: Cursor = None
 ) -> PeoplePage:
-    """By beginnings of words of name, e-mail address or phone number; in the order of names."""
+    """By beginnings of words of name, e-mail address or phone number, in the order of names; or by a whole phone
+    number, the first `limit`. A POST, so that none of it stands in a URL.
+    """
+    if command.phone is not None:
+        async with runtime.database.read(caller) as connection:
+            having = await people.people_with_phone(connection, command.phone, caller=caller, limit=limit)
+        return PeoplePage(items=[_view(person) for person in having])
+    return await _people(caller, runtime, command.q, limit, cursor)
+
+
+async def _people(caller: Caller, runtime: Runtime, q: str, limit: int, cursor: str | None) -> PeoplePage:
     after = place(cursor)
     async with runtime.database.read(caller) as connection:
         found = await people.find_people(connection, query_words(q), caller=caller, after=after, limit=limit + 1)
-    last = found[limit - 1][0] if len(found) > limit else None
     return PeoplePage(
         items=[_view(person, name) for person, name in found[:limit]],
-        next_cursor=write_cursor(last.name, last.id) if last else None,
+        next_cursor=write_cursor(found[limit - 1][0].id) if len(found) > limit else None,
     )
 
 
@@ -227,9 +251,9 @@ async def remove_person(key: UUID, caller: Keeper, runtime: RuntimeDep, expected
         )
 
 
-def place(cursor: str | None) -> tuple[object, ...] | None:
-    """Where a page begins: behind this name and id. Raises InvalidInput."""
-    return cast("tuple[object, ...]", read_cursor(cursor, str, UUID)) if cursor else None
+def place(cursor: str | None) -> UUID | None:
+    """Behind whose record a page begins; names are personal data, and stand in no address. Raises InvalidInput."""
+    return cast("UUID", read_cursor(cursor, UUID)[0]) if cursor else None
 
 
 def _view(person: Person, organisation_name: str | None = None) -> PersonView:

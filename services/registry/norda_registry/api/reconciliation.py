@@ -31,6 +31,7 @@ from norda_common.statements import Identity
 from norda_common.web import RuntimeDep, caller_with, language_of, public
 from norda_common.web.edge import field_error, problem
 from norda_common.web.pages import NOBODY
+from norda_common.web.sparing import spare
 from pydantic import BaseModel, ValidationError
 
 from ..rules.reconciliation import ANY_TYPE, PROPERTIES, TYPES, Candidate, described, values_of
@@ -80,7 +81,13 @@ class Asking:
         self.language = language_of(request)
         self.released = caller is None
         self.most_queries = MOST_QUERIES_OF_ANYBODY if caller is None else MOST_QUERIES
+        self._request = request
         self._asking: Caller | Identity = caller or NOBODY
+
+    def spare(self, cost: int = 1) -> None:
+        """Count what anybody asks. Raises TooManyRequests."""
+        if self.released:
+            spare(self._request, self.runtime, cost)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
@@ -94,7 +101,9 @@ async def _signed_in(request: Request, runtime: RuntimeDep, caller: Annotated[Ca
 
 
 async def _anybody(request: Request, runtime: RuntimeDep, _: Annotated[None, public]) -> Asking:
-    return Asking(request, runtime, None)
+    asking = Asking(request, runtime, None)
+    asking.spare()
+    return asking
 
 
 def manifest(asking: Asking, path: str) -> dict[str, Any]:
@@ -165,6 +174,8 @@ async def _answered(asking: Asking, path: str, queries: str | None, extend: str 
             f"is no object of up to {most} queries",
         )
     batch = {key: _checked(ReconciliationQuery, value, "queries") for key, value in document.items()}
+    # The request itself was the first one.
+    asking.spare(max(0, len(batch) - 1))
     index = await fresh_index(asking.runtime.database)
     results: dict[str, Any] = {}
     async with asking.read() as connection:

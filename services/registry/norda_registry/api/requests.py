@@ -18,7 +18,7 @@ from ..rules.requests import is_late, to_be_met_by
 from ..rules.rights import PRIVACY
 from ..store.requests import Request
 from ..usecases.people_commands import AskForPerson, FindProof
-from ..usecases.privacy import Progress, ask, list_requests, progress_of, report_of
+from ..usecases.privacy import Progress, ask, find_proof, list_requests, progress_of, report_of
 
 router = APIRouter(prefix="/api/v1/privacy-requests", tags=["people"])
 Office = Annotated[Caller, caller_with(PRIVACY)]
@@ -40,11 +40,17 @@ class AnswerView(AnswererView):
 
 
 class RequestView(BaseModel):
-    """A request of a person. `late`: somebody should have answered by now; `meet_by`: Art. 12 (3)."""
+    """A request of a person. `late`: somebody should have answered by now; `meet_by`: Art. 12 (3).
+
+    The person was looked for by so many `addresses`, and by `person_id` among the own office's contact persons. Without
+    an address no other service and state could find anything.
+    """
 
     id: UUID
     state: str
     kind: str
+    addresses: int
+    person_id: UUID | None
     asked_at: datetime
     meet_by: date
     completed_at: datetime | None
@@ -88,7 +94,12 @@ class ReportView(BaseModel):
     responses={200: {"description": "The same request is on its way already"}},
 )
 async def post_request(command: AskForPerson, caller: Office, runtime: RuntimeDep, response: Response) -> RequestView:
-    """It reaches every service for all three states. The office has made sure who asks (Art. 12 (6) GDPR)."""
+    """It reaches every service for all three states. The office has made sure who asks (Art. 12 (6) GDPR).
+
+    Named by `person_id`, or by an address that a contact person of the office has: all addresses of that person are
+    looked for. Who has no address is found by `POST /api/v1/people/search`. 422 `unknown_person` for a pseudonym that
+    the office has not.
+    """
     now = datetime.now(UTC)
     async with runtime.database.transaction(caller) as connection:
         request, new = await ask(connection, command, caller=caller, served=runtime.settings.states, now=now)
@@ -111,12 +122,12 @@ async def get_requests(caller: Office, runtime: RuntimeDep, limit: Limit = 50, c
     )
 
 
-@router.post("/search", summary="Find the own office's requests about an address")
+@router.post("/search", summary="Find the own office's requests about an address or a phone number")
 async def search_requests(command: FindProof, caller: Office, runtime: RuntimeDep, limit: Limit = 50) -> RequestPage:
-    """Also completed ones, whose address is known by a keyed hash alone. A POST, so that no address stands in a URL."""
+    """Also completed ones, of which keyed hashes are known alone. A POST, so that no address stands in a URL."""
     now = datetime.now(UTC)
     async with runtime.database.read(caller) as connection:
-        found = await list_requests(connection, caller=caller, email=command.email, limit=limit)
+        found = await find_proof(connection, command, caller=caller, limit=limit)
     return RequestPage(items=[_view(request, missing, now=now) for request, missing in found])
 
 
@@ -152,6 +163,8 @@ def _view(request: Request, missing: Sequence[tuple[str, State]], *, now: dateti
         id=request.id,
         state=request.state,
         kind=request.kind,
+        addresses=request.addresses,
+        person_id=request.person_id,
         asked_at=request.asked_at,
         meet_by=to_be_met_by(request.asked_at),
         completed_at=request.completed_at,

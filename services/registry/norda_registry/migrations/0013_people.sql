@@ -10,6 +10,7 @@ create table contact_person (
     email            text        check (length(email) <= 320),
     email_key        text        check (length(email_key) <= 320),
     phone            text        check (length(phone) <= 50),
+    phone_key        text        check (length(phone_key) <= 50),
     language         text        not null check (language in ('de', 'en')),
     roles            text[]      not null,
     source           text        not null check (length(source) between 1 and 300),
@@ -27,16 +28,23 @@ create table contact_person (
     version          bigint      not null check (version > 0),
     constraint contact_person_reachable check (num_nonnulls(email, phone) > 0),
     check (num_nulls(email, email_key) in (0, 2)),
+    check (phone_key is null or phone is not null),
     check (num_nulls(consent_given_on, consent_wording) in (0, 2)),
     constraint contact_person_once unique (state, organisation_id, email_key)
 );
 comment on table contact_person is 'Contact persons (Ansprechpersonen), each for the office that entered it; the table contact'
     ' has organisations'' general addresses. The organisation may have moved to another instance.';
-comment on column contact_person.person_id is 'Pseudonym, the same for one address within a state: all that leaves this table.';
+comment on column contact_person.person_id is 'Pseudonym: one address within a state has one, one person may have several addresses.'
+    ' All that leaves this table.';
+comment on column contact_person.phone_key is 'The digits of the phone number in its international form; rules/people.py makes it.';
 comment on column contact_person.retain_until is 'The last day it is kept; the deletion run takes it the day after.';
 create index contact_person_organisation on contact_person (organisation_id, state);
 create index contact_person_email_key on contact_person (email_key) where email_key is not null;
+create index contact_person_person on contact_person (person_id);
+create index contact_person_phone_key on contact_person (state, phone_key) where phone_key is not null;
 create index contact_person_name on contact_person (state, (lower(name) collate "de-x-icu"), id);
+create index contact_person_words on contact_person
+    using gin (array_to_tsvector(string_to_array(ltrim(search_text), ' ')));
 create index contact_person_retain_until on contact_person (retain_until);
 
 alter table contact_person enable row level security;
@@ -64,16 +72,16 @@ alter table contact_replaced enable row level security;
 create policy write on contact_replaced
     using ((select responsible_state from organisation where id = organisation_id) = (select office_state()));
 
-create function organisations_at(of_state text, addresses text[]) returns setof uuid
+create function organisations_at(of_state text, addresses text[]) returns table (organisation_id uuid, written text)
     stable security definer set search_path from current language sql
 begin atomic
-    select o.id
-      from (select organisation_id from contact where lower(email) = any(addresses)
+    select c.organisation_id, c.written
+      from (select organisation_id, lower(email) as written from contact where lower(email) = any(addresses)
              union
-            select organisation_id from contact_replaced where lower(email) = any(addresses)) as c
+            select organisation_id, lower(email) from contact_replaced where lower(email) = any(addresses)) as c
       join organisation as o on o.id = c.organisation_id
      where o.responsible_state = of_state and is_system()
-     order by o.id;
+     order by c.organisation_id, c.written;
 end;
 create function erase_addresses(of_organisations uuid[], addresses text[]) returns bigint
     volatile security definer set search_path from current language sql
@@ -90,6 +98,11 @@ begin atomic
     select count(*) from (select organisation_id from erased union select organisation_id from replaced) as gone;
 end;
 comment on function erase_addresses is 'For requests of persons: the service itself has no other way to general addresses.';
+
+-- Behind a policy no index is asked for words, hence the own office's as a view, which asks once; as directory_search.
+create view person_kept as
+select contact_person.* from contact_person, (select office_state() as asks) as somebody where state = somebody.asks;
+comment on view person_kept is 'The contact persons of the caller''s office, as the search reads them.';
 
 -- Public relations invite: names and addresses of those who agreed to that, and nothing else of anybody. Policies hide
 -- rows and not columns, hence a view; two things stand in its FROM, so that nobody writes through it.
@@ -129,21 +142,26 @@ create table privacy_request (
     id             uuid        primary key,
     state          text        not null check (state ~ '^[a-z]{2}$'),
     kind           text        not null,
-    email          text        check (length(email) <= 320),
-    address_hash   bytea       not null check (length(address_hash) = 32),
+    emails         text[],
+    addresses      int         not null check (addresses >= 0),
+    person_id      uuid,
+    known_by       bytea[]     not null check (array_position(known_by, null) is null),
     asked_at       timestamptz not null,
     asked_by       text        not null,
     completed_at   timestamptz,
     records_until  timestamptz,
     erased_at      timestamptz,
-    constraint privacy_request_forgets check ((email is null) = (completed_at is not null))
+    constraint privacy_request_names_somebody check (person_id is not null or addresses > 0),
+    constraint privacy_request_forgets check ((emails is null) = (completed_at is not null))
 );
-comment on table privacy_request is 'What persons asked the office of `state` for. The address stays until all have answered.';
+comment on table privacy_request is 'What persons asked the office of `state` for. Addresses stay until all have answered.';
+comment on column privacy_request.addresses is 'By so many addresses the person was looked for: part of the proof.';
+comment on column privacy_request.person_id is 'By which pseudonym of contact persons, where the office has one for them.';
+comment on column privacy_request.known_by is 'Keyed hashes of the addresses, and of phone numbers in the records, by which the proof is found.';
 comment on column privacy_request.records_until is 'Until when an access report can be read.';
 comment on column privacy_request.erased_at is 'Since when an erasure has taken the report, of which nothing is kept then.';
 create index privacy_request_running on privacy_request (state, id) where completed_at is null;
 create index privacy_request_state on privacy_request (state, id);
-create index privacy_request_hash on privacy_request (address_hash);
 
 alter table privacy_request enable row level security;
 create policy system on privacy_request using ((select is_system()));

@@ -338,6 +338,9 @@ alter table release add column ended_at timestamptz;
 comment on table release is 'What is shown to everybody, of organisations of all states: own ones as decided here, others as'
     ' last said on their topic. Ended ones stay, for their sequence.';
 create index release_holds on release (organisation_id) where ended_at is null;
+alter table release add column touched xid8 not null default pg_current_xact_id();
+comment on column release.touched is 'The transaction that wrote the row last, as of directory: by it sets in memory learn what is shown.';
+create index release_touched on release (touched);
 
 drop policy withdraw on release;
 create policy change on release for update
@@ -416,7 +419,7 @@ drop view directory_search_released;
 create view directory_search_released as
 select directory.organisation_id, slot, directory.sequence, sort_name, search_text,
        left(search_text, name_end) || shown_places(directory.data, release.fields) as shown_text, name_end, former_end,
-       facets, released_part(directory.data, release.fields) as data, changed_at, touched
+       facets, released_part(directory.data, release.fields) as data, changed_at, directory.touched
   from directory join release using (organisation_id)
  where directory.status = 'active' and release.ended_at is null;
 comment on view directory_search_released is 'The directory as the search of everybody reads it; shown_text: by which words a row is found.';

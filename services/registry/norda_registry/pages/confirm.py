@@ -16,6 +16,7 @@ from norda_common.rights import PUBLIC
 from norda_common.states import State
 from norda_common.web.forms import MOST_FIELDS, Form
 from norda_common.web.pages import Page, page_for, same_origin
+from norda_common.web.sparing import client_address
 
 from ..rules.limits import Limit
 from ..rules.profile import current_entry
@@ -82,7 +83,7 @@ async def answer(page: Anybody, token: Token) -> Response:
 async def _open(page: Page, token: str) -> Opened:
     """What lies behind the link. Raises NotFound, and TooManyRequests for whoever tries too often."""
     key = link_key(page.runtime.settings)
-    address = page.request.client.host if page.request.client else ""
+    address = client_address(page.request, trusted_proxies=page.runtime.settings.trusted_proxies)
     try:
         async with page.runtime.database.read(SYSTEM) as connection:
             opened = await open_link(connection, token, key=key, now=page.now)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from norda_common.errors import Text
-from wz_code import WZ
 
-from ..rules.activities import EDITIONS
+from ..rules.activities import title_of
 from ..rules.districts import districts
 from ..rules.facets import (
     ACTIVITY,
@@ -139,12 +138,7 @@ def label(facet: Facet, value: str, language: str) -> str:
 def _activity(value: str) -> str:
     """`29.3 Herstellung von Teilen ... (WZ2025)`; titles are German, as their publisher has them."""
     edition, _, code = value.partition(":")
-    if edition not in EDITIONS or not _wz(EDITIONS[edition]).exists(code):
+    title = title_of(edition, code)
+    if not title:
         return value
-    title = _wz(EDITIONS[edition]).get(code).title
     return f"{code if is_broader(value) else f'– {code}'} {title} ({edition})"
-
-
-@cache
-def _wz(version: str) -> WZ:
-    return WZ(version=version)

@@ -125,4 +125,4 @@ async def refused(page: Importer, import_id: UUID, format: TableFormat = TableFo
     """The refused rows as a file in the source's own columns, with the reason."""
     async with page.read() as connection:
         found = await find(connection, import_id)
-    return refused_table(page.runtime, page.caller, found, kind=format, language=page.language)
+    return await refused_table(page.runtime, page.caller, found, kind=format, language=page.language)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from norda_common.errors import NordaError, StaleVersion, Text
-from norda_common.requests import Cursor, QueryText, write_cursor
+from norda_common.errors import InvalidInput, NordaError, StaleVersion, Text
+from norda_common.requests import Cursor, write_cursor
 from norda_common.states import State
 from norda_common.web.forms import BASE, Compared, Form
 from norda_common.web.pages import Page, page_for
@@ -17,7 +17,7 @@ from ..rules.names import query_words
 from ..rules.rights import PERSON_INVITE, PERSON_KEEP
 from ..store.people import Person
 from ..usecases import people
-from ..usecases.people_commands import ChangePerson, EnterPerson
+from ..usecases.people_commands import ChangePerson, EnterPerson, FindInvited
 from . import people_words as words
 from .entering import chosen, path_of, version_of
 from .organisations import LIST, TITLE, find
@@ -26,6 +26,7 @@ from .texts import named
 
 router = APIRouter(prefix="/registry")
 Keeper = Annotated[Page, page_for(PERSON_KEEP)]
+Inviting = Annotated[Page, page_for(PERSON_INVITE)]
 SEARCH = "/registry/people"
 INVITATIONS = "/registry/invitations"
 TO_INVITE = Text("Einladungen", "Invitations")
@@ -37,47 +38,86 @@ NEEDED = frozenset({"name", "source", "purposes", "legal_basis", "retain_until",
 
 
 @router.get("/people")
-async def search(page: Keeper, q: QueryText = "", cursor: Cursor = None) -> Response:
+async def show_list(page: Keeper, cursor: Cursor = None) -> Response:
     """The own office's contact persons by name."""
+    return await _people(page, Form(language=page.language), cursor=cursor)
+
+
+@router.post("/people")
+async def search(page: Keeper) -> Response:
+    """Those that have the words, which may be somebody's name: no address of a page holds them."""
+    form = await page.form()
+    try:
+        return await _people(page, form, q=_words_of(form), cursor=form.value("cursor"))
+    except InvalidInput as error:
+        return await _people(page, form.refuse(error), status=error.status)
+
+
+async def _people(page: Page, form: Form, *, q: str = "", cursor: str | None = None, status: int = 200) -> Response:
     async with page.read() as connection:
         found = await people.find_people(
             connection, query_words(q), caller=page.caller, after=place(cursor), limit=ROWS + 1
         )
-    last = found[ROWS - 1][0] if len(found) > ROWS else None
     return page.show(
         "people.html.jinja",
         title=PEOPLE,
+        status=status,
         crumbs=[(Text("Übersicht", "Overview"), "/registry/"), (PEOPLE, None)],
         items=[words.shown(person, page.language, name) for person, name in found[:ROWS]],
-        listing=_listing(SEARCH, q, cursor, write_cursor(last.name, last.id) if last else None),
-        q=q,
+        listing=_listing(SEARCH, q, cursor, write_cursor(found[ROWS - 1][0].id) if len(found) > ROWS else None),
+        errors=form.summary,
+        q=form.field("q", page.t("Name, E-Mail-Adresse oder Telefon", "Name, e-mail address or phone")),
     )
 
 
 @router.get("/invitations")
-async def invitations(
-    page: Annotated[Page, page_for(PERSON_INVITE)], q: QueryText = "", cursor: Cursor = None
-) -> Response:
+async def invitations(page: Inviting, cursor: Cursor = None) -> Response:
     """Who agreed to be invited."""
+    return await _invited(page, Form(language=page.language), cursor=cursor)
+
+
+@router.post("/invitations")
+async def search_invited(page: Inviting) -> Response:
+    """Of them those that have the words."""
+    form = await page.form()
+    try:
+        return await _invited(page, form, q=_words_of(form), cursor=form.value("cursor"))
+    except InvalidInput as error:
+        return await _invited(page, form.refuse(error), status=error.status)
+
+
+async def _invited(page: Page, form: Form, *, q: str = "", cursor: str | None = None, status: int = 200) -> Response:
     async with page.read() as connection:
         found = await people.people_to_invite(
             connection, query_words(q), caller=page.caller, after=place(cursor), limit=ROWS + 1
         )
-    last = found[ROWS - 1] if len(found) > ROWS else None
     return page.show(
         "people_to_invite.html.jinja",
         title=TO_INVITE,
+        status=status,
         crumbs=[(Text("Übersicht", "Overview"), "/registry/"), (TO_INVITE, None)],
         items=found[:ROWS],
         roles=lambda codes: words.labels("roles", codes, page.language),
         language_label=lambda code: named(words.LANGUAGES, code, page.language),
-        listing=_listing(INVITATIONS, q, cursor, write_cursor(last.name, last.id) if last else None),
-        q=q,
+        listing=_listing(INVITATIONS, q, cursor, write_cursor(found[ROWS - 1].id) if len(found) > ROWS else None),
+        errors=form.summary,
+        q=form.field("q", page.t("Name oder E-Mail-Adresse", "Name or e-mail address")),
     )
 
 
+def _words_of(form: Form) -> str:
+    return Form({"q": form.values.get("q", ())}, form.language).command(FindInvited).q
+
+
 def _listing(path: str, q: str, cursor: str | None, following: str | None) -> dict[str, Any]:
-    return {"path": path, "query": [("q", q)] if q else [], "total": None, "cursor": cursor, "next_cursor": following}
+    return {
+        "path": path,
+        "query": [("q", q)] if q else [],
+        "posted": bool(q),
+        "total": None,
+        "cursor": cursor,
+        "next_cursor": following,
+    }
 
 
 @router.get("/organisations/{organisation_id}/people/new")

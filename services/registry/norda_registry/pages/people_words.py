@@ -32,8 +32,8 @@ FIELDS: Mapping[str, Text] = {
 """What an office enters of a contact person, in the order of the form."""
 HINTS: Mapping[str, Text] = {
     "email": Text(
-        "Adresse oder Telefonnummer wird gebraucht. Ohne Adresse findet ein Antrag der Person diesen Eintrag nicht.",
-        "An address or a phone number is needed. Without an address a request of the person does not find this record.",
+        "Adresse oder Telefonnummer wird gebraucht. Ohne Adresse stellt man einen Antrag der Person bei ihrem Eintrag.",
+        "An address or a phone number is needed. Without an address, take a request of the person at their record.",
     ),
     "phone": Text("zum Beispiel +49 421 5550100", "for example +49 421 5550100"),
     "source": Text("zum Beispiel: Visitenkarte, Messe im November", "for example: business card, fair in November"),

@@ -24,6 +24,7 @@ from .entering import path_of
 from .organisations import moved
 
 router = APIRouter(prefix="/registry")
+Anybody = Annotated[Page, page_for(PUBLIC, spared=True)]
 TITLE = Text("Öffentliches Verzeichnis", "Public directory")
 LIST = "/registry/public"
 ROWS = 25
@@ -32,7 +33,7 @@ MOST_COUNTED = 1_000
 
 @router.get("/public")
 async def show_list(
-    page: Annotated[Page, page_for(PUBLIC)],
+    page: Anybody,
     q: QueryText = "",
     state: QueryText = "",
     cursor: Cursor = None,
@@ -67,7 +68,7 @@ async def show_list(
 
 
 @router.get("/public/{organisation_id}")
-async def profile(page: Annotated[Page, page_for(PUBLIC)], organisation_id: UUID) -> Response:
+async def profile(page: Anybody, organisation_id: UUID) -> Response:
     """One released organisation. What is not released is not there, whoever asks."""
     async with page.read() as connection:
         entry = await searches.get_released(connection, organisation_id)

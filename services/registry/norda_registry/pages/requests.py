@@ -6,6 +6,7 @@ No address stands in the address of a page: it would be in the browser's history
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -21,18 +22,32 @@ from ..api.requests import report_view
 from ..rules.requests import KINDS, LATE_AFTER, REPORT_DAYS, is_late, to_be_met_by
 from ..rules.rights import PRIVACY
 from ..store.requests import Request
-from ..usecases.people_commands import AskForPerson, FindProof
-from ..usecases.privacy import ask, list_requests, progress_of, report_of
-from .people_words import answerer_label, kind_label, record_in_words
+from ..usecases.people import own_person, people_with_phone
+from ..usecases.people_commands import AskForPerson, FindByPhone, FindProof
+from ..usecases.privacy import ask, asked_about, find_proof, list_requests, progress_of, report_of
+from ..usecases.whom import Whom
+from .people_words import FIELDS, answerer_label, kind_label, record_in_words, shown
 
 router = APIRouter(prefix="/registry/requests")
 Office = Annotated[Page, page_for(PRIVACY)]
 LIST = "/registry/requests"
 TITLE = Text("Anträge von Personen", "Requests of persons")
 NEW = Text("Antrag aufnehmen", "Take a request")
-FOUND = Text("Anträge zu einer Adresse", "Requests about an address")
+FOUND = Text("Anträge zu einer Person", "Requests about a person")
+BY_PHONE = Text("Person ohne E-Mail-Adresse", "Person without an e-mail address")
 REPORT = Text("Auskunft", "Access report")
 ROWS = 25
+MOST_OF_PHONE = 50
+ADDRESSES_ONLY = Text(
+    "Es gibt keine E-Mail-Adresse: Gefunden werden nur die Ansprechpersonen Ihrer Stelle. Andere Länder, "
+    "Veranstaltungen und Benachrichtigungen kennen Personen nur mit Adresse.",
+    "There is no e-mail address: only your office's contact persons are found. Other states, events and notifications "
+    "know persons by addresses alone.",
+)
+MAY_HAVE_NONE = Text(
+    "Führt Ihre Stelle die Person vielleicht ohne Adresse? Dann suchen Sie sie mit Telefonnummer oder Namen.",
+    "Does your office perhaps keep the person without an address? Then look for them by phone number or name.",
+)
 CONSEQUENCES = {
     "access": (
         Text(
@@ -96,16 +111,16 @@ async def show_list(page: Office, cursor: Cursor = None) -> Response:
 
 @router.post("/search")
 async def search(page: Office) -> Response:
-    """Those about one address, also completed ones: the proof for who asks."""
+    """Those about one address or phone number, also completed ones: the proof for who asks."""
     form = await page.form()
     try:
         command = form.command(FindProof)
+        async with page.read() as connection:
+            found = await find_proof(connection, command, caller=page.caller, limit=ROWS)
     except InvalidInput as error:
         async with page.read() as connection:
             latest = await list_requests(connection, caller=page.caller, limit=ROWS)
         return _list(page, latest, form.refuse(error), status=error.status)
-    async with page.read() as connection:
-        found = await list_requests(connection, caller=page.caller, email=command.email, limit=ROWS)
     return _list(page, found, form, title=FOUND)
 
 
@@ -121,7 +136,9 @@ def _list(
 ) -> Response:
     crumbs: list[tuple[Text, str | None]] = [(Text("Übersicht", "Overview"), "/registry/")]
     crumbs += [(TITLE, None)] if title is TITLE else [(TITLE, LIST), (title, None)]
-    email = form.field("email", page.t("E-Mail-Adresse", "E-mail address"), required=True, autocomplete="off")
+    fields = [
+        form.field(name, FIELDS[name].in_language(page.language), autocomplete="off") for name in ("email", "phone")
+    ]
     return page.show(
         "requests.html.jinja",
         title=title,
@@ -130,33 +147,82 @@ def _list(
         items=[_shown(page, request, missing) for request, missing in found],
         listing={"path": LIST, "query": [], "total": None, "cursor": cursor, "next_cursor": following},
         errors=form.summary,
-        email=email,
+        fields=fields,
     )
 
 
 @router.get("/new")
-async def new(page: Office) -> Response:
-    """The form."""
-    return _form(page, Form(language=page.language))
+async def new(page: Office, person: UUID | None = None) -> Response:
+    """The form; for a contact person of the own office, if one is named by the id of their record."""
+    values: dict[str, object] = {}
+    if person is not None:
+        async with page.read() as connection:
+            values = {"person_id": (await own_person(connection, person, caller=page.caller)).person_id}
+    return await _form(page, Form.of(values, language=page.language))
+
+
+@router.post("/persons")
+async def by_phone(page: Office) -> Response:
+    """Whose phone number it is: for who has no address."""
+    form = await page.form()
+    try:
+        command = form.command(FindByPhone)
+    except InvalidInput as error:
+        return await _form(page, form.refuse(error), status=error.status)
+    async with page.read() as connection:
+        found = await people_with_phone(connection, command.phone, caller=page.caller, limit=MOST_OF_PHONE)
+    return page.show(
+        "request_persons.html.jinja",
+        title=BY_PHONE,
+        crumbs=_crumbs((NEW, f"{LIST}/new"), (BY_PHONE, None)),
+        items=[shown(person, page.language) for person in found],
+        phone=command.phone,
+    )
 
 
 @router.post("/new")
 async def confirm(page: Office) -> Response:
-    """The question before it: what happens to whom."""
+    """The question before it: what happens to whom, and by what they are looked for."""
     form = await page.form()
     try:
         command = form.command(AskForPerson)
+        async with page.read() as connection:
+            whom = await asked_about(connection, command, caller=page.caller)
     except InvalidInput as error:
-        return _form(page, form.refuse(error), status=error.status)
+        return await _form(page, form.refuse(error), status=error.status)
     return page.show(
         "request_confirm.html.jinja",
         title=NEW,
         crumbs=_crumbs((NEW, None)),
         email=command.email,
+        person_id=command.person_id,
+        whom=whom,
+        names=_names(whom),
         kind=command.kind.value,
         kind_label=kind_label(command.kind, page.language),
-        consequences=[text.in_language(page.language) for text in CONSEQUENCES[command.kind]],
+        consequences=[
+            *(text.in_language(page.language) for text in CONSEQUENCES[command.kind]),
+            *_looked_for(page, whom),
+        ],
     )
+
+
+def _names(whom: Whom) -> str:
+    return ", ".join(dict.fromkeys(person.name for person in whom.found))
+
+
+def _looked_for(page: Page, whom: Whom) -> list[str]:
+    """By what the person is looked for, and what that does not reach."""
+    told = [page.t(f"Gesucht wird nach: {each}", f"Looked for is: {each}") for each in whom.emails]
+    number = len(whom.found)
+    told.append(
+        page.t(f"Ihre Stelle hat dazu Ansprechpersonen: {number}", f"Contact persons of your office with it: {number}")
+    )
+    if not whom.emails:
+        told.append(ADDRESSES_ONLY.in_language(page.language))
+    elif not whom.found:
+        told.append(MAY_HAVE_NONE.in_language(page.language))
+    return told
 
 
 @router.post("/take")
@@ -170,7 +236,7 @@ async def take(page: Office) -> Response:
                 connection, command, caller=page.caller, served=page.runtime.settings.states, now=page.now
             )
     except NordaError as error:
-        return _form(page, form.refuse(error), status=error.status)
+        return await _form(page, form.refuse(error), status=error.status)
     told = (
         Text("Der Antrag ist aufgenommen und unterwegs.", "The request is taken and on its way.")
         if taken
@@ -179,13 +245,23 @@ async def take(page: Office) -> Response:
     return await page.go(f"{LIST}/{request.id}", told, kind="success" if taken else "info")
 
 
-def _form(page: Page, form: Form, *, status: int = 200) -> Response:
+async def _form(page: Page, form: Form, *, status: int = 200) -> Response:
+    whom, pseudonym = None, form.value("person_id")
+    if pseudonym:
+        with suppress(InvalidInput):
+            async with page.read() as connection:
+                command = Form.of({"kind": "access", "person_id": pseudonym}, language=page.language).command(
+                    AskForPerson
+                )
+                whom = await asked_about(connection, command, caller=page.caller)
     kinds = [(code, text.in_language(page.language)) for code, text in KINDS.items()]
     return page.show(
         "request_form.html.jinja",
         title=NEW,
         status=status,
         crumbs=_crumbs((NEW, None)),
+        whom=whom,
+        names=_names(whom) if whom else "",
         kind=form.field(
             "kind", page.t("Was die Person verlangt", "What the person asks for"), required=True, options=kinds
         ),
@@ -200,6 +276,7 @@ def _form(page: Page, form: Form, *, status: int = 200) -> Response:
                 "Make sure that the person is who they say (Art. 12 (6) GDPR), for example by asking back.",
             ),
         ),
+        phone=form.field("phone", FIELDS["phone"].in_language(page.language), required=True, autocomplete="off"),
         errors=form.summary,
     )
 
@@ -208,17 +285,18 @@ def _form(page: Page, form: Form, *, status: int = 200) -> Response:
 async def show_request(page: Office, request_id: UUID) -> Response:
     """How far it is: who answered, what was found and done; the proof."""
     async with page.read() as connection:
-        shown = await progress_of(connection, request_id, caller=page.caller)
-    label = kind_label(shown.request.kind, page.language)
-    until = shown.request.records_until
+        progress = await progress_of(connection, request_id, caller=page.caller)
+    label = kind_label(progress.request.kind, page.language)
+    until = progress.request.records_until
     return page.show(
         "request.html.jinja",
         title=Text(
-            f"Antrag: {kind_label(shown.request.kind, 'de')}", f"Request: {kind_label(shown.request.kind, 'en')}"
+            f"Antrag: {kind_label(progress.request.kind, 'de')}", f"Request: {kind_label(progress.request.kind, 'en')}"
         ),
         crumbs=_crumbs((Text(label, label), None)),
-        it=_shown(page, shown.request, shown.missing),
-        email=shown.request.email,
+        it=_shown(page, progress.request, progress.missing),
+        request=progress.request,
+        addresses_only=ADDRESSES_ONLY.in_language(page.language),
         answers=[
             {
                 "who": answerer_label(each.service, each.state, page.language),
@@ -226,9 +304,9 @@ async def show_request(page: Office, request_id: UUID) -> Response:
                 "changed": each.changed,
                 "at": each.answered_at,
             }
-            for each in shown.answers
+            for each in progress.answers
         ],
-        missing=[answerer_label(service, state, page.language) for service, state in shown.missing],
+        missing=[answerer_label(service, state, page.language) for service, state in progress.missing],
         late_minutes=int(LATE_AFTER.total_seconds() // 60),
         report=f"{LIST}/{request_id}/report" if until is not None and until > page.now else None,
     )
@@ -238,23 +316,24 @@ async def show_request(page: Office, request_id: UUID) -> Response:
 async def show_report(page: Office, request_id: UUID) -> Response:
     """The report in words, to be printed or read."""
     async with page.read() as connection:
-        shown = await report_of(connection, request_id, caller=page.caller, now=page.now)
+        progress = await report_of(connection, request_id, caller=page.caller, now=page.now)
+    kind = progress.request.kind
     return page.show(
         "report.html.jinja",
         title=REPORT,
         crumbs=_crumbs(
-            (Text(kind_label(shown.request.kind, "de"), kind_label(shown.request.kind, "en")), f"{LIST}/{request_id}"),
+            (Text(kind_label(kind, "de"), kind_label(kind, "en")), f"{LIST}/{request_id}"),
             (REPORT, None),
         ),
-        it=_shown(page, shown.request, shown.missing),
-        until=shown.request.records_until,
+        it=_shown(page, progress.request, progress.missing),
+        until=progress.request.records_until,
         download=f"{LIST}/{request_id}/report.json",
         parts=[
             {
                 "who": answerer_label(each.service, each.state, page.language),
                 "records": [record_in_words(record, page.language) for record in each.records or ()],
             }
-            for each in shown.answers
+            for each in progress.answers
         ],
     )
 
@@ -263,9 +342,9 @@ async def show_report(page: Office, request_id: UUID) -> Response:
 async def download_report(page: Office, request_id: UUID) -> Response:
     """The same for machines (Art. 20), as a file."""
     async with page.read() as connection:
-        shown = await report_of(connection, request_id, caller=page.caller, now=page.now)
+        progress = await report_of(connection, request_id, caller=page.caller, now=page.now)
     headers = {"Content-Disposition": f'attachment; filename="norda-{request_id}.json"'}
-    return JSONResponse(report_view(shown).model_dump(mode="json"), headers=headers)
+    return JSONResponse(report_view(progress).model_dump(mode="json"), headers=headers)
 
 
 def _shown(page: Page, request: Request, missing: Sequence[tuple[str, State]]) -> dict[str, Any]:

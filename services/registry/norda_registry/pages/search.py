@@ -29,7 +29,7 @@ from ..store.notes import Note
 from ..usecases import searching
 from ..usecases.lookup import sole_holder
 from ..usecases.people import find_people
-from . import people, people_words, texts
+from . import people_words, texts
 from .organisations import LIST, TITLE
 
 router = APIRouter(prefix="/registry")
@@ -135,7 +135,7 @@ async def _people(connection: Connection, page: Page, wanted: search.Asked) -> S
             )
             for person, organisation in found
         ],
-        list_address=wanted.listed(people.SEARCH),
+        # The words may be a name: the list of persons has no address with words, so this page shows more of them.
     )
 
 

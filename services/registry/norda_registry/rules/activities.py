@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from norda_common.contracts.registry import Activity
 from wz_code import WZ
@@ -25,9 +25,9 @@ class Target:
     whole: bool
 
 
-@cache
-def _edition(version: str) -> WZ:
-    return WZ(version=version)
+# Read with the module, not at the first activity somebody enters: where no bytecode is kept these lists of 860 kB are
+# compiled, for which a running service would stand still for a second and keep 20 MB.
+_EDITIONS = {edition: WZ(version=year) for edition, year in EDITIONS.items()}
 
 
 @lru_cache(maxsize=4_000)
@@ -42,10 +42,8 @@ def activity(edition: str, code: str) -> Activity:
             part="edition",
         )
     wanted = normal_code(code)
-    if not _edition(EDITIONS[name]).exists(wanted):
-        other = next(
-            (label for label, year in EDITIONS.items() if label != name and _edition(year).exists(wanted)), None
-        )
+    if not _EDITIONS[name].exists(wanted):
+        other = next((label for label, known in _EDITIONS.items() if label != name and known.exists(wanted)), None)
         raise Refused(
             "activity_code",
             f"gibt es in {name} nicht" + (f", nur in {other}" if other else ""),
@@ -68,7 +66,7 @@ def normal_code(text: str) -> str:
 
 def title_of(edition: str, code: str) -> str:
     """What a code means, in German as published; empty for what the edition does not have."""
-    known = _edition(EDITIONS[edition]) if edition in EDITIONS else None
+    known = _EDITIONS.get(edition)
     return str(known.get(code).title) if known is not None and known.exists(code) else ""
 
 
@@ -84,7 +82,7 @@ def successors(code: str) -> tuple[Target, ...]:
 
     A code above the lowest level is proposed what its own codes became, at the same level.
     """
-    old, new = _edition(EDITIONS[OLD]), _edition(EDITIONS[NEW])
+    old, new = _EDITIONS[OLD], _EDITIONS[NEW]
     if not old.exists(code):
         return ()
     level = old.get(code).level

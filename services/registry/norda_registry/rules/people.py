@@ -6,6 +6,7 @@ needs consent before (section 7 UWG), so that purpose asks when and to which wor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import date
 
@@ -47,6 +48,23 @@ PHONE = r"^\+?[0-9 ()/.\-]{3,40}( ?(ext\.?|Durchwahl) ?[0-9]{1,6})?$"
 """What a phone number looks like."""
 LONGEST_YEARS = 10
 """A record without a near end is one without a purpose; it can be prolonged when it is looked at again."""
+
+
+_NATIONAL = re.compile(r"\(0\)")
+_NO_DIGIT = re.compile(r"[^0-9]+")
+
+
+def phone_key(phone: str) -> str | None:
+    """What tells phone numbers apart: the digits with the country's code, those of an extension last; None without any.
+
+    `+49 (0)421 555-01`, `0049 421 55501` and `0421/55501` are one number. Without code and zero it is its digits.
+    """
+    international = phone.lstrip(" (").startswith(("+", "00"))
+    # The zero in brackets is dialled at home only, where nobody dials the country's code.
+    digits = _NO_DIGIT.sub("", _NATIONAL.sub("", phone, count=1) if international else phone)
+    if international:
+        return digits.removeprefix("00") or None
+    return f"49{digits[1:]}" if digits.startswith("0") else digits or None
 
 
 def check_codes(name: str, codes: Collection[str], known: Mapping[str, Text], findings: Findings) -> None:

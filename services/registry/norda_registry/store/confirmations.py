@@ -118,25 +118,28 @@ async def end_open(
     return [(row["id"], State(row["state"])) for row in rows]
 
 
-async def sent_to(connection: Connection, state: State, address_key: str) -> list[Confirmation]:
-    """A state's open links that were sent to this address; for the service itself."""
+async def sent_to(connection: Connection, state: State, address_keys: Sequence[str]) -> list[Confirmation]:
+    """A state's open links that were sent to these addresses; for the service itself."""
     rows = await connection.fetch(
         f"""select {_COLUMNS} from confirmation
-             where state = $1 and address_hash = (select keyed_hash($2)) and ended_at is null order by id""",  # noqa: S608
+             where state = $1 and address_hash = any(array(select keyed_hash(key) from unnest($2::text[]) as key))
+               and ended_at is null order by id""",  # noqa: S608
         state,
-        address_key,
+        list(address_keys),
     )
     return [_read(row) for row in rows]
 
 
-async def end_sent_to(connection: Connection, state: State, address_key: str, *, now: datetime) -> list[UUID]:
-    """End a state's open links that were sent to this address, and forget the address of all; the ids of the ended."""
+async def end_sent_to(
+    connection: Connection, state: State, address_keys: Sequence[str], *, now: datetime
+) -> list[UUID]:
+    """End a state's open links that were sent to these addresses, and forget those of all; the ids of the ended."""
     rows = await connection.fetch(
         """update confirmation set ended_at = coalesce(ended_at, $3), address_hash = null
-            where state = $1 and address_hash = (select keyed_hash($2))
+            where state = $1 and address_hash = any(array(select keyed_hash(key) from unnest($2::text[]) as key))
         returning id, old.ended_at is null as was_open""",
         state,
-        address_key,
+        list(address_keys),
         now,
     )
     return [row["id"] for row in rows if row["was_open"]]

@@ -31,16 +31,23 @@ Common = Sequence[tuple[str, float]]
 """Words in their order, each with its share of the rows."""
 _EVERY = "*"
 """Stands among the terms for the rows themselves."""
+_RELEASED = "+"
+"""Stands among the terms for what is released for the public."""
 _WORD = "w:"
 """Begins the terms of common words, which are no facet."""
 _SNAPSHOT = "select pg_current_snapshot()::text"
 _EXTENT = "select coalesce(min(slot), 0), coalesce(max(slot), -1) from directory"
-_LOAD = """
+# What the view directory_search_released shows.
+_SHOWN = """left join release on release.organisation_id = directory.organisation_id
+                   and release.ended_at is null and directory.status = 'active'
+"""
+_TERMS = "facets || '*'::text || case when release.organisation_id is null then '{}'::text[] else '{+}' end"
+_LOAD = f"""
 select term, array_agg(slot) as slots
-  from directory, unnest(facets || '*'::text) as term
+  from directory {_SHOWN} cross join lateral unnest({_TERMS}) as term
  where slot >= $1 and slot < $2
  group by term
-"""
+"""  # noqa: S608 - constants
 _LOAD_WORDS = """
 select word, array_agg(slot) as slots
   from directory, unnest(string_to_array(ltrim(search_text), ' ')) as word
@@ -48,21 +55,26 @@ select word, array_agg(slot) as slots
  group by word
 """
 # One statement has one snapshot: what it reads is exactly what the snapshot that it gives has seen.
-_CHANGED = """
-with changed as materialized (
-    select slot, facets || '*'::text || array(select 'w:' || word
-                                                 from unnest(string_to_array(ltrim(search_text), ' ')) as word
-                                                where word = any($3::text[])) as terms
-      from directory
-     where touched >= $1::text::xid8 or touched = any($2::text[]::xid8[])
+_CHANGED = f"""
+with written as materialized (
+    select slot from directory where touched >= $1::text::xid8 or touched = any($2::text[]::xid8[])
+    union
+    select slot from release join directory using (organisation_id)
+     where release.touched >= $1::text::xid8 or release.touched = any($2::text[]::xid8[])
+), changed as materialized (
+    select slot, {_TERMS} || array(select 'w:' || word
+                                      from unnest(string_to_array(ltrim(search_text), ' ')) as word
+                                     where word = any($3::text[])) as terms
+      from directory {_SHOWN}
+     where slot = any(array(select slot from written))
     union all
-    select slot, '{}' from directory_erasure as erased
+    select slot, '{{}}' from directory_erasure as erased
      where slot is not null and (touched >= $1::text::xid8 or touched = any($2::text[]::xid8[]))
        and not exists (select from directory where directory.slot = erased.slot))
 select null as term, array_agg(slot) as slots, pg_current_snapshot()::text as snapshot from changed
 union all
 select term, array_agg(slot), null from changed, unnest(terms) as term group by term
-"""
+"""  # noqa: S608 - constants
 _COMMON = "select word, share, of_names from directory_common_words()"
 
 
@@ -149,6 +161,11 @@ class FacetIndex:
                 elif row["term"] is not None:
                     _add(self.sets, row["term"], row["slots"])
         self._seen = Snapshot.of(snapshot)
+
+    @property
+    def released(self) -> BitMap:
+        """The rows that are shown to everybody."""
+        return self.sets.get(_RELEASED, BitMap())
 
     def narrowed(self, choice: Choice, *, but: str | None = None) -> BitMap | None:
         """The rows that were chosen, leaving out one facet's choice; None where nothing is: all rows."""

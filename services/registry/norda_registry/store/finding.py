@@ -168,11 +168,6 @@ async def slots_of(connection: Connection, ids: Sequence[UUID], *, released: boo
     )
 
 
-async def released_slots(connection: Connection) -> list[int]:
-    """The slots of all that is released for the public."""
-    return [row[0] for row in await connection.fetch("select slot from directory_search_released")]
-
-
 async def _slots(connection: Connection, text: str, statement: _Statement) -> list[int]:
     slots: list[int] = [row[0] for row in await connection.fetch(text, *statement.parameters)]
     return slots

@@ -1,4 +1,4 @@
-"""A person in uploaded tables, by an e-mail address: in rows as they came, plans, results, headings and names.
+"""A person in uploaded tables, by their e-mail addresses: in rows as they came, plans, results, headings and names.
 
 Cells are JSON that escapes what is not ASCII, so an address with such a letter is looked for in that spelling.
 """
@@ -59,12 +59,14 @@ class Held:
         return f"Held({self.import_id} {self.sheet} {self.row})"
 
 
-async def rows_about(connection: Connection, state: str, address: str) -> list[Held]:
-    """Rows of a state's uploads that mention the address. Reads all rows that are kept."""
-    mention = mention_of(address)
+async def rows_about(connection: Connection, state: str, addresses: Sequence[str]) -> list[Held]:
+    """Rows of a state's uploads that mention any of the addresses. Reads all rows that are kept."""
     found: list[Held] = []
+    if not addresses:
+        return found
+    mention = mention_of(*addresses)
     known: dict[UUID, Any] = {}
-    for row in await connection.fetch(_ROWS, state, _escaped(address)):
+    for row in await connection.fetch(_ROWS, state, _escaped(addresses)):
         cells = json.loads(row["cells"])
         if not any(mention.search(cell) for cell in cells):
             continue
@@ -85,9 +87,9 @@ async def rows_about(connection: Connection, state: str, address: str) -> list[H
     return found
 
 
-def _escaped(address: str) -> list[str]:
-    """How the address may stand in cells, in lower case as the database makes it."""
-    ways = {way for plain in written(address) for way in (plain, plain.upper())}
+def _escaped(addresses: Sequence[str]) -> list[str]:
+    """How the addresses may stand in cells, in lower case as the database makes it."""
+    ways = {way for address in addresses for plain in written(address) for way in (plain, plain.upper())}
     return sorted({json.dumps(way)[1:-1].lower() for way in ways})
 
 
@@ -103,19 +105,21 @@ async def stop_work(connection: Connection, import_ids: Sequence[UUID]) -> None:
 
 
 async def forget(
-    connection: Connection, state: str, address: str, rows: Sequence[Held], *, names: Sequence[str]
+    connection: Connection, state: str, addresses: Sequence[str], rows: Sequence[Held], *, names: Sequence[str]
 ) -> int:
     """Take the person out of these rows and of all that was made of any; how many rows of uploads that changed.
 
     Of such a row stay the cells whose meaning is known, and is nobody; the others may be about the person, too.
     """
-    mention = mention_of(address)
+    if not addresses:
+        return 0
+    mention = mention_of(*addresses)
     said = _saying(mention, names)
     await connection.executemany(
         "update import_row set cells = $4 where import_id = $1 and sheet = $2 and row = $3",
         [(held.import_id, held.sheet, held.row, _without(held, said)) for held in rows],
     )
-    ways = list(written(address))
+    ways = [way for address in addresses for way in written(address)]
     await connection.execute(_PLANS, state, ways)
     await connection.execute(_RESULTS, state, ways)
     for import_id in dict.fromkeys(held.import_id for held in rows):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -60,6 +61,14 @@ class Invited:
     roles: tuple[str, ...]
 
 
+class Keys(NamedTuple):
+    """By what a record is found, beside its name."""
+
+    email_key: str | None
+    phone_key: str | None
+    search_text: str
+
+
 _NAMES = tuple(each.name for each in fields(Person))
 _COLUMNS = ", ".join(f"p.{name}" for name in _NAMES)
 _ONE = f"select {_COLUMNS} from contact_person as p where p.id = $1"  # noqa: S608 - constants
@@ -67,23 +76,33 @@ _OF_ORGANISATION = f"""
 select {_COLUMNS} from contact_person as p where p.organisation_id = any($1)
  order by lower(p.name) collate "de-x-icu", p.id limit $2
 """  # noqa: S608
-_MATCHES = "p.search_text like all($2::text[])"
-_BEYOND = """($3::text is null or (lower(p.name) collate "de-x-icu", p.id) > (lower($3), $4::uuid))"""
-_ORDER = """order by lower(p.name) collate "de-x-icu", p.id limit $5"""
+_OF_PERSON = f"""
+select {_COLUMNS} from contact_person as p
+ where p.state = $1
+   and p.person_id = any(array(select person_id from contact_person where state = $1 and email_key = any($2))
+                         || array_remove(array[$3::uuid], null))
+ order by p.id
+"""  # noqa: S608
+_OF_PHONE = f"""
+select {_COLUMNS} from contact_person as p where p.state = $1 and p.phone_key = $2
+ order by lower(p.name) collate "de-x-icu", p.id limit $3
+"""  # noqa: S608
+# By the index of words, which is used through the views alone: behind a policy PostgreSQL asks none.
+_WORDS = "array_to_tsvector(string_to_array(ltrim(p.search_text), ' '))"
+_NAME = 'lower(p.name) collate "de-x-icu"'
 # The directory is behind the own row for a moment, and knows those that have moved away.
 _TYPES = {
     "id": "uuid", "organisation_id": "uuid", "person_id": "uuid", "consent_given_on": "date", "retain_until": "date",
     "restricted_at": "timestamptz", "objected_at": "timestamptz", "created_at": "timestamptz",
     "changed_at": "timestamptz", "version": "bigint",
 }  # fmt: skip
+_STORED = (*_NAMES, *Keys._fields)
 _FROM_TEXT = {name: f"array(select jsonb_array_elements_text({name}::jsonb))" for name in ("roles", "purposes")}
 _ADD = f"""
-insert into contact_person ({", ".join(_NAMES)}, email_key, search_text)
-select {", ".join(_FROM_TEXT.get(name, name) for name in _NAMES)},
-       email_key, search_text
-  from unnest({", ".join(f"${place}::{_TYPES.get(name, 'text')}[]" for place, name in enumerate(_NAMES, 1))},
-              ${len(_NAMES) + 1}::text[], ${len(_NAMES) + 2}::text[])
-       as row({", ".join(_NAMES)}, email_key, search_text)
+insert into contact_person ({", ".join(_STORED)})
+select {", ".join(_FROM_TEXT.get(name, name) for name in _STORED)}
+  from unnest({", ".join(f"${place}::{_TYPES.get(name, 'text')}[]" for place, name in enumerate(_STORED, 1))})
+       as row({", ".join(_STORED)})
 on conflict on constraint {ONCE} do nothing
 returning id
 """  # noqa: S608
@@ -92,14 +111,13 @@ _ORGANISATION = """left join organisation as o on o.id = p.organisation_id
   left join directory_shown as d on d.organisation_id = p.organisation_id"""
 _SEARCH = f"""
 select {_COLUMNS}, {_ORGANISATION_NAME} as organisation_name
-  from contact_person as p {_ORGANISATION}
- where p.state = $1 and {_MATCHES} and {_BEYOND} {_ORDER}
+  from person_kept as p {_ORGANISATION}
 """  # noqa: S608
 _TO_INVITE = f"""
 select p.id, p.organisation_id, {_ORGANISATION_NAME} as organisation_name, p.name, p.email, p.language, p.roles
   from person_to_invite as p {_ORGANISATION}
- where p.state = $1 and {_MATCHES} and {_BEYOND} {_ORDER}
 """  # noqa: S608
+_PLACE = "select name from {view} where id = $1"
 
 
 async def get(connection: Connection, key: UUID) -> Person | None:
@@ -118,23 +136,53 @@ async def of_organisations(connection: Connection, organisation_ids: Sequence[UU
 
 
 async def search(
-    connection: Connection, state: State, words: Sequence[str], *, after: tuple[object, ...] | None, limit: int
-) -> Sequence[tuple[Person, str | None]]:
-    """A state's contact persons by name, each with its organisation's; `words` are folded and begin words of name,
-    address or phone. `after` is the last one's name and id.
+    connection: Connection, words: Sequence[str], *, after: UUID | None, limit: int
+) -> Sequence[tuple[Person, str | None]] | None:
+    """The contact persons of the caller's office by name, each with its organisation's; `words` are folded and begin
+    words of name, address or phone. `after` is the last one's id: None when that one is there no longer.
     """
-    name, key = after or (None, None)
-    rows = await connection.fetch(_SEARCH, state, _patterns(words), name, key, limit)
+    name = await _name_of(connection, "person_kept", after)
+    if after is not None and name is None:
+        return None
+    statement, parameters = search_statement(words, name=name, after=after, limit=limit)
+    rows = await connection.fetch(statement, *parameters)
     return [(_person(row), row["organisation_name"]) for row in rows]
 
 
 async def to_invite(
-    connection: Connection, state: State, words: Sequence[str], *, after: tuple[object, ...] | None, limit: int
-) -> Sequence[Invited]:
-    """Who of a state's contact persons agreed to be invited, by name; as `search`."""
-    name, key = after or (None, None)
-    rows = await connection.fetch(_TO_INVITE, state, _patterns(words), name, key, limit)
+    connection: Connection, words: Sequence[str], *, after: UUID | None, limit: int
+) -> Sequence[Invited] | None:
+    """Who of the contact persons of the caller's state agreed to be invited, by name; as `search`."""
+    name = await _name_of(connection, "person_to_invite", after)
+    if after is not None and name is None:
+        return None
+    statement, parameters = search_statement(words, name=name, after=after, limit=limit, invited=True)
+    rows = await connection.fetch(statement, *parameters)
     return [Invited(**dict(row) | {"roles": tuple(row["roles"])}) for row in rows]
+
+
+def search_statement(
+    words: Sequence[str], *, name: str | None, after: UUID | None, limit: int, invited: bool = False
+) -> tuple[str, list[object]]:
+    """The statement of a page of `search` or `to_invite`, and its parameters; `name` is that of the one behind which it
+    begins. What is not asked is not in it, so that its plan fits what is.
+    """
+    parameters: list[object] = [limit]
+    conditions = ["true"]
+    if words:
+        # Folded words consist of letters and digits, so nothing in them is special to a tsquery; `:*` is a beginning.
+        parameters.append(" & ".join(f"{word}:*" for word in words))
+        conditions.append(f"{_WORDS} @@ ${len(parameters)}::tsquery")
+    if after is not None:
+        parameters += [name, after]
+        conditions.append(f"({_NAME}, p.id) > (lower(${len(parameters) - 1}::text), ${len(parameters)}::uuid)")
+    statement = _TO_INVITE if invited else _SEARCH
+    return f"{statement} where {' and '.join(conditions)} order by {_NAME}, p.id limit $1", parameters
+
+
+async def _name_of(connection: Connection, view: str, key: UUID | None) -> str | None:
+    name: str | None = None if key is None else await connection.fetchval(_PLACE.format(view=view), key)
+    return name
 
 
 async def pseudonyms(connection: Connection, state: State, email_keys: Sequence[str]) -> dict[str, UUID]:
@@ -175,16 +223,15 @@ async def marks_of(
     return {row["address"]: (row["restricted_at"], row["objected_at"]) for row in rows}
 
 
-async def add(connection: Connection, persons: Sequence[tuple[Person, str | None, str]]) -> set[UUID]:
-    """Store new contact persons, each with the key of its address and its words for the search; which were stored.
+async def add(connection: Connection, persons: Sequence[tuple[Person, Keys]]) -> set[UUID]:
+    """Store new contact persons, each with the keys by which it is found; which were stored.
 
     One with an address that the organisation has already (`ONCE`) is not.
     """
     rows = await connection.fetch(
         _ADD,
-        *([_said(getattr(person, name)) for person, _, _ in persons] for name in _NAMES),
-        [key for _, key, _ in persons],
-        [words for _, _, words in persons],
+        *([_said(getattr(person, name)) for person, _ in persons] for name in _NAMES),
+        *([getattr(keys, name) for _, keys in persons] for name in Keys._fields),
     )
     return {row["id"] for row in rows}
 
@@ -214,16 +261,15 @@ async def remove_untouched(connection: Connection, keys: Sequence[UUID]) -> list
     return [_person(row) for row in rows]
 
 
-async def change(connection: Connection, person: Person, *, email_key: str | None, search_text: str) -> None:
+async def change(connection: Connection, person: Person, keys: Keys) -> None:
     """Store what is said of the person now; the caller holds the lock. Raises as `add`."""
     given = [name for name in _NAMES if name not in {"id", "organisation_id", "state", "created_at", "created_by"}]
-    sets = ", ".join(f"{name} = ${place}" for place, name in enumerate([*given, "email_key", "search_text"], start=2))
+    sets = ", ".join(f"{name} = ${place}" for place, name in enumerate([*given, *Keys._fields], start=2))
     await connection.execute(
         f"update contact_person set {sets} where id = $1",  # noqa: S608 - names of fields
         person.id,
         *(getattr(person, name) for name in given),
-        email_key,
-        search_text,
+        *keys,
     )
 
 
@@ -232,61 +278,77 @@ async def remove(connection: Connection, key: UUID) -> bool:
     return affected(await connection.execute("delete from contact_person where id = $1", key)) > 0
 
 
-async def of_address(connection: Connection, state: State, email_key: str) -> Sequence[Person]:
-    """All that a state keeps of the person with this address, locked."""
-    rows = await connection.fetch(
-        f"select {_COLUMNS} from contact_person as p where p.state = $1 and p.email_key = $2 order by p.id for update",  # noqa: S608
-        state,
-        email_key,
-    )
-    return [_person(row) for row in rows]
+async def of_person(
+    connection: Connection, state: State, email_keys: Sequence[str], person_id: UUID | None, *, lock: bool
+) -> Sequence[Person]:
+    """All that a state keeps of the person with these addresses or this pseudonym; locked if it is to be changed.
+
+    Every address has one pseudonym, so the records of theirs are all there are, other addresses among them.
+    """
+    return [
+        _person(row)
+        for row in await connection.fetch(
+            f"{_OF_PERSON} {'for update' if lock else ''}",
+            state,
+            list(email_keys),
+            person_id,
+        )
+    ]
 
 
-async def erase_address(connection: Connection, state: State, email_key: str) -> int:
-    """Delete all that a state keeps of the person with this address; how many records."""
-    return affected(
-        await connection.execute("delete from contact_person where state = $1 and email_key = $2", state, email_key)
-    )
+async def of_phone(connection: Connection, state: State, phone_key: str, *, limit: int) -> Sequence[Person]:
+    """Whom a state keeps with this phone number, by name; a number may be several persons'."""
+    return [_person(row) for row in await connection.fetch(_OF_PHONE, state, phone_key, limit)]
 
 
-async def restrict(connection: Connection, state: State, email_key: str, *, at: datetime | None) -> int:
-    """Restrict a state's records of this address since then, or no longer (None); how many that changed."""
+async def erase(connection: Connection, ids: Sequence[UUID]) -> int:
+    """Delete these records; how many there were."""
+    return affected(await connection.execute("delete from contact_person where id = any($1)", list(ids)))
+
+
+async def restrict(connection: Connection, ids: Sequence[UUID], *, at: datetime | None) -> int:
+    """Restrict these records since then, or no longer (None); how many that changed."""
     return affected(
         await connection.execute(
-            """update contact_person set restricted_at = $3, version = version + 1
-                where state = $1 and email_key = $2 and (restricted_at is null) <> ($3::timestamptz is null)""",
-            state,
-            email_key,
+            """update contact_person set restricted_at = $2, version = version + 1
+                where id = any($1) and (restricted_at is null) <> ($2::timestamptz is null)""",
+            list(ids),
             at,
         )
     )
 
 
-async def object_to_advertising(connection: Connection, state: State, email_key: str, *, at: datetime) -> int:
-    """Remember the objection, and mark a state's records of this address; how many that changed."""
+async def object_to_advertising(
+    connection: Connection, ids: Sequence[UUID], email_keys: Sequence[str], *, at: datetime
+) -> int:
+    """Remember the objection by these addresses, and mark these records; how many of them that changed."""
     await connection.execute(
-        """insert into objection (address_hash, objected_at) values (keyed_hash($1), $2)
+        """insert into objection (address_hash, objected_at)
+           select keyed_hash(key), $2::timestamptz from unnest($1::text[]) as key order by 1
            on conflict (address_hash) do nothing""",
-        email_key,
+        list(email_keys),
         at,
     )
     return affected(
         await connection.execute(
-            """update contact_person set objected_at = $3, version = version + 1
-                where state = $1 and email_key = $2 and objected_at is null""",
-            state,
-            email_key,
+            """update contact_person set objected_at = $2, version = version + 1
+                where id = any($1) and objected_at is null""",
+            list(ids),
             at,
         )
     )
 
 
-async def general_addresses(connection: Connection, state: State, addresses: Sequence[str]) -> Sequence[UUID]:
-    """A state's organisations whose general address is one of these, in lower case, or was before a merger."""
+async def general_addresses(
+    connection: Connection, state: State, ways: Sequence[tuple[str, str]]
+) -> Sequence[tuple[UUID, str]]:
+    """A state's organisations whose general address is, or was before a merger, one of these ways of writing one, each
+    with the address."""
+    addresses = dict(ways)
     rows = await connection.fetch(
-        "select organisation_id from organisations_at($1, $2) as organisation_id", state, addresses
+        "select organisation_id, written from organisations_at($1, $2)", state, list(addresses)
     )
-    return [row["organisation_id"] for row in rows]
+    return [(row["organisation_id"], addresses[row["written"]]) for row in rows]
 
 
 async def erase_general_addresses(
@@ -316,11 +378,6 @@ async def remove_expired(connection: Connection, state: State, *, today: date, l
             limit,
         )
     )
-
-
-def _patterns(words: Sequence[str]) -> list[str]:
-    """Folded words consist of letters and digits, so nothing in them is a pattern's."""
-    return [f"% {word}%" for word in words]
 
 
 def _found(row: Record | None) -> Person | None:

@@ -55,7 +55,8 @@ async def put(connection: Connection, release: Release) -> Release | None:
                set state = excluded.state, fields = excluded.fields, ended_at = null,
                    released_at = case when release.ended_at is null then release.released_at
                                       else excluded.released_at end,
-                   released_by = excluded.released_by, sequence = greatest(release.sequence + 1, excluded.sequence)
+                   released_by = excluded.released_by, sequence = greatest(release.sequence + 1, excluded.sequence),
+                   touched = pg_current_xact_id()
              where release.ended_at is not null or release.fields <> excluded.fields
             returning {_COLUMNS}""",  # noqa: S608 - constants
         release.organisation_id,
@@ -73,7 +74,8 @@ async def end(
 ) -> Release | None:
     """End a release by that state's office, with a sequence above any before; None when there was none."""
     row = await connection.fetchrow(
-        f"""update release set ended_at = $2, state = $3, sequence = greatest(sequence + 1, $4)
+        f"""update release set ended_at = $2, state = $3, sequence = greatest(sequence + 1, $4),
+                    touched = pg_current_xact_id()
              where organisation_id = $1 and ended_at is null
          returning {_COLUMNS}""",  # noqa: S608 - constants
         organisation_id,
@@ -91,7 +93,8 @@ async def follow(connection: Connection, releases: Sequence[Release]) -> None:
            values ($1, $2, $3, $4, $5, $6)
            on conflict (organisation_id) do update
               set state = excluded.state, fields = excluded.fields, released_at = excluded.released_at,
-                  released_by = null, sequence = excluded.sequence, ended_at = excluded.ended_at
+                  released_by = null, sequence = excluded.sequence, ended_at = excluded.ended_at,
+                  touched = pg_current_xact_id()
             where release.sequence < excluded.sequence""",
         [
             (each.organisation_id, each.state, list(each.fields), each.released_at, each.sequence, each.ended_at)

@@ -1,4 +1,4 @@
-"""Requests of persons and the answers to them. The address stays until all have answered, then a keyed hash does."""
+"""Requests of persons and the answers to them. Addresses stay until all have answered, then keyed hashes do."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from norda_common.states import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request as stored. `email` is None once it is completed; `records_until` is for access reports, and `erased_at`
-    since when an erasure has taken one.
+    """A request as stored. `emails` are None once it is completed, and `addresses` stays: by how many the person was
+    looked for, beside `person_id`. `records_until` is for access reports, and `erased_at` since when an erasure has
+    taken one.
     """
 
     id: UUID
     state: State
     kind: str
-    email: str | None
+    emails: tuple[str, ...] | None
+    addresses: int
+    person_id: UUID | None
     asked_at: datetime
     asked_by: str
     completed_at: datetime | None
@@ -31,7 +34,7 @@ class Request:
     erased_at: datetime | None = None
 
     def __repr__(self) -> str:
-        """Without the address, so that no traceback or log shows it."""
+        """Without the addresses, so that no traceback or log shows it."""
         return f"Request({self.id})"
 
 
@@ -47,42 +50,48 @@ class Answer:
     records: Sequence[Mapping[str, str]] | None
 
 
-_COLUMNS = "id, state, kind, email, asked_at, asked_by, completed_at, records_until, erased_at"
+_COLUMNS = "id, state, kind, emails, addresses, person_id, asked_at, asked_by, completed_at, records_until, erased_at"
+_HASHES = "array(select keyed_hash(key) from unnest({keys}::text[]) as key order by 1)"
 _ONE = f"select {_COLUMNS} from privacy_request where id = $1"  # noqa: S608 - constants
 _NEWEST = f"""
 select {_COLUMNS} from privacy_request
- where state = $1 and ($2::uuid is null or id < $2) and ($3::text is null or address_hash = keyed_hash($3))
+ where state = $1 and ($2::uuid is null or id < $2) and ($3::text is null or keyed_hash($3) = any(known_by))
  order by id desc limit $4
 """  # noqa: S608
 _UNANSWERED = f"""
 select {_COLUMNS} from privacy_request
- where state = $1 and kind = $2 and address_hash = keyed_hash($3) and completed_at is null
+ where state = $1 and kind = $2 and known_by = {_HASHES.format(keys="$3")} and person_id is not distinct from $4
+   and completed_at is null
    and not exists (select from privacy_answer where request_id = privacy_request.id)
  order by id desc limit 1
 """  # noqa: S608
 
 
-async def add(connection: Connection, request: Request, *, email_key: str) -> None:
-    """Store a new request."""
+async def add(connection: Connection, request: Request, *, known_by: Sequence[str]) -> None:
+    """Store a new request; `known_by` are keys of addresses and phone numbers, by which its proof is found."""
     await connection.execute(
-        f"""insert into privacy_request ({_COLUMNS}, address_hash)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, keyed_hash($10))""",  # noqa: S608
+        f"""insert into privacy_request ({_COLUMNS}, known_by)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {_HASHES.format(keys="$12")})""",  # noqa: S608
         request.id,
         request.state,
         request.kind,
-        request.email,
+        None if request.emails is None else list(request.emails),
+        request.addresses,
+        request.person_id,
         request.asked_at,
         request.asked_by,
         request.completed_at,
         request.records_until,
         request.erased_at,
-        email_key,
+        list(known_by),
     )
 
 
-async def unanswered(connection: Connection, state: State, kind: str, *, email_key: str) -> Request | None:
-    """A request of this kind about this address that nobody has answered yet."""
-    row = await connection.fetchrow(_UNANSWERED, state, kind, email_key)
+async def unanswered(
+    connection: Connection, state: State, kind: str, *, known_by: Sequence[str], person_id: UUID | None
+) -> Request | None:
+    """A request of this kind about exactly this person that nobody has answered yet."""
+    row = await connection.fetchrow(_UNANSWERED, state, kind, list(known_by), person_id)
     return _request(row) if row else None
 
 
@@ -99,10 +108,10 @@ async def lock(connection: Connection, request_id: UUID) -> Request | None:
 
 
 async def newest(
-    connection: Connection, state: State, *, before: object = None, email_key: str | None = None, limit: int
+    connection: Connection, state: State, *, before: object = None, key: str | None = None, limit: int
 ) -> Sequence[Request]:
-    """A state's requests, newest first, below that id; about one address where its key is given."""
-    return [_request(row) for row in await connection.fetch(_NEWEST, state, before, email_key, limit)]
+    """A state's requests, newest first, below that id; about one address or phone number where its key is given."""
+    return [_request(row) for row in await connection.fetch(_NEWEST, state, before, key, limit)]
 
 
 async def answered(connection: Connection, request_ids: Sequence[UUID]) -> Mapping[UUID, set[tuple[str, State]]]:
@@ -152,9 +161,9 @@ async def keep_answer(connection: Connection, answer: PrivacyAnswer, *, with_rec
 
 
 async def complete(connection: Connection, request_id: UUID, *, at: datetime, records_until: datetime | None) -> None:
-    """Close a request and forget the address. The caller holds its lock."""
+    """Close a request and forget the addresses. The caller holds its lock."""
     await connection.execute(
-        "update privacy_request set completed_at = $2, records_until = $3, email = null where id = $1",
+        "update privacy_request set completed_at = $2, records_until = $3, emails = null where id = $1",
         request_id,
         at,
         records_until,
@@ -189,32 +198,40 @@ async def forget_reports(connection: Connection, state: State, *, now: datetime,
     )
 
 
-_ERASE_REPORTS = """
+_ABOUT = f"(person_id = any($3::uuid[]) or known_by && {_HASHES.format(keys='$2')})"
+_ERASE_REPORTS = f"""
 with about as materialized (
     select id from privacy_request
-     where state = $1 and kind = 'access' and address_hash = keyed_hash($2) and erased_at is null
+     where state = $1 and kind = 'access' and {_ABOUT} and erased_at is null
        and (completed_at is null or records_until is not null)
      order by id for update
 ), emptied as (
     update privacy_answer set records = null from about where request_id = about.id
 )
-update privacy_request set records_until = null, erased_at = $3 from about where privacy_request.id = about.id
-"""
+update privacy_request set records_until = null, erased_at = $4 from about where privacy_request.id = about.id
+"""  # noqa: S608 - constants
 
 
-async def erase_reports(connection: Connection, state: State, email_key: str, *, now: datetime) -> int:
-    """Delete the state's access reports about this address, also those that are still being gathered; how many."""
-    return affected(await connection.execute(_ERASE_REPORTS, state, email_key, now))
+async def erase_reports(
+    connection: Connection, state: State, email_keys: Sequence[str], person_ids: Sequence[UUID], *, now: datetime
+) -> int:
+    """Delete the state's access reports about these addresses or pseudonyms, also those that are still being gathered;
+    how many.
+    """
+    return affected(await connection.execute(_ERASE_REPORTS, state, list(email_keys), list(person_ids), now))
 
 
-async def reports_about(connection: Connection, state: State, email_key: str) -> Sequence[Request]:
-    """The state's access reports about this address that can be read now."""
+async def reports_about(
+    connection: Connection, state: State, email_keys: Sequence[str], person_ids: Sequence[UUID]
+) -> Sequence[Request]:
+    """The state's access reports about these addresses or pseudonyms that can be read now."""
     rows = await connection.fetch(
         f"""select {_COLUMNS} from privacy_request
-             where state = $1 and kind = 'access' and address_hash = keyed_hash($2) and records_until is not null
+             where state = $1 and kind = 'access' and {_ABOUT} and records_until is not null
              order by id""",  # noqa: S608
         state,
-        email_key,
+        list(email_keys),
+        list(person_ids),
     )
     return [_request(row) for row in rows]
 
@@ -234,4 +251,5 @@ async def forget_proofs(connection: Connection, state: State, *, completed_befor
 
 
 def _request(row: Record) -> Request:
-    return Request(**dict(row) | {"state": State(row["state"])})
+    emails = row["emails"]
+    return Request(**dict(row) | {"state": State(row["state"]), "emails": None if emails is None else tuple(emails)})

@@ -35,7 +35,7 @@ update directory set facets_edition = $1, facets_of = sequence where organisatio
 
 async def forget_other_clusters(connection: Connection) -> None:
     """Rows of a database that was restored elsewhere name transactions that are yet to come: name this one instead."""
-    for table in ("directory", "directory_erasure"):
+    for table in ("directory", "directory_erasure", "release"):
         await connection.execute(
             f"""update {table} set touched = pg_current_xact_id()
                  where touched > pg_snapshot_xmax(pg_current_snapshot())"""  # noqa: S608 - constants

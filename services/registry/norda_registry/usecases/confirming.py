@@ -267,12 +267,13 @@ async def _known(connection: Connection, organisation_id: UUID) -> Stored:
     return Stored(entry.organisation, entry.sequence, Figures())
 
 
-async def withdraw_sent_to(connection: Connection, state: State, key: str, *, now: datetime) -> int:
-    """Withdraw the state's open links that were sent to the address with this key, who asked to be erased; how many.
+async def withdraw_sent_to(connection: Connection, state: State, keys: Sequence[str], *, now: datetime) -> int:
+    """Withdraw the state's open links that were sent to the addresses with these keys, whose person asked for erasure;
+    how many.
 
     For the service itself. The address leaves the private topic with them. Idempotent.
     """
-    ended = await confirmations.end_sent_to(connection, state, key, now=now)
+    ended = await confirmations.end_sent_to(connection, state, keys, now=now)
     await outbox.append(connection, *(withdrawn(each, state, now=now) for each in ended))
     return len(ended)
 

@@ -121,7 +121,7 @@ async def give_back(
                 touched = (ADDRESS,)
                 await end_links_of(connection, [key], now=now)
                 if before is None:
-                    await organisations.remove_contact(connection, key)
+                    await organisations.remove_contacts(connection, [key])
                 else:
                     await organisations.set_contacts(connection, {key: before})
         if not await store.take_back_merger(connection, key, merger.id):

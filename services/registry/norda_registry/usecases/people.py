@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from asyncpg import UniqueViolationError
@@ -18,12 +19,13 @@ from norda_common.auth import Caller
 from norda_common.database import Connection
 from norda_common.errors import Conflict, FieldError, NotFound, StaleVersion, Text
 from norda_common.identifiers import new_id
+from norda_common.requests import refused
 from norda_common.states import State
 
 from ..rules.findings import Findings
 from ..rules.merging import MERGED
-from ..rules.names import search_text
-from ..rules.people import LEGAL_BASES, PURPOSES, ROLES, check_codes, check_consent, check_retention
+from ..rules.names import fold, search_text
+from ..rules.people import LEGAL_BASES, PURPOSES, ROLES, check_codes, check_consent, check_retention, phone_key
 from ..rules.rights import PERSON_INVITE, PERSON_KEEP
 from ..store import organisations, people, searches
 from ..store.people import Invited, Person
@@ -31,6 +33,7 @@ from .organisations import local_day
 from .people_commands import ChangePerson, EnterPerson, PersonTerms
 from .recording import already_merged, kept_elsewhere, no_such_organisation
 
+T = TypeVar("T")
 ITEM = "contact_person"
 """What the audit log calls a contact person."""
 ENTERED = tuple(EnterPerson.model_fields)
@@ -50,17 +53,33 @@ async def people_of(connection: Connection, organisation_id: UUID, *, caller: Ca
 
 
 async def find_people(
-    connection: Connection, words: Sequence[str], *, caller: Caller, after: tuple[object, ...] | None, limit: int
+    connection: Connection, words: Sequence[str], *, caller: Caller, after: UUID | None, limit: int
 ) -> Sequence[tuple[Person, str | None]]:
-    """Contact persons of the caller's office with their organisations' names. Raises Forbidden."""
-    return await people.search(connection, caller.require_own_state(PERSON_KEEP), words, after=after, limit=limit)
+    """Contact persons of the caller's office with their organisations' names, after the one with that id.
+
+    Raises Forbidden, and InvalidInput (`cursor_gone`) when that one has been removed meanwhile.
+    """
+    caller.require_own_state(PERSON_KEEP)
+    return _found(await people.search(connection, words, after=after, limit=limit))
 
 
 async def people_to_invite(
-    connection: Connection, words: Sequence[str], *, caller: Caller, after: tuple[object, ...] | None, limit: int
+    connection: Connection, words: Sequence[str], *, caller: Caller, after: UUID | None, limit: int
 ) -> Sequence[Invited]:
-    """Who of the caller's state's contact persons agreed to be invited. Raises Forbidden."""
-    return await people.to_invite(connection, caller.require_own_state(PERSON_INVITE), words, after=after, limit=limit)
+    """Who of the caller's state's contact persons agreed to be invited. Raises as `find_people`."""
+    caller.require_own_state(PERSON_INVITE)
+    return _found(await people.to_invite(connection, words, after=after, limit=limit))
+
+
+def _found(page: Sequence[T] | None) -> Sequence[T]:
+    if page is None:
+        raise refused(
+            "cursor",
+            "führt hinter jemanden, der hier nicht mehr steht; bitte beginnen Sie von vorn",
+            "leads behind somebody who is here no longer; please begin anew",
+            code="cursor_gone",
+        )
+    return page
 
 
 async def own_person(connection: Connection, key: UUID, *, caller: Caller) -> Person:
@@ -70,6 +89,12 @@ async def own_person(connection: Connection, key: UUID, *, caller: Caller) -> Pe
     if person is None or person.state is not state:
         raise _no_such_person()
     return person
+
+
+async def people_with_phone(connection: Connection, phone: str, *, caller: Caller, limit: int) -> Sequence[Person]:
+    """Contact persons of the caller's office with this phone number, however it is written. Raises Forbidden."""
+    state, key = caller.require_own_state(PERSON_KEEP), phone_key(phone)
+    return await people.of_phone(connection, state, key, limit=limit) if key else ()
 
 
 async def enter_person(
@@ -125,7 +150,7 @@ async def enter_people(
     for person in persons:
         _check(person, now=now)
     persons = await _recognised(connection, state, persons)
-    added = await people.add(connection, [(person, _key(person), _words(person)) for person in persons])
+    added = await people.add(connection, [(person, _keys(person)) for person in persons])
     entries = [_entry("person.enter", person, touched=ENTERED) for person in persons if person.id in added]
     await audit.record(connection, caller, *entries)
     return [person if person.id in added else None for person in persons]
@@ -158,10 +183,13 @@ async def change_person(
         return before
     _check(changed, now=now, before=before)
     if changed.email != before.email:
-        (changed,) = await _recognised(connection, changed.state, [replace(changed, person_id=new_id())])
+        # Under the same name it is the same person's other address; under another one perhaps a successor's.
+        same = fold(changed.name) == fold(before.name)
+        changed = changed if same else replace(changed, person_id=new_id())
+        (changed,) = await _recognised(connection, changed.state, [changed])
     changed = replace(changed, changed_at=now, version=before.version + 1)
     try:
-        await people.change(connection, changed, email_key=_key(changed), search_text=_words(changed))
+        await people.change(connection, changed, _keys(changed))
     except UniqueViolationError as error:
         if error.constraint_name != people.ONCE:
             raise
@@ -282,7 +310,7 @@ async def _recognised(connection: Connection, state: State, persons: Sequence[Pe
     """The persons with the pseudonyms their addresses have in this state, and with what they asked for before; an
     objection stays with a record also when its address changes.
     """
-    keys = {person.id: key for person in persons if (key := _key(person)) is not None}
+    keys = {person.id: address_key(person.email) for person in persons if person.email is not None}
     if not keys:
         return list(persons)
     wanted = sorted(set(keys.values()))
@@ -307,14 +335,12 @@ async def _recognised(connection: Connection, state: State, persons: Sequence[Pe
     return found
 
 
-def _key(person: Person) -> str | None:
-    """By what requests find the record."""
-    return address_key(person.email) if person.email else None
-
-
-def _words(person: Person) -> str:
-    """By what the search does."""
-    return search_text(person.name, person.email, person.phone)
+def _keys(person: Person) -> people.Keys:
+    return people.Keys(
+        email_key=address_key(person.email) if person.email else None,
+        phone_key=phone_key(person.phone) if person.phone else None,
+        search_text=search_text(person.name, person.email, person.phone),
+    )
 
 
 def _entry(action: str, person: Person, *, touched: Sequence[str]) -> audit.Entry:

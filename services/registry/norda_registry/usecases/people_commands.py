@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Literal
+from uuid import UUID
 
 from norda_common.addresses import EmailAddress
-from norda_common.input import Command, Line
+from norda_common.input import Command, Line, clean_line
 from norda_common.privacy import RequestKind
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from ..rules.people import LONGEST_NAME, PHONE
 
@@ -22,7 +23,8 @@ Words = Annotated[Line, Field(max_length=300)]
 
 class EnterPerson(Command):
     """A contact person of an organisation. An e-mail address or a phone number is needed, best the former: what a
-    person asks for by their address finds no record without one.
+    person asks for by their address finds no record without one. Such a record is found by its number, and named by
+    its pseudonym.
     """
 
     name: Name = Field(examples=["Beispiel Person"])
@@ -66,13 +68,35 @@ class ChangePerson(Command):
 
 
 class AskForPerson(Command):
-    """What somebody asks for, by the address they are known by. The office has made sure that it is them."""
+    """What somebody asks for, by one of the two: an address they are known by, or the pseudonym of a contact person of
+    the own office, which is for who has no address. The office has made sure that it is them.
+    """
 
     kind: RequestKind
-    email: EmailAddress = Field(examples=["person@ex-005.example"])
+    email: EmailAddress | None = Field(default=None, examples=["person@ex-005.example"])
+    person_id: UUID | None = None
 
 
 class FindProof(Command):
-    """Which requests there were about this address."""
+    """Which requests there were about this address or, of contact persons, this phone number: one of the two."""
 
-    email: EmailAddress
+    email: EmailAddress | None = None
+    phone: Phone | None = None
+
+
+class FindByPhone(Command):
+    """Whose phone number this is."""
+
+    phone: Phone
+
+
+class FindInvited(Command):
+    """Who has words in name or address that begin so."""
+
+    q: Annotated[str, Field(max_length=300), AfterValidator(clean_line)] = Field(default="", examples=["person"])
+
+
+class FindPeople(FindInvited):
+    """Who has words in name, address or phone that begin so; or this phone number, however it is written."""
+
+    phone: Phone | None = None

@@ -1,9 +1,9 @@
 """What persons ask for under the GDPR: taken by one office, done by every service for every state, proven, forgotten.
 
 An office's request goes out on the private topic; each service answers for each state (the registry itself among them,
-as one of three). When all have, the request is completed: its address is deleted and the request withdrawn by a
-tombstone. What stays is the proof: who found and changed how many records and when, and a keyed hash of the address
-(docs/decisions/0091-requests-of-persons.md).
+as one of three). When all have, the request is completed: its addresses are deleted and the request withdrawn by a
+tombstone. What stays is the proof: by what the person was looked for, who found and changed how many records and when,
+and keyed hashes of addresses and phone numbers (docs/decisions/0091-requests-of-persons.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from norda_common import audit, outbox
-from norda_common.addresses import address_key, written
+from norda_common.addresses import address_key
 from norda_common.auth import Caller
 from norda_common.contracts.privacy import PRIVACY_REQUEST, PrivacyAnswer, PrivacyRequest
 from norda_common.contracts.topics import Event
@@ -24,6 +24,7 @@ from norda_common.identifiers import new_id
 from norda_common.privacy import ASKED, WITHDRAWN, Done, RequestKind, as_record, system_of
 from norda_common.states import State
 
+from ..rules.findings import Findings
 from ..rules.requests import REPORT_DAYS, missing
 from ..rules.rights import PRIVACY
 from ..store import confirmations, people, requests
@@ -33,12 +34,15 @@ from ..store.requests import Answer, Request
 from .confirming import withdraw_sent_to
 from .imports.forgetting import forget_person, rows_about
 from .people import ITEM as PERSON_ITEM
-from .people_commands import AskForPerson
+from .people_commands import AskForPerson, FindProof
 from .recording import CONTACT
 from .recording import ITEM as ORGANISATION_ITEM
+from .whom import Whom, known_phone, whom_in
 
 ITEM = "privacy_request"
 """What the audit log calls a request."""
+_OR_ID = ("wird gebraucht, oder die Kennung einer Person; nicht beides", "is needed, or a person's id; not both")
+_OR_PHONE = ("wird gebraucht, oder eine Telefonnummer; nicht beides", "is needed, or a phone number; not both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +59,35 @@ async def ask(
 ) -> tuple[Request, bool]:
     """Take a request; it goes to all services and states. One that nobody has answered yet is the same one (False).
 
-    Once somebody has, it is a new one: what they did was before, and there may be something new. Raises Forbidden and
-    Conflict (`state_not_served`).
+    Once somebody has, it is a new one: what they did was before, and there may be something new. Raises Forbidden,
+    Conflict (`state_not_served`) and InvalidInput.
     """
     state = caller.require_served(PRIVACY, served)
-    key = address_key(command.email)
-    known = await requests.unanswered(connection, state, command.kind, email_key=key)
+    whom = await _asked_about(connection, command, state)
+    known = await requests.unanswered(connection, state, command.kind, known_by=whom.known_by, person_id=whom.person_id)
     if known is not None:
         return known, False
     request = Request(
         id=new_id(),
         state=state,
         kind=command.kind.value,
-        email=command.email,
+        emails=whom.emails,
+        addresses=len(whom.emails),
+        person_id=whom.person_id,
         asked_at=now,
         asked_by=caller.subject,
         completed_at=None,
         records_until=None,
     )
-    await requests.add(connection, request, email_key=key)
+    await requests.add(connection, request, known_by=whom.known_by)
     said = PrivacyRequest(
-        request_id=request.id, kind=request.kind, email=command.email, state=state.value, requested_at=now
+        request_id=request.id,
+        kind=request.kind,
+        email=next(iter(whom.emails), None),
+        further_emails=whom.emails[1:],
+        person_id=whom.person_id,
+        state=state.value,
+        requested_at=now,
     )
     await outbox.append(
         connection,
@@ -85,14 +97,50 @@ async def ask(
     return request, True
 
 
-async def list_requests(
-    connection: Connection, *, caller: Caller, email: str | None = None, before: object = None, limit: int
+async def asked_about(connection: Connection, command: AskForPerson, *, caller: Caller) -> Whom:
+    """Whom a request would be about, before it is taken. Raises Forbidden and InvalidInput."""
+    return await _asked_about(connection, command, caller.require_own_state(PRIVACY))
+
+
+async def _asked_about(connection: Connection, command: AskForPerson, state: State) -> Whom:
+    """Who is meant by what was named. A pseudonym that the office has not is refused: finding nothing by it would prove
+    nothing.
+    """
+    findings = Findings()
+    if (command.email is None) == (command.person_id is None):
+        findings.refuse("email", "one_of_two", *_OR_ID)
+    findings.raise_errors()
+    whom = await whom_in(connection, state, _given(command.email), command.person_id, lock=False)
+    if command.person_id is not None and not whom.found:
+        findings.refuse("person_id", "unknown_person", "gibt es bei Ihrer Stelle nicht", "is not known to your office")
+    findings.raise_errors()
+    return whom
+
+
+def _given(text: str | None) -> tuple[str, ...]:
+    return () if text is None else (text,)
+
+
+async def find_proof(
+    connection: Connection, command: FindProof, *, caller: Caller, limit: int
 ) -> Sequence[tuple[Request, Sequence[tuple[str, State]]]]:
-    """The own office's requests, newest first, each with who has not answered; about one address if it is given."""
+    """The own office's requests about an address or a phone number, newest first. Raises Forbidden and InvalidInput."""
+    findings = Findings()
+    if (command.email is None) == (command.phone is None):
+        findings.refuse("email", "one_of_two", *_OR_PHONE)
+    key = address_key(command.email) if command.email else known_phone(command.phone or "")
+    if not findings.errors and key is None:
+        findings.refuse("phone", "no_digits", "enthält keine Ziffer", "has no digit")
+    findings.raise_errors()
+    return await list_requests(connection, caller=caller, key=key, limit=limit)
+
+
+async def list_requests(
+    connection: Connection, *, caller: Caller, key: str | None = None, before: object = None, limit: int
+) -> Sequence[tuple[Request, Sequence[tuple[str, State]]]]:
+    """The own office's requests, newest first, each with who has not answered; by what it is known if that is given."""
     state = caller.require_own_state(PRIVACY)
-    found = await requests.newest(
-        connection, state, before=before, email_key=address_key(email) if email else None, limit=limit
-    )
+    found = await requests.newest(connection, state, before=before, key=key, limit=limit)
     answered: Mapping[UUID, set[tuple[str, State]]] = await requests.answered(connection, [each.id for each in found])
     return [(each, [] if each.completed_at else missing(answered[each.id])) for each in found]
 
@@ -127,49 +175,47 @@ async def do_own_part(connection: Connection, request: PrivacyRequest, state: St
     """What the registry keeps of the person for that state: contact persons, general addresses that are theirs, links
     sent to those, rows of imports, and reports made for the person before.
 
-    All but contact persons is shown and erased; there is nothing of it to restrict or object to. Idempotent.
+    All but contact persons is shown and erased; there is nothing of it to restrict or object to. Where contact persons
+    have further addresses, all of it is looked for by those, too. Idempotent.
     """
-    key = address_key(request.email)
-    found = await people.of_address(connection, state, key)
+    whom = await whom_in(connection, state, request.addresses, request.person_id, lock=True)
     if request.kind == RequestKind.ERASURE:
-        return await _erase(connection, request, found, state, now)
-    general = await people.general_addresses(connection, state, written(request.email))
+        return await _erase(connection, request, whom, state, now)
+    general = await people.general_addresses(connection, state, whom.written)
     match request.kind:
         case RequestKind.ACCESS:
-            records = [_record(person) for person in found]
-            records += [as_record("general_address", organisation_id=each, email=request.email) for each in general]
-            records += await _further(connection, request, state)
+            records = [_record(person) for person in whom.found]
+            records += [as_record("general_address", organisation_id=each, email=email) for each, email in general]
+            records += await _further(connection, whom, state)
             return Done(found=len(records), records=records)
         case RequestKind.RESTRICTION:
-            changed = await people.restrict(connection, state, key, at=now)
+            changed = await people.restrict(connection, whom.ids, at=now)
         case RequestKind.LIFTING:
-            changed = await people.restrict(connection, state, key, at=None)
+            changed = await people.restrict(connection, whom.ids, at=None)
         case RequestKind.OBJECTION:
-            changed = await people.object_to_advertising(connection, state, key, at=now)
+            changed = await people.object_to_advertising(connection, whom.ids, whom.email_keys, at=now)
         case _:
             raise ValueError("no such kind of request")
     if changed:
         await audit.record(
             connection,
             system_of(state),
-            *(_done(f"person.{_DEEDS[request.kind]}", person, request) for person in found),
+            *(_done(f"person.{_DEEDS[request.kind]}", person, request) for person in whom.found),
         )
-    return Done(found=len(found) + len(general), changed=changed)
+    return Done(found=len(whom.found) + len(general), changed=changed)
 
 
-async def _erase(
-    connection: Connection, request: PrivacyRequest, found: Sequence[Person], state: State, now: datetime
-) -> Done:
+async def _erase(connection: Connection, request: PrivacyRequest, whom: Whom, state: State, now: datetime) -> Done:
     """Imports first: what one has just stored is there to be erased afterwards."""
-    key = address_key(request.email)
-    rows = await forget_person(connection, state, request.email, names=list({person.name for person in found}))
-    addresses = written(request.email)
-    general = await people.general_addresses(connection, state, addresses)
-    changed = rows + await people.erase_address(connection, state, key)
-    changed += await people.erase_general_addresses(connection, general, addresses)
-    changed += await withdraw_sent_to(connection, state, key, now=now)
-    changed += await requests.erase_reports(connection, state, key, now=now)
-    entries = [_done("person.erase", person, request) for person in found]
+    names = list({person.name for person in whom.found})
+    rows = await forget_person(connection, state, whom.emails, names=names)
+    shown = await people.general_addresses(connection, state, whom.written)
+    general = list(dict.fromkeys(organisation_id for organisation_id, _ in shown))
+    changed = rows + await people.erase(connection, whom.ids)
+    changed += await people.erase_general_addresses(connection, general, [way for way, _ in whom.written])
+    changed += await withdraw_sent_to(connection, state, whom.email_keys, now=now)
+    changed += await requests.erase_reports(connection, state, whom.email_keys, whom.person_ids, now=now)
+    entries = [_done("person.erase", person, request) for person in whom.found]
     entries += [_erased(organisation_id, request) for organisation_id in general]
     if changed > len(entries):
         said = {"import_rows": rows, "others": changed - len(entries) - rows}
@@ -178,12 +224,11 @@ async def _erase(
     return Done(found=changed, changed=changed)
 
 
-async def _further(connection: Connection, request: PrivacyRequest, state: State) -> list[dict[str, str]]:
+async def _further(connection: Connection, whom: Whom, state: State) -> list[dict[str, str]]:
     """What is kept of the person beside contact persons and addresses."""
-    key = address_key(request.email)
-    rows = await rows_about(connection, state, request.email)
-    links = await confirmations.sent_to(connection, state, key)
-    reports = await requests.reports_about(connection, state, key)
+    rows = await rows_about(connection, state, whom.emails)
+    links = await confirmations.sent_to(connection, state, whom.email_keys)
+    reports = await requests.reports_about(connection, state, whom.email_keys, whom.person_ids)
     return [
         *(_import_row(held) for held in rows),
         *(
@@ -221,7 +266,7 @@ async def keep_answer(connection: Connection, answer: PrivacyAnswer, *, now: dat
     await requests.complete(connection, request.id, at=now, records_until=until)
     await outbox.append(connection, _withdrawn(request, now=now))
     done = {f"{each.service}.{each.state.value}": [each.found, each.changed] for each in answers}
-    said = {"kind": request.kind, "found_and_changed": done}
+    said = {"kind": request.kind, "addresses": request.addresses, "found_and_changed": done}
     await audit.record(
         connection, system_of(request.state), audit.Entry("privacy.complete", ITEM, str(request.id), after=said)
     )

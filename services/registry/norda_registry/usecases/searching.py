@@ -95,13 +95,11 @@ async def search(
     numbered = (
         BitMap(await finding.slots_of(connection, identified, released=asked.released)) if identified else BitMap()
     )
-    chosen = index.narrowed(asked.choice)
+    public = index.released if asked.released else None
+    chosen = _meet(index.narrowed(asked.choice), public)
     matches, corrected = await _matches(connection, index, asked, words, chosen, numbered)
     words = corrected or words
-    # Few that match were asked for among what is released already.
-    asks_all = asked.released and (with_counts or matches is None or not matches.exact)
-    public = BitMap(await finding.released_slots(connection)) if asks_all else None
-    total = _total(index, matches, chosen, public)
+    total = _total(index, matches, chosen)
     return Found(
         rows=await _rows(connection, index, asked, words, matches, chosen, total, after, limit, identified),
         total=total,
@@ -184,12 +182,15 @@ async def _of_words(
         some = BitMap(await finding.slots_of_words(connection, words, rare, released=released))
         if len(some) <= MOST_READ:
             return _Matches.all_of(some | numbered)
-    # Those that are known to match, from the sets of common words, or some of the first rows.
-    common = BitMap.intersection(*(BitMap.union(*map(index.with_word, term)) for term in words.terms))
-    some = max(some, common, key=len) or BitMap(await finding.some_slots(connection, words, released=released))
+    # Those that are known to match, from the sets of common words, or some of the first rows. What is released may have
+    # a word where it is not shown, which no count may tell.
+    if not released:
+        common = BitMap.intersection(*(BitMap.union(*map(index.with_word, term)) for term in words.terms))
+        some = max(some, common, key=len)
     if chosen is not None and len(chosen) <= MOST_AMONG:
         among = BitMap(await finding.slots_among(connection, words, list(chosen), released=released))
         return _Matches(some | among | numbered, exact=False, exact_among_chosen=True)
+    some = some or BitMap(await finding.some_slots(connection, words, released=released))
     return _Matches(some | numbered, exact=False, exact_among_chosen=False)
 
 
@@ -220,11 +221,10 @@ async def _corrected(connection: Connection, words: Wording) -> Wording | None:
     return words.corrected(corrections) if corrections else None
 
 
-def _total(index: FacetIndex, matches: _Matches | None, chosen: BitMap | None, public: BitMap | None) -> Counted:
-    among = _meet(chosen, public)
+def _total(index: FacetIndex, matches: _Matches | None, chosen: BitMap | None) -> Counted:
     if matches is None:
-        return Counted(len(index.rows if among is None else among))
-    found = matches.slots if among is None else matches.slots & among
+        return Counted(len(index.rows if chosen is None else chosen))
+    found = matches.slots if chosen is None else matches.slots & chosen
     return Counted(len(found), matches.exact_among_chosen)
 
 

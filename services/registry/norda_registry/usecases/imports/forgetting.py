@@ -23,17 +23,17 @@ async def forget_ended(connection: Connection, *, now: datetime) -> int:
     return await imports.forget_rows(connection, before=now - KEPT, now=now)
 
 
-async def forget_person(connection: Connection, state: State, address: str, *, names: Sequence[str]) -> int:
-    """Take the person with this address out of a state's imports, whatever they are at; how many rows there were.
+async def forget_person(connection: Connection, state: State, addresses: Sequence[str], *, names: Sequence[str]) -> int:
+    """Take the person with these addresses out of a state's imports, whatever they are at; how many rows there were.
 
     An import at work goes on without: what it has not stored yet it reads anew. Idempotent.
     """
-    rows = await import_persons.rows_about(connection, state.value, address)
+    rows = await import_persons.rows_about(connection, state.value, addresses)
     if rows:
         await import_persons.stop_work(connection, list({held.import_id for held in rows}))
-    return await import_persons.forget(connection, state.value, address, rows, names=names)
+    return await import_persons.forget(connection, state.value, addresses, rows, names=names)
 
 
-async def rows_about(connection: Connection, state: State, address: str) -> Sequence[Held]:
-    """Rows of a state's imports in which the person with this address stands."""
-    return await import_persons.rows_about(connection, state.value, address)
+async def rows_about(connection: Connection, state: State, addresses: Sequence[str]) -> Sequence[Held]:
+    """Rows of a state's imports in which the person with these addresses stands."""
+    return await import_persons.rows_about(connection, state.value, addresses)
