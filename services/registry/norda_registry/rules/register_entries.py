@@ -145,11 +145,12 @@ def former_key_of_text(text: str) -> str | None:
     if said is None or said.former_court:
         return None
     try:
-        _court(said.court, "")
+        if _court(said.court, "").code:
+            return None
     except Refused:
-        kind = TYPES[said.type.casefold()]
-        return _former_key(kind, said.number.lstrip("0"), _former(said.court))
-    return None
+        # Without its title a court that no list knows is a word like others.
+        pass
+    return _former_key(TYPES[said.type.casefold()], said.number.lstrip("0"), _former(said.court))
 
 
 def _former_key(kind: str, number: str, former_court: str) -> str:
