@@ -15,6 +15,8 @@ MOST_ALTERNATIVES = 3
 MOST_SLIPS = 3
 SHORTEST_CORRECTED = 4
 """A word of three letters is one slip away from too many others."""
+_SIGNS = "abcdefghijklmnopqrstuvwxyz0123456789"
+"""Of which folded words consist."""
 WORD_LONGEST_KNOWN = 40
 """Longer words are no vocabulary: nobody mistypes them, and a record may say anything."""
 
@@ -59,6 +61,19 @@ def wording(text: str) -> Wording:
 def as_tsquery(terms: Iterable[Term]) -> str:
     """The terms for PostgreSQL: folded words hold letters and digits only, so nothing in them is special to it."""
     return " & ".join("(" + " | ".join(f"{word}:*" for word in term) + ")" for term in terms)
+
+
+def other_words(beginning: str, words: Iterable[str]) -> list[str]:
+    """All words that begin so but these, which do, for PostgreSQL: further beginnings, and words for themselves.
+
+    `bau`, without `baum`: what begins with `baua` to `bau9` but for `baum`, or with `bauma` to `baum9`; and `bau`.
+    """
+    left_out = set(words)
+    if not left_out:
+        return [f"{beginning}:*"]
+    inner = {word[:length] for word in left_out for length in range(len(beginning), len(word) + 1)}
+    further = [node + sign for node in sorted(inner) for sign in _SIGNS if node + sign not in inner]
+    return [*(f"{begun}:*" for begun in further), *sorted(inner - left_out)]
 
 
 def as_patterns(term: Term) -> list[str]:

@@ -12,6 +12,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from weakref import WeakKeyDictionary
 
 from norda_common.database import SYSTEM, Connection, Database
@@ -25,7 +26,13 @@ SLOTS_AT_ONCE = 50_000
 COMMON_WORDS_SECONDS = 300
 """Statistics change with the table's analysis only, every twentieth of its rows."""
 COMMON_ROWS = 1_000
-"""A word of so many rows has a set of its own."""
+"""A word of so many rows has a set of its own, and so has a beginning of words."""
+BEGINNING = 3
+"""So many letters are a beginning that has one."""
+MANY_ROWS = 20_000
+"""Of fewer rows the index of words finds those of a beginning soon enough."""
+GROWN = 1.5
+"""By so much the rows have to have grown before it is looked anew which beginnings are common."""
 
 Common = Sequence[tuple[str, float]]
 """Words in their order, each with its share of the rows."""
@@ -33,8 +40,8 @@ _EVERY = "*"
 """Stands among the terms for the rows themselves."""
 _RELEASED = "+"
 """Stands among the terms for what is released for the public."""
-_WORD = "w:"
-"""Begins the terms of common words, which are no facet."""
+_WORD, _BEGINNING = "w:", "b:"
+"""Begin the terms of common words and of common beginnings, which are no facets."""
 _SNAPSHOT = "select pg_current_snapshot()::text"
 _EXTENT = "select coalesce(min(slot), 0), coalesce(max(slot), -1) from directory"
 # What the view directory_search_released shows.
@@ -54,6 +61,12 @@ select word, array_agg(slot) as slots
  where slot >= $1 and slot < $2 and word = any($3::text[])
  group by word
 """
+_LOAD_BEGINNINGS = f"""
+select left(word, {BEGINNING}) as beginning, array_agg(slot) as slots
+  from directory, unnest(string_to_array(ltrim(search_text), ' ')) as word
+ where slot >= $1 and slot < $2 and length(word) >= {BEGINNING}
+ group by left(word, {BEGINNING})
+"""  # noqa: S608
 # One statement has one snapshot: what it reads is exactly what the snapshot that it gives has seen.
 _CHANGED = f"""
 with written as materialized (
@@ -64,7 +77,10 @@ with written as materialized (
 ), changed as materialized (
     select slot, {_TERMS} || array(select 'w:' || word
                                       from unnest(string_to_array(ltrim(search_text), ' ')) as word
-                                     where word = any($3::text[])) as terms
+                                     where word = any($3::text[]))
+                        || array(select 'b:' || left(word, {BEGINNING})
+                                   from unnest(string_to_array(ltrim(search_text), ' ')) as word
+                                  where left(word, {BEGINNING}) = any($4::text[])) as terms
       from directory {_SHOWN}
      where slot = any(array(select slot from written))
     union all
@@ -101,6 +117,8 @@ class FacetIndex:
     _seen: Snapshot | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _words: list[str] = field(default_factory=list)
+    _beginnings: list[str] = field(default_factory=list)
+    _beginnings_of: int = 0
     _common: Common = ()
     _common_in_names: Common = ()
     _common_at: float = float("-inf")
@@ -112,6 +130,8 @@ class FacetIndex:
                 await self._load(connection)
             if time.monotonic() - self._common_at > COMMON_WORDS_SECONDS:
                 await self._learn_words(connection)
+                if len(self.rows) >= MANY_ROWS and len(self.rows) > GROWN * self._beginnings_of:
+                    await self._learn_beginnings(connection)
             await self._follow(connection)
 
     async def _load(self, connection: Connection) -> None:
@@ -142,14 +162,27 @@ class FacetIndex:
         for word in known - set(wanted):
             del self.sets[_WORD + word]
         self.sets |= sets
-        self._words = wanted
+        self._words = sorted(wanted)
         self._common = common
         self._common_in_names = sorted((row["word"], row["share"]) for row in found if row["of_names"])
         self._common_at = time.monotonic()
 
+    async def _learn_beginnings(self, connection: Connection) -> None:
+        """Which beginnings of words are common, and their sets; as with words."""
+        sets: dict[str, BitMap] = {}
+        first, last = await connection.fetchrow(_EXTENT) or (0, -1)
+        for start in range(first, last + 1, SLOTS_AT_ONCE):
+            for beginning, slots in await connection.fetch(_LOAD_BEGINNINGS, start, start + SLOTS_AT_ONCE):
+                _add(sets, beginning, slots)
+        for known in self._beginnings:
+            del self.sets[_BEGINNING + known]
+        self._beginnings = [beginning for beginning, slots in sets.items() if len(slots) >= COMMON_ROWS]
+        self.sets |= {_BEGINNING + beginning: sets[beginning] for beginning in self._beginnings}
+        self._beginnings_of = len(self.rows)
+
     async def _follow(self, connection: Connection) -> None:
         assert self._seen is not None  # noqa: S101 - `refresh` has loaded
-        found = await connection.fetch(_CHANGED, self._seen.before, self._seen.running, self._words)
+        found = await connection.fetch(_CHANGED, self._seen.before, self._seen.running, self._words, self._beginnings)
         slots, snapshot = next((row["slots"], row["snapshot"]) for row in found if row["term"] is None)
         if slots:
             changed = BitMap(slots)
@@ -192,10 +225,22 @@ class FacetIndex:
         known = self._common_in_names if in_names else self._common
         return sum(share for _, share in _beginning(known, beginning)) * len(self.rows)
 
+    def begun(self, beginning: str) -> BitMap | None:
+        """All rows with a word that begins so, where that is a common beginning."""
+        return self.sets.get(_BEGINNING + beginning)
+
+    def words(self, beginning: str) -> Sequence[str]:
+        """The common words that begin so, each of which has a set."""
+        place = bisect_left(self._words, beginning)
+        return list(takewhile(lambda word: word.startswith(beginning), islice(self._words, place, None)))
+
+    def of_words(self, words: Sequence[str]) -> BitMap:
+        """The rows that have one of these common words."""
+        return BitMap.union(*(self.sets.get(_WORD + word, BitMap()) for word in words)) if words else BitMap()
+
     def with_word(self, beginning: str) -> BitMap:
         """Rows with a common word that begins so: of all rows with such a word perhaps not the ones with rare ones."""
-        found = [self.sets.get(_WORD + word, BitMap()) for word, _ in _beginning(self._common, beginning)]
-        return BitMap.union(*found) if found else BitMap()
+        return self.of_words(self.words(beginning))
 
 
 def _beginning(known: Common, beginning: str) -> Iterator[tuple[str, float]]:

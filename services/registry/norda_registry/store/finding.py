@@ -16,11 +16,13 @@ from norda_common.database import Connection
 
 from ..rules import facets
 from ..rules.facets import Choice
-from ..rules.search import Order, Term, Wording, as_patterns, as_tsquery
+from ..rules.search import Order, Term, Wording, as_patterns, as_tsquery, other_words
 
 MOST_READ = 2_000
 """Up to so many matches are all looked at; of more, "more than" is said where it has to be."""
 MOST_WALKED = 20_000
+MOST_ALTERNATIVES = 500
+"""The index is asked for so many beginnings at once, some ten microseconds each."""
 MOST_SAMPLED = 10_000
 
 IDENTIFIED, EXACT, BEGINNING, IN_NAME, IN_FORMER_NAME, ELSEWHERE = range(-1, 5)
@@ -132,6 +134,25 @@ async def slots_of_words(
         f"select slot from {_TABLES[released]} where {' and '.join(conditions)} limit {most + 1}",  # noqa: S608 - constants and placeholders
         statement,
     )
+
+
+async def slots_of_other_words(connection: Connection, beginning: str, words: Sequence[str]) -> list[int] | None:
+    """Slots of the rows with a word that begins so and is none of these; None for more than are read, or too many words
+    to leave out. For whoever has signed in.
+    """
+    wanted = other_words(beginning, words)
+    if len(wanted) > MOST_ALTERNATIVES:
+        return None
+    statement = _Statement(released=False)
+    # One after the other: of so many at once the planner thinks that they are in most rows, and reads all.
+    found = await _slots(
+        connection,
+        f"select slot from unnest({statement.add(wanted, 'text[]')}) as word cross join lateral "  # noqa: S608 - constants and placeholders
+        f"(select slot from {_TABLES[False]} where {_WORDS} @@ word::tsquery limit {MOST_READ + 1}) as found "
+        f"limit {MOST_READ + 1}",
+        statement,
+    )
+    return found if len(found) <= MOST_READ else None
 
 
 async def slots_among(connection: Connection, words: Wording, among: Sequence[int], *, released: bool) -> list[int]:

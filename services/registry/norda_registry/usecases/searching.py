@@ -18,13 +18,12 @@ from pyroaring import BitMap
 from ..rules.facets import FACETS, Choice
 from ..rules.search import Order, Term, Wording, likeliest, may_be_mistyped, wording
 from ..store import finding, vocabulary
-from ..store.facet_index import FacetIndex
+from ..store.facet_index import MANY_ROWS, FacetIndex
 from ..store.finding import MOST_READ, MOST_WALKED, Listing
 from .lookup import holders
 
 MOST_AMONG = 5_000
 """Of so many rows that were chosen each is looked at for words."""
-MANY_ROWS = 20_000
 SHORT_BEGINNING = 2
 """So short a beginning is, of many rows, of very many words, most of them rare."""
 SOON_FOUND_ROWS = 4_000
@@ -182,9 +181,12 @@ async def _of_words(
         some = BitMap(await finding.slots_of_words(connection, words, rare, released=released))
         if len(some) <= MOST_READ:
             return _Matches.all_of(some | numbered)
-    # Those that are known to match, from the sets of common words, or some of the first rows. What is released may have
-    # a word where it is not shown, which no count may tell.
+    # What is released may have a word where it is not shown, which no count may tell: sets know of it, too.
     if not released:
+        exact = await _of_sets(connection, index, words)
+        if exact is not None:
+            return _Matches.all_of(exact | numbered)
+        # Those that are known to match, or some of the first rows.
         common = BitMap.intersection(*(BitMap.union(*map(index.with_word, term)) for term in words.terms))
         some = max(some, common, key=len)
     if chosen is not None and len(chosen) <= MOST_AMONG:
@@ -194,9 +196,31 @@ async def _of_words(
     return _Matches(some | numbered, exact=False, exact_among_chosen=False)
 
 
+async def _of_sets(connection: Connection, index: FacetIndex, words: Wording) -> BitMap | None:
+    """All rows with the words: by the sets of common words and beginnings, and by the index for other words that begin
+    so. None where those are in very many rows.
+    """
+    found: BitMap | None = None
+    for term in words.terms:
+        among = BitMap()
+        for word in term:
+            begun = index.begun(word)
+            if begun is None:
+                common = index.words(word)
+                others = await finding.slots_of_other_words(connection, word, common)
+                if others is None:
+                    return None
+                begun = index.of_words(common) | BitMap(others)
+            among |= begun
+        found = among if found is None else found & among
+        if not found:
+            break
+    return found
+
+
 def _is_broad(index: FacetIndex, term: Term) -> bool:
     """Whether the index of words would have to read very many entries for it."""
-    if any(index.common(word) > MOST_READ for word in term):
+    if any(index.common(word) > MOST_READ or index.begun(word) is not None for word in term):
         return True
     return len(index.rows) > MANY_ROWS and any(len(word) <= SHORT_BEGINNING for word in term)
 
@@ -283,15 +307,21 @@ async def _rows(
         released=asked.released,
         rare=_by_rarity(index, words, in_names=False)[:1],
         rare_in_names=rare_in_names,
-        walks_names=_soon_found(index, rare_in_names, chosen, limit),
+        walks_names=_soon_found(index, rare_in_names, matches, chosen, limit),
     )
     return await finding.page(connection, listing)
 
 
-def _soon_found(index: FacetIndex, rare_in_names: Sequence[Term], chosen: BitMap | None, limit: int) -> bool:
+def _soon_found(
+    index: FacetIndex, rare_in_names: Sequence[Term], matches: _Matches | None, chosen: BitMap | None, limit: int
+) -> bool:
     """Whether a page full of names with the words is expected sooner by a walk through the list than by their index."""
     rows = max(1, len(index.rows))
-    having = sum(index.common(word, in_names=True) for term in rare_in_names for word in term)
+    words = [word for term in rare_in_names for word in term]
+    having = sum(index.common(word, in_names=True) for word in words)
+    if matches is not None and matches.exact:
+        # The statistics know common words only. What is left are rows with rare ones, which names may have.
+        having += max(0, len(matches.slots) - sum(index.common(word) for word in words))
     found = having / rows * (1 if chosen is None else len(chosen) / rows)
     # The other way is to read all that have them. Either way a row costs about the same.
     return found * max(SOON_FOUND_ROWS, min(having, MOST_WALKED)) >= limit
