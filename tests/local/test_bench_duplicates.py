@@ -38,9 +38,8 @@ async def test_a_check_beside_many_organisations_is_quick_and_finds_what_is_mean
         keys = bench.likenesses.row_of_candidate(
             bench.key_of(1), bench.misspelled(1), responsible_state="hb", status="active"
         ).keys
-        plan = await connection.fetch(
-            f"explain (analyze, buffers) {likenesses._SHARING}", [int(key) for key in keys.split()], [], None
-        )
+        statement, parameters = likenesses.sharing_statement([int(key) for key in keys.split()], [])
+        plan = await connection.fetch(f"explain (analyze, buffers) {statement}", *parameters)
         text = "\n".join(row[0] for row in plan)
         print(text)
         assert "likeness_keys" in text

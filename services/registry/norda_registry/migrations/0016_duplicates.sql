@@ -142,6 +142,19 @@ select organisation_id, responsible_state, status, name_hash, keys, facts
  where somebody.asks;
 comment on view likeness_shown is 'What is compared, for whoever has signed in.';
 
+-- As with common words: the planner's statistics, which nobody but the owner may read, tell keys that very many share.
+create function common_keys(wanted integer[], least_rows integer) returns integer[]
+    stable security definer set search_path from current language sql as $$
+    select coalesce(array_agg(key order by share, key), '{}')
+      from pg_catalog.pg_stats as known
+      join pg_catalog.pg_class as counted on counted.oid = 'likeness'::regclass,
+           unnest(most_common_elems::text::integer[],
+                  most_common_elem_freqs[1:array_length(most_common_elems::text::integer[], 1)]) as common(key, share)
+     where known.schemaname = current_schema() and known.tablename = 'likeness' and known.attname = 'keys'
+       and (select is_somebody()) and share * counted.reltuples >= least_rows and key = any(wanted)
+$$;
+comment on function common_keys is 'Which of these keys about so many organisations have, the rarest first.';
+
 -- Whom an organisation has become part of, after however many mergers; itself where it has not. A circle, which two
 -- topics read at different speeds can show for a moment, ends where it began.
 create function successor_of(organisation uuid) returns uuid stable language plpgsql as $$

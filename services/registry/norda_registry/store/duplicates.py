@@ -61,7 +61,7 @@ async def suspects(
     status: str | None = None,
     holders: Sequence[Match] | None = None,
 ) -> list[Suspect]:
-    """Organisations of the directory that may be the candidate, the likeliest first; at most three round trips.
+    """Organisations of the directory that may be the candidate, the likeliest first; at most four round trips.
 
     `but` is the organisation asked about, `least` the weakest class of rules that counts. `holders` are those of its
     numbers, where the caller has looked them up already.

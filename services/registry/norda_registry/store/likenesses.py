@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import combinations
 from typing import NamedTuple
 from uuid import UUID
 
@@ -31,13 +32,10 @@ on conflict (organisation_id) do update
 """
 MOST_COMPARED = 60
 """So many of those that share a key are compared: those that share most."""
-_SHARING = f"""
-select organisation_id, responsible_state, status, facts
-  from likeness_shown
- where keys && $1::integer[] and organisation_id <> all($2::uuid[]) and ($3::text is null or status = $3)
- order by (select count(*) from unnest(keys) as key where key = any($1)) desc, organisation_id
- limit {MOST_COMPARED}
-"""  # noqa: S608 - a constant
+COMMON_ROWS = 500
+"""A key that so many have tells nothing by itself: of those that share it alone, which are compared were chance."""
+MOST_PAIRED = 5
+"""Of common keys so many are looked for in pairs, the rarest."""
 _THESE = """
 select organisation_id, responsible_state, status, facts from likeness_shown
  where organisation_id = any($1) and ($2::text is null or status = $2)
@@ -155,8 +153,30 @@ async def remove(connection: Connection, ids: Collection[UUID]) -> None:
 async def sharing(
     connection: Connection, keys: Sequence[int], *, but: Sequence[UUID] = (), status: str | None = None
 ) -> list[Known]:
-    """Organisations that share one of these keys, those that share most first; of that status alone, if given."""
-    return [_known(row) for row in await connection.fetch(_SHARING, list(keys), list(but), status)]
+    """Organisations that share one of these keys, or two of common ones, those that share most first; of that status
+    alone, if given.
+    """
+    common = await connection.fetchval("select common_keys($1, $2)", list(keys), COMMON_ROWS)
+    statement, parameters = sharing_statement(keys, common, but=but, status=status)
+    return [_known(row) for row in await connection.fetch(statement, *parameters)]
+
+
+def sharing_statement(
+    keys: Sequence[int], common: Sequence[int], *, but: Sequence[UUID] = (), status: str | None = None
+) -> tuple[str, list[object]]:
+    """The statement of `sharing`, and its parameters. `common` are those keys of which two have to be shared."""
+    rare = [key for key in keys if key not in common]
+    pairs = list(combinations(common[:MOST_PAIRED], 2))
+    conditions = ["keys && $4::integer[]", *(f"keys @> ${place}::integer[]" for place in range(5, 5 + len(pairs)))]
+    statement = f"""
+select organisation_id, responsible_state, status, facts
+  from likeness_shown
+ where ({" or ".join(conditions)})
+   and organisation_id <> all($2::uuid[]) and ($3::text is null or status = $3)
+ order by (select count(*) from unnest(keys) as key where key = any($1::integer[])) desc, organisation_id
+ limit {MOST_COMPARED}
+"""  # noqa: S608 - constants and placeholders
+    return statement, [list(keys), list(but), status, rare, *map(list, pairs)]
 
 
 async def these(connection: Connection, ids: Sequence[UUID], *, status: str | None = None) -> list[Known]:
