@@ -32,7 +32,7 @@ BEGINNING = 3
 MANY_ROWS = 20_000
 """Of fewer rows the index of words finds those of a beginning soon enough."""
 GROWN = 1.5
-"""By so much the rows have to have grown before it is looked anew which beginnings are common."""
+"""Once there are so many times as many rows, it is learned anew which beginnings are common."""
 
 Common = Sequence[tuple[str, float]]
 """Words in their order, each with its share of the rows."""
@@ -130,8 +130,6 @@ class FacetIndex:
                 await self._load(connection)
             if time.monotonic() - self._common_at > COMMON_WORDS_SECONDS:
                 await self._learn_words(connection)
-                if len(self.rows) >= MANY_ROWS and len(self.rows) > GROWN * self._beginnings_of:
-                    await self._learn_beginnings(connection)
             await self._follow(connection)
 
     async def _load(self, connection: Connection) -> None:
@@ -167,18 +165,28 @@ class FacetIndex:
         self._common_in_names = sorted((row["word"], row["share"]) for row in found if row["of_names"])
         self._common_at = time.monotonic()
 
-    async def _learn_beginnings(self, connection: Connection) -> None:
-        """Which beginnings of words are common, and their sets; as with words."""
+    @property
+    def lacks_beginnings(self) -> bool:
+        """Whether which beginnings are common is to be learned, for the first time or anew."""
+        return len(self.rows) >= MANY_ROWS and len(self.rows) > GROWN * self._beginnings_of
+
+    async def learn_beginnings(self, connection: Connection) -> None:
+        """Learn which beginnings of words are common, and their sets: some seconds in which others go on searching."""
+        began = Snapshot.of(await connection.fetchval(_SNAPSHOT))
         sets: dict[str, BitMap] = {}
         first, last = await connection.fetchrow(_EXTENT) or (0, -1)
         for start in range(first, last + 1, SLOTS_AT_ONCE):
             for beginning, slots in await connection.fetch(_LOAD_BEGINNINGS, start, start + SLOTS_AT_ONCE):
                 _add(sets, beginning, slots)
-        for known in self._beginnings:
-            del self.sets[_BEGINNING + known]
-        self._beginnings = [beginning for beginning, slots in sets.items() if len(slots) >= COMMON_ROWS]
-        self.sets |= {_BEGINNING + beginning: sets[beginning] for beginning in self._beginnings}
-        self._beginnings_of = len(self.rows)
+        async with self._turn:
+            for known in self._beginnings:
+                del self.sets[_BEGINNING + known]
+            self._beginnings = [beginning for beginning, slots in sets.items() if len(slots) >= COMMON_ROWS]
+            self.sets |= {_BEGINNING + beginning: sets[beginning] for beginning in self._beginnings}
+            self._beginnings_of = len(self.rows)
+            # What was written meanwhile is in the other sets already, and is taken in once more.
+            self._seen = began
+            await self._follow(connection)
 
     async def _follow(self, connection: Connection) -> None:
         assert self._seen is not None  # noqa: S101 - `refresh` has loaded
@@ -265,6 +273,14 @@ _INDEXES: WeakKeyDictionary[Database, FacetIndex] = WeakKeyDictionary()
 def index_of(database: Database) -> FacetIndex:
     """The index of a process's database, one for all that ask; perhaps not loaded yet."""
     return _INDEXES.setdefault(database, FacetIndex())
+
+
+async def learn_beginnings(database: Database) -> None:
+    """Let the index learn which beginnings are common, where it is to. By a worker; searches do without meanwhile."""
+    index = index_of(database)
+    if index.lacks_beginnings:
+        async with database.read(SYSTEM) as connection:
+            await index.learn_beginnings(connection)
 
 
 async def fresh_index(database: Database) -> FacetIndex:

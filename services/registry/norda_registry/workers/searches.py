@@ -11,7 +11,7 @@ from norda_common.database import SYSTEM, is_transient
 from norda_common.runtime import Runtime
 
 from ..store import rereading
-from ..store.facet_index import fresh_index
+from ..store.facet_index import fresh_index, learn_beginnings
 from ..usecases.matching import read_along, withdraw_told
 
 FRESH_SECONDS = 1.0
@@ -57,6 +57,7 @@ async def _patiently(step: Callable[[], Awaitable[None]]) -> None:
 
 async def _fresh(runtime: Runtime) -> None:
     await fresh_index(runtime.database)
+    await learn_beginnings(runtime.database)
 
 
 async def _begin(runtime: Runtime) -> None:
