@@ -50,6 +50,7 @@ from .filled import Row, fill, ids_of
 
 DOCUMENTS = Path(__file__).parents[2] / "docs" / "contracts" / "openapi"
 EXAMPLES = int(os.environ.get("NORDA_FUZZ_EXAMPLES", "4"))
+SENDER = "fuzzing@norda.example"
 METHODS = ("get", "post", "put", "patch", "delete")
 CHECKS = [
     not_a_server_error,
@@ -109,7 +110,8 @@ class Fuzzed:
 
 @pytest.fixture(scope="module")
 def world(module_installation: Installation) -> dict[str, Fuzzed]:
-    running = {name: module_installation.start(name, wait=False) for name in SERVICES}
+    sender = {"NORDA_MAIL_FROM": f"Norda <{SENDER}>"}
+    running = {name: module_installation.start(name, wait=False, environment=sender) for name in SERVICES}
     for service in running.values():
         service.wait_ready()
     servers = module_installation.servers
@@ -120,6 +122,7 @@ def world(module_installation: Installation) -> dict[str, Fuzzed]:
         mail_url=servers.mail,
         tracing_url=servers.tracing,
         topic_prefix=module_installation.prefix,
+        mails_from=SENDER,
     )
     run_main_job(demo)
     assert demo.failures == []

@@ -56,7 +56,7 @@ def no_bars() -> Iterator[ImportBar]:
 class World:
     """Addresses and tokens, and the list of checks; `token(state, role)` makes a bearer token.
 
-    Mails up to the id `mails_after` belong to somebody else. `mail_url` and `tracing_url` are None where the user's
+    Mails of senders without `mails_from` belong to somebody else. `mail_url` and `tracing_url` are None where a user's
     own servers cannot be looked into; what they would show is then left out and said to be.
     """
 
@@ -68,7 +68,7 @@ class World:
     mail_url: str | None
     tracing_url: str | None
     topic_prefix: str = ""
-    mails_after: str = ""
+    mails_from: str = ""
     show: Callable[[str], None] = print
     import_bars: Callable[[], AbstractContextManager[ImportBar]] = no_bars
     checks: list[Check] = field(default_factory=list)
@@ -109,7 +109,10 @@ class World:
 
     def mails(self, **filters: str) -> list[Mail]:
         """Mails that arrived; empty where the mailboxes cannot be looked into."""
-        return list_mails(self.mail_url, after=self.mails_after, **filters) if self.mail_url else []
+        if not self.mail_url:
+            return []
+        found = list_mails(self.mail_url, **filters)
+        return [mail for mail in found if self.mails_from in mail.sender]
 
     def expect(self, text: str, ok: bool, found: object = "") -> None:
         """Note an expectation and show how it came out."""
