@@ -53,7 +53,7 @@ def show_list(services: Services, *, reason: str | None, topic: str | None, as_j
     elif rows:
         for row in rows:
             _print(row)
-    else:
+    elif not away:
         output.print("no event is blocked")
     return 1 if away else 0
 

@@ -71,7 +71,7 @@ def show_list(services: Services, choice: Choice, *, status: str, limit: int, as
         print(json.dumps({"counts": counts, "letters": letters}, indent=2))
     elif counts:
         _print_list(counts, letters)
-    else:
+    elif not away:
         output.print(
             f"no {'' if status == 'all' else f'{status} '}dead letters" + (" match" if choice.filters() else "")
         )

@@ -159,7 +159,9 @@ async def choose_person(request: Request) -> Response:
     issuer = _issuer(request)
     asked = read_request(_pairs(request.url.query), issuer.clients)
     person = PEOPLE.get((await _form(request)).get("person", ""))
-    if person is None or not issuer.is_own_form(request):
+    if not issuer.is_own_form(request):
+        raise asked.refused("access_denied", "the choice did not come from this page, says its Origin")
+    if person is None:
         raise asked.refused("access_denied", "nobody was chosen on the sign-in page")
     before = issuer.memory.session(request.cookies.get(COOKIE))
     if before is not None:

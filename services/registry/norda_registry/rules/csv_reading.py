@@ -248,16 +248,17 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
 
 
 def missing_columns(columns: Sequence[str], *, required: Sequence[str], known: frozenset[str]) -> list[FieldError]:
-    """What the header lacks, and what it holds that nobody knows."""
+    """What the header lacks, and what it holds that nobody knows; the first of those says what is known."""
     errors = [
         FieldError(field=name, code="missing_column", text=Text("als Spalte fehlt", "is a missing column"), row=1)
         for name in required
         if name not in columns
     ]
+    names = ", ".join(sorted(known))
     unknown = Text("ist als Spalte nicht bekannt", "is not known as a column")
-    errors.extend(
-        FieldError(field=name[:60], code="unknown_column", text=unknown, row=1) for name in columns if name not in known
-    )
+    told = Text(f"{unknown.de}; es gibt {names}", f"{unknown.en}; there are {names}")
+    for place, name in enumerate(name for name in columns if name not in known):
+        errors.append(FieldError(field=name[:60], code="unknown_column", text=unknown if place else told, row=1))
     return errors
 
 
