@@ -219,7 +219,7 @@ async def decide(
     taken = _taken(proposed, command.take)
     known = await _known(connection, sent.organisation_id)
     if not taken:
-        # That needs no organisation: it may be another office's by now. And of a remark alone nothing can be taken over.
+        # That needs no organisation: it may be another office's by now. Of a remark nothing can be taken over.
         await _decided(connection, sent, taken, caller=caller, now=now)
         return Outcome(known, changed=False)
     before = await lock_own(
