@@ -1,4 +1,4 @@
-"""`python -m norda_registry.usecases.imports.row_process`: reads rows of imports for a service's process, until that goes away.
+"""`python -m norda_registry.usecases.imports.row_process`: reads rows of imports for a service, until that goes away.
 
 Messages on standard input and output are pickles with their length in four bytes before. The first one is the import,
 each of the others some rows; the answer is them read, or an exception. Without secrets in its environment.
