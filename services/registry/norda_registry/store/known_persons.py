@@ -25,7 +25,8 @@ async def lock(connection: Connection, state: State, keys: Collection[str]) -> N
     """
     await connection.execute(
         """select count(pg_advisory_xact_lock(hashtext('norda.person.' || $1::text), bucket))
-             from (select distinct hashtext(key) & 255 as bucket from unnest($2::text[]) as key order by 1) as buckets""",
+             from (select distinct hashtext(key) & 255 as bucket from unnest($2::text[]) as key
+                    order by 1) as buckets""",
         state,
         list(keys),
     )

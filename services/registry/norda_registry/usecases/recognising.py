@@ -36,8 +36,8 @@ async def recognised(
     """
     asked = {person.id: _objects_by(person, keys) for person, keys in persons}
     locked = {keys.email_key for _, keys in persons if keys.email_key}
-    locked |= {phone for person, _ in persons if person.phone and (phone := known_phone(person.phone))}
-    await known_persons.lock(connection, state, locked)
+    phones = (known_phone(person.phone) for person, _ in persons if person.phone)
+    await known_persons.lock(connection, state, locked.union(phone for phone in phones if phone))
     known = sorted({(keys.email_key, keys.name_key) for _, keys in persons if keys.email_key})
     pseudonyms = await known_persons.pseudonyms(connection, state, known) if known else {}
     restricted = await known_persons.restricted(connection, state, known) if known else {}

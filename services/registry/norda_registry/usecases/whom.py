@@ -87,12 +87,12 @@ class Whom:
         """The keys by which an objection of theirs is known again: their addresses; and under their names the numbers
         and addresses that may be others', too.
         """
-        shared, keys = {*self.shared_keys}, {*self.email_keys}
+        own = frozenset(self.email_keys)
+        keys = set(own)
         for person in self.found:
-            if person.email and (key := address_key(person.email)) in shared:
-                keys.add(under_name(key, person.name))
-            if person.phone and (key := known_phone(person.phone)):
-                keys.add(under_name(key, person.name))
+            address = address_key(person.email) if person.email else None
+            number = known_phone(person.phone) if person.phone else None
+            keys.update(under_name(key, person.name) for key in (address, number) if key and key not in own)
         return sorted(keys)
 
 
