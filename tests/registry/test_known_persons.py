@@ -251,7 +251,7 @@ async def test_the_search_page_sends_words_to_the_contact_persons_by_a_button(re
         assert made["email"] not in page.text
         assert f"Beispiel {wanted.title()}" not in page.text
         fields = form_of(page, "/registry/people")
-        assert fields["q"] == wanted
+        assert fields["q"] == [wanted]
         found = await office.post("/registry/people", fields)
         assert f"Beispiel {wanted.title()}" in text_of(found)
         assert 'action="/registry/people"' not in (await office.get("/registry/search")).text
