@@ -88,7 +88,9 @@ async def test_an_erasure_reaches_whom_a_batch_of_an_import_is_just_storing(
     """The worker waits within its batch for an organisation, the erasure for the batch."""
     key, email = mark(), address()
     admin, holder = await module_installation.connect(), await module_installation.connect()
+    deadlocks = "select deadlocks from pg_stat_database where datname = current_database()"
     try:
+        before = await admin.fetchval(deadlocks)
         async with registry.client() as office:
             known = await registered(office, own_id=f"{key}-k", legal_name=f"Beispiel Bekannt {key} GmbH")
             table = csv_of(
@@ -109,6 +111,7 @@ async def test_an_erasure_reaches_whom_a_batch_of_an_import_is_just_storing(
             assert {each["state"]: each["changed"] for each in shown["answers"]} == {"hb": 2, "hh": 0, "ni": 0}
             await reached(office, plan, "applied")
             assert await people_of(office, known["organisation_id"]) == []
+        assert await admin.fetchval(deadlocks) == before, "both lock in one order"
         for table_name in ("contact_person", "import_row", "import_plan", "import_result", "import"):
             kept = str(await admin.fetch(f"select t::text from registry.{table_name} as t"))  # noqa: S608
             for said in (email, f"Erna Muster {key}"):

@@ -15,9 +15,11 @@ from norda_common.contracts.privacy import PRIVACY_REQUEST, PrivacyRequest
 from norda_common.identifiers import new_id
 from norda_common.states import State
 from norda_registry.rules.people import LONGEST_NAME, name_key
+from norda_registry.store import known_persons
 from support.forms import form_of
 from support.installation import Installation, Running
 from support.people import signed_in, text_of
+from support.plans import plans_of, tell_plans
 
 from .staged import applied, csv_of, planned, rows
 from .test_import_further import TERMS, people_of
@@ -258,6 +260,44 @@ async def test_the_search_page_sends_words_to_the_contact_persons_by_a_button(re
     async with signed_in(registry, roles=("pr",)) as person:
         page = await person.get("/registry/search", params={"q": wanted})
         assert 'action="/registry/people"' not in page.text
+
+
+async def test_whom_a_list_names_is_looked_up_in_the_index(
+    registry: Running, module_installation: Installation
+) -> None:
+    """On a filled table, behind the policy, for as many as a batch has."""
+    path = await path_of_one(registry)
+    admin = await module_installation.connect()
+    try:
+        await admin.execute("set search_path = registry, public")
+        await admin.execute(
+            """insert into contact_person (id, organisation_id, state, person_id, name, email, email_key, language,
+                   roles, source, purposes, legal_basis, retain_until, name_key, search_text, created_at, created_by,
+                   changed_at, version)
+               select gen_random_uuid(), $1, 'hb', gen_random_uuid(), 'Fülle ' || n, n || '@ex-531.example',
+                      n || '@ex-531.example', 'de', '{}', 'x', '{support}', 'contract', '2099-01-01', 'fuelle ' || n,
+                      '', now(), 'filled', now(), 1
+                 from generate_series(1, 50000) as n""",
+            UUID(path.rpartition("/")[2]),
+        )
+        await admin.execute("analyze contact_person")
+        await tell_plans(admin)
+        await admin.execute("set role norda_registry")
+        for name, value in (("subject", "y"), ("state", "hb"), ("roles", "office")):
+            await admin.execute("select set_config($1, $2, false)", f"norda.{name}", value)
+        known = [(f"{n}@ex-531.example", f"fuelle {n}") for n in range(1, 2_000, 2)]
+        found = await known_persons.pseudonyms(admin, State.BREMEN, known)
+        assert len(found) == len(known)
+        for _ in range(8):  # Also by the plan that is kept for any list.
+            columns = [address for address, _ in known], [name for _, name in known]
+            plans = await plans_of(admin, known_persons.PSEUDONYMS, "hb", *columns)
+            plans += await plans_of(admin, known_persons.RESTRICTED, "hb", columns[0])
+            assert "contact_person_email_key" in plans
+            assert "Seq Scan on contact_person" not in plans, plans
+    finally:
+        await admin.execute("reset role")
+        await admin.execute("delete from contact_person where created_by = 'filled'")
+        await admin.close()
 
 
 @pytest.mark.parametrize(

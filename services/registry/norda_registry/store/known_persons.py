@@ -14,6 +14,22 @@ from norda_common.states import State
 
 Known = tuple[str, str]
 """An address' key and a name's."""
+# One by one: for a batch of a list a join would read all records there are.
+PSEUDONYMS = """
+select asked.email_key, asked.name_key, known.person_id
+  from unnest($2::text[], $3::text[]) as asked(email_key, name_key)
+ cross join lateral (select p.person_id from contact_person as p
+                      where p.state = $1 and p.email_key = asked.email_key and p.name_key = asked.name_key
+                      order by p.created_at, p.id limit 1) as known
+"""
+RESTRICTED = """
+select email_key, name_key, max(restricted_at) as since, bool_and(restricted_at is not null) as whole
+  from contact_person
+ where state = $1
+   and email_key = any(array(select email_key from contact_person
+                              where state = $1 and email_key = any($2) and restricted_at is not null))
+ group by email_key, name_key
+"""
 
 
 async def lock(connection: Connection, state: State, keys: Collection[str]) -> None:
@@ -36,15 +52,7 @@ async def pseudonyms(connection: Connection, state: State, known: Sequence[Known
     """The pseudonyms of who has this address under this name in that state, of those that have one. The caller holds
     the addresses' locks, so that a new person does not get two.
     """
-    rows = await connection.fetch(
-        """select distinct on (p.email_key, p.name_key) p.email_key, p.name_key, p.person_id
-             from unnest($2::text[], $3::text[]) as asked(email_key, name_key)
-             join contact_person as p on p.email_key = asked.email_key and p.name_key = asked.name_key
-            where p.state = $1
-            order by p.email_key, p.name_key, p.created_at, p.id""",
-        state,
-        *_columns(known),
-    )
+    rows = await connection.fetch(PSEUDONYMS, state, [address for address, _ in known], [name for _, name in known])
     return {(row["email_key"], row["name_key"]): row["person_id"] for row in rows}
 
 
@@ -55,16 +63,7 @@ async def restricted(connection: Connection, state: State, known: Sequence[Known
     somebody else.
     """
     addresses = list({address for address, _ in known})
-    rows = await connection.fetch(
-        """select email_key, name_key, max(restricted_at) as since, bool_and(restricted_at is not null) as whole
-             from contact_person
-            where state = $1
-              and email_key = any(array(select email_key from contact_person
-                                         where state = $1 and email_key = any($2) and restricted_at is not null))
-            group by email_key, name_key""",
-        state,
-        addresses,
-    )
+    rows = await connection.fetch(RESTRICTED, state, addresses)
     own = {(row["email_key"], row["name_key"]): row["since"] for row in rows if row["since"] is not None}
     shared = {row["email_key"] for row in rows if not row["whole"]}
     everybody: dict[str, datetime] = {}
@@ -115,7 +114,3 @@ async def has_others(connection: Connection, state: State, person_id: UUID, *, b
         beside,
     )
     return found
-
-
-def _columns(known: Sequence[Known]) -> tuple[list[str], list[str]]:
-    return [address for address, _ in known], [name for _, name in known]
