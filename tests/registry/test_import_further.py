@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -24,7 +23,6 @@ from support.people import signed_in, text_of
 from .conftest import cluster, imported, in_directory, registered
 from .staged import IMPORTS, applied, csv_of, decided, mapped, planned, reached, reverted, rows, staged
 from .test_import_pages import page_of, settled, upload
-from .test_requests import asked, progress
 
 UNTIL = (datetime.now(UTC).date() + timedelta(days=900)).isoformat()
 TERMS = {"purposes": ["support"], "legal_basis": "public_task", "retain_until": UNTIL}
@@ -160,30 +158,6 @@ async def test_a_person_on_a_known_organisation_is_a_change_and_what_somebody_ch
         await reverted(client, plan)
         assert [item["phone"] for item in await people_of(client, path)] == ["+49 421 1"]
         assert await notes_of(client, path) == []
-
-
-async def test_erasure_reaches_a_person_of_an_import_wherever_it_is(
-    registry: Running, module_installation: Installation
-) -> None:
-    key = mark()
-    email = f"kontakt-{key}@ex-552.example"
-    async with registry.client() as client:
-        done = await planned(client, with_persons(key, email), source=f"Weg {key}", persons=TERMS)
-        (first, _) = await rows(client, done)
-        await applied(client, done)
-        waiting = await planned(client, with_persons(f"{key}b", email), source=f"Weg {key}", persons=TERMS)
-        await progress(client, await asked(client, "erasure", email), answers=3)
-        assert await people_of(client, first["organisation_id"]) == []
-        assert all("person" not in row for row in await rows(client, waiting))
-        await applied(client, waiting)
-    connection = await module_installation.connect()
-    try:
-        for table in ("contact_person", "import_row", "import_plan", "import_result"):
-            kept = str(await connection.fetch(f"select t::text from registry.{table} as t"))  # noqa: S608
-            for said in (email, f"Änne Beispiel {key}", json.dumps(f"Änne Beispiel {key}")[1:-1]):
-                assert said not in kept, table
-    finally:
-        await connection.close()
 
 
 async def test_sites_certificates_profile_and_memberships_come_with_a_list(registry: Running) -> None:

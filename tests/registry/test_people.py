@@ -208,8 +208,8 @@ async def test_the_same_address_has_one_pseudonym_in_a_state_and_another_one_in_
     first, second = await path_of_one(registry), await path_of_one(registry)
     spellings = ("Gleich@Müller.example", "GLEICH@xn--mller-kva.example")
     async with registry.client() as client, registry.client(state="ni") as other:
-        one = await entered(client, first, email=spellings[0])
-        two = await entered(client, second, email=spellings[1])
+        one = await entered(client, first, email=spellings[0], name="Beispiel Größe")
+        two = await entered(client, second, email=spellings[1], name="beispiel GROESSE")
         assert one["person_id"] == two["person_id"]
         again = await client.post(f"{first}/people", json=contact(email=spellings[1]))
         assert (again.status_code, again.json()["code"]) == (409, "person_known")
@@ -217,7 +217,9 @@ async def test_the_same_address_has_one_pseudonym_in_a_state_and_another_one_in_
         emden = await registered(
             other, seat={"place": "Emden", "state": "DE-NI"}, register_entry=..., responsible_state=...
         )
-        elsewhere = await entered(other, f"/api/v1/organisations/{emden['organisation_id']}", email=spellings[0])
+        elsewhere = await entered(
+            other, f"/api/v1/organisations/{emden['organisation_id']}", email=spellings[0], name=one["name"]
+        )
         assert elsewhere["person_id"] != one["person_id"]
         # Under the same name it is the same person's other address, under another one a successor's.
         moved = await client.patch(f"/api/v1/people/{two['id']}", json={"email": "anders@ex-531.example"})
@@ -314,9 +316,10 @@ async def test_a_forgotten_check_shows_contact_persons_to_nobody_else(
 async def insert_for_bremen(connection: Any, made: dict[str, Any]) -> None:
     await connection.execute(
         """insert into contact_person (id, organisation_id, state, person_id, name, email, email_key, language, roles,
-               source, purposes, legal_basis, retain_until, search_text, created_at, created_by, changed_at, version)
+               source, purposes, legal_basis, retain_until, name_key, search_text, created_at, created_by, changed_at,
+               version)
            values ($1, $2, 'hb', $1, 'x', 'x@ex-1.example', 'x@ex-1.example', 'de', '{}', 'x', '{support}',
-                   'contract', '2099-01-01', '', now(), 'x', now(), 1)""",
+                   'contract', '2099-01-01', 'x', '', now(), 'x', now(), 1)""",
         new_id(),
         UUID(made["organisation_id"]),
     )
@@ -349,11 +352,11 @@ async def test_words_of_persons_are_asked_of_the_index_behind_the_office_s_own_v
     try:
         await connection.execute(
             """insert into registry.contact_person (id, organisation_id, state, person_id, name, phone, language,
-                   roles, source, purposes, legal_basis, retain_until, search_text, created_at, created_by, changed_at,
-                   version)
+                   roles, source, purposes, legal_basis, retain_until, name_key, search_text, created_at, created_by,
+                   changed_at, version)
                select gen_random_uuid(), $1, case when n % 3 = 0 then 'hb' else 'ni' end, gen_random_uuid(),
                       'Fülle ' || n, '0421 ' || n, 'de', '{}', 'x', '{support}', 'contract', '2099-01-01',
-                      ' fuelle ' || n || ' ' || md5(n::text), now(), 'x', now(), 1
+                      'fuelle ' || n, ' fuelle ' || n || ' ' || md5(n::text), now(), 'x', now(), 1
                  from generate_series(1, 30000) as n""",
             UUID(path.rpartition("/")[2]),
         )

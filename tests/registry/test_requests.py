@@ -233,7 +233,7 @@ async def test_a_request_by_one_address_reaches_the_other_one_of_the_same_person
     old, new = address(), address()
     async with registry.client() as office:
         one = await entered(office, first, email=old)
-        two = await entered(office, second, email=old)
+        two = await entered(office, second, email=old, name=one["name"])
         moved = (await office.patch(f"/api/v1/people/{two['id']}", json={"email": new})).json()
         assert moved["person_id"] == one["person_id"]
         assert (await office.patch(first, json={"contact_email": new})).is_success
@@ -253,7 +253,8 @@ async def test_a_request_by_one_address_reaches_the_other_one_of_the_same_person
     assert said.data.addresses == (old, new)
 
 
-async def test_an_objection_of_who_has_no_address_stays_with_the_record(registry: Running) -> None:
+async def test_an_objection_of_who_has_no_address_stays_with_the_record_that_gets_one(registry: Running) -> None:
+    """Of who is entered anew: test_known_persons.py."""
     path = await path_of_one(registry)
     async with registry.client() as office, registry.client(role="pr") as inviting:
         made = await entered(office, path, **PHONE_ALONE, **INVITED)

@@ -1,7 +1,8 @@
 """The search across what a service knows: one page, with a section for each kind of record that the person may read.
 
 The words stand in the address, so that a search can be kept and sent on. They may be somebody's name: accesses are not
-logged, and of a request's query spans say `redacted` (telemetry.py).
+logged, and of a request's query spans say `redacted` (telemetry.py). Browsers and proxies may keep them, so a kind of
+record whose own page takes words by POST (`Elsewhere`) is looked for there.
 """
 
 from __future__ import annotations
@@ -48,6 +49,17 @@ class Section:
     list_address: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A kind of record, persons, that is looked for by a button with this label: it sends the words to the kind's own
+    page at `path`, as `q` in the body.
+    """
+
+    title: Text
+    label: Text
+    path: str
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is looked for: the words, and the only kind, if one is asked for."""
@@ -77,7 +89,14 @@ async def asked(q: QueryText = "", only: QueryText = "") -> Asked:
 AskedDep = Annotated[Asked, Depends(asked)]
 
 
-def show(page: Page, wanted: Asked, sections: Sequence[Section], *, finds: Sequence[Text]) -> HTMLResponse:
+def show(
+    page: Page,
+    wanted: Asked,
+    sections: Sequence[Section],
+    *,
+    finds: Sequence[Text],
+    elsewhere: Sequence[Elsewhere] = (),
+) -> HTMLResponse:
     """The page. `finds` says, a sentence each, what can be found by what."""
     most = wanted.most - 1
     shown = [
@@ -100,6 +119,14 @@ def show(page: Page, wanted: Asked, sections: Sequence[Section], *, finds: Seque
         sections=[section for section in shown if section["hits"]],
         without=[section["title"] for section in shown if not section["hits"]],
         finds=[text.in_language(page.language) for text in finds],
+        elsewhere=[
+            {
+                "title": kind.title.in_language(page.language),
+                "label": kind.label.in_language(page.language),
+                "path": kind.path,
+            }
+            for kind in elsewhere
+        ],
         most=most,
         path=page.request.url.path,
         everything=wanted.listed(page.request.url.path),

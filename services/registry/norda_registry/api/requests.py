@@ -42,8 +42,8 @@ class AnswerView(AnswererView):
 class RequestView(BaseModel):
     """A request of a person. `late`: somebody should have answered by now; `meet_by`: Art. 12 (3).
 
-    The person was looked for by so many `addresses`, and by `person_id` among the own office's contact persons. Without
-    an address no other service and state could find anything.
+    The person was looked for by so many `addresses`, and by `person_id` among the own office's contact persons, if it
+    is one person there. Without an address no other service and state could find anything.
     """
 
     id: UUID
@@ -97,8 +97,9 @@ async def post_request(command: AskForPerson, caller: Office, runtime: RuntimeDe
     """It reaches every service for all three states. The office has made sure who asks (Art. 12 (6) GDPR).
 
     Named by `person_id`, or by an address that a contact person of the office has: all addresses of that person are
-    looked for. Who has no address is found by `POST /api/v1/people/search`. 422 `unknown_person` for a pseudonym that
-    the office has not.
+    looked for, but for those that others have, too. An address of several persons means all who have it, and
+    `person_id` one of them. Who has no address is found by `POST /api/v1/people/search`. 422 `unknown_person` for a
+    pseudonym that the office has not.
     """
     now = datetime.now(UTC)
     async with runtime.database.transaction(caller) as connection:

@@ -11,6 +11,7 @@ create table contact_person (
     email_key        text        check (length(email_key) <= 320),
     phone            text        check (length(phone) <= 50),
     phone_key        text        check (length(phone_key) <= 50),
+    name_key         text        not null check (length(name_key) <= 200),
     language         text        not null check (language in ('de', 'en')),
     roles            text[]      not null,
     source           text        not null check (length(source) between 1 and 300),
@@ -34,12 +35,14 @@ create table contact_person (
 );
 comment on table contact_person is 'Contact persons (Ansprechpersonen), each for the office that entered it; the table contact'
     ' has organisations'' general addresses. The organisation may have moved to another instance.';
-comment on column contact_person.person_id is 'Pseudonym: one address within a state has one, one person may have several addresses.'
-    ' All that leaves this table.';
+comment on column contact_person.person_id is 'Pseudonym: one address under one name within a state has one, one person may'
+    ' have several addresses. All that leaves this table.';
+comment on column contact_person.name_key is 'The folded name: it tells persons apart who share an address or a phone number;'
+    ' rules/people.py makes it.';
 comment on column contact_person.phone_key is 'The digits of the phone number in its international form; rules/people.py makes it.';
 comment on column contact_person.retain_until is 'The last day it is kept; the deletion run takes it the day after.';
 create index contact_person_organisation on contact_person (organisation_id, state);
-create index contact_person_email_key on contact_person (email_key) where email_key is not null;
+create index contact_person_email_key on contact_person (email_key, name_key) where email_key is not null;
 create index contact_person_person on contact_person (person_id);
 create index contact_person_phone_key on contact_person (state, phone_key) where phone_key is not null;
 create index contact_person_name on contact_person (state, (lower(name) collate "de-x-icu"), id);
@@ -125,18 +128,28 @@ alter table privacy_key enable row level security;
 create function keyed_hash(address text) returns bytea stable security definer set search_path from current language sql
     return (select sha256(key || sha256(key || convert_to(address, 'UTF8'))) from privacy_key
              where is_system() or office_state() is not null);
-comment on function keyed_hash is 'Of an address'' key; for offices and the service.';
+comment on function keyed_hash is 'Of what a person is known by: an address'' key, a number''s; for offices and the service.';
 
 create table objection (
-    address_hash bytea       primary key check (length(address_hash) = 32),
-    objected_at  timestamptz not null
+    known_by    bytea       primary key check (length(known_by) = 32),
+    objected_at timestamptz not null
 );
 comment on table objection is 'Objections (Art. 21 GDPR) of contact persons, so that they hold for who is entered again.';
+comment on column objection.known_by is 'Keyed hash of an address, or of a name with a phone number or an address that others have, too.';
 alter table objection enable row level security;
 create policy system on objection using ((select is_system()));
-create function objected_at(address text) returns timestamptz stable security definer set search_path from current
-    language sql return (select o.objected_at from objection as o where o.address_hash = keyed_hash(address));
-comment on function objected_at is 'When the person with this address objected, to whichever state: it holds for all.';
+-- The hash once more: of the thousands that a list names it is a call each, and the key is read once.
+create function objections(of_keys text[]) returns table (known_by text, objected_at timestamptz)
+    stable security definer set search_path from current language sql
+begin atomic
+    select asked.known_by, o.objected_at
+      from privacy_key as p
+     cross join unnest(of_keys) as asked(known_by)
+      join objection as o
+        on o.known_by = sha256(p.key || sha256(p.key || convert_to(asked.known_by, 'UTF8')))
+     where is_system() or office_state() is not null;
+end;
+comment on function objections is 'Of these keys those whose persons objected, to whichever state: it holds for all.';
 
 create table privacy_request (
     id             uuid        primary key,
@@ -157,7 +170,7 @@ create table privacy_request (
 comment on table privacy_request is 'What persons asked the office of `state` for. Addresses stay until all have answered.';
 comment on column privacy_request.addresses is 'By so many addresses the person was looked for: part of the proof.';
 comment on column privacy_request.person_id is 'By which pseudonym of contact persons, where the office has one for them.';
-comment on column privacy_request.known_by is 'Keyed hashes of the addresses, and of phone numbers in the records, by which the proof is found.';
+comment on column privacy_request.known_by is 'Keyed hashes of addresses and phone numbers, named or in the records, by which the proof is found.';
 comment on column privacy_request.records_until is 'Until when an access report can be read.';
 comment on column privacy_request.erased_at is 'Since when an erasure has taken the report, of which nothing is kept then.';
 create index privacy_request_running on privacy_request (state, id) where completed_at is null;

@@ -39,10 +39,10 @@ REPORT = Text("Auskunft", "Access report")
 ROWS = 25
 MOST_OF_PHONE = 50
 ADDRESSES_ONLY = Text(
-    "Es gibt keine E-Mail-Adresse: Gefunden werden nur die Ansprechpersonen Ihrer Stelle. Andere Länder, "
-    "Veranstaltungen und Benachrichtigungen kennen Personen nur mit Adresse.",
-    "There is no e-mail address: only your office's contact persons are found. Other states, events and notifications "
-    "know persons by addresses alone.",
+    "Es gibt keine E-Mail-Adresse dieser Person allein: Gefunden werden nur die Ansprechpersonen Ihrer Stelle. Andere "
+    "Länder, Veranstaltungen und Benachrichtigungen kennen Personen nur mit Adresse.",
+    "There is no e-mail address of this person alone: only your office's contact persons are found. Other states, "
+    "events and notifications know persons by addresses alone.",
 )
 MAY_HAVE_NONE = Text(
     "Führt Ihre Stelle die Person vielleicht ohne Adresse? Dann suchen Sie sie mit Telefonnummer oder Namen.",
@@ -91,8 +91,10 @@ CONSEQUENCES = {
     ),
     "objection": (
         Text(
-            "Die Adresse bekommt keine Werbung mehr, auch wenn sie neu eingetragen oder importiert wird.",
-            "The address gets no advertising any more, also if it is entered or imported anew.",
+            "Die Person bekommt keine Werbung mehr, auch wenn sie neu eingetragen oder importiert wird: wer eine ihrer "
+            "Adressen hat, und wer mit einer ihrer Telefonnummern ebenso heißt.",
+            "The person gets no advertising any more, also if they are entered or imported anew: whoever has one of "
+            "their addresses, and whoever is called the same with one of their phone numbers.",
         ),
         Text("Das lässt sich nicht zurücknehmen.", "This cannot be taken back."),
     ),
@@ -208,7 +210,7 @@ async def confirm(page: Office) -> Response:
 
 
 def _names(whom: Whom) -> str:
-    return ", ".join(dict.fromkeys(person.name for person in whom.found))
+    return ", ".join(whom.names)
 
 
 def _looked_for(page: Page, whom: Whom) -> list[str]:
@@ -218,6 +220,23 @@ def _looked_for(page: Page, whom: Whom) -> list[str]:
     told.append(
         page.t(f"Ihre Stelle hat dazu Ansprechpersonen: {number}", f"Contact persons of your office with it: {number}")
     )
+    told += [
+        page.t(
+            f"Nicht gesucht wird nach {each}: Diese Adresse hat auch jemand anderes.",
+            f"Not looked for is {each}: somebody else has this address, too.",
+        )
+        for each in whom.shared
+    ]
+    if whom.several:
+        names = _names(whom)
+        told.append(
+            page.t(
+                f"Diese Adresse haben mehrere, und der Antrag gilt für alle: {names}. Ist nur jemand davon gemeint, "
+                "nehmen Sie den Antrag bei dessen Eintrag auf.",
+                f"Several have this address, and the request is for all of them: {names}. If only one of them is "
+                "meant, take the request at that one's record.",
+            )
+        )
     if not whom.emails:
         told.append(ADDRESSES_ONLY.in_language(page.language))
     elif not whom.found:

@@ -1,4 +1,4 @@
-"""The search: organisations of all states, and the notes on them that one may read."""
+"""The search: organisations of all states, and the notes on them that one may read; contact persons by a button."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from norda_common.errors import Text
 from norda_common.requests import write_cursor
 from norda_common.web import search
 from norda_common.web.pages import Page, page_for
-from norda_common.web.search import AskedDep, Hit, Section
+from norda_common.web.search import AskedDep, Elsewhere, Hit, Section
 from norda_common.web.site import instant_in
 
 from ..rules.names import fold, query_words
@@ -28,9 +28,9 @@ from ..store.facet_index import FacetIndex, fresh_index
 from ..store.notes import Note
 from ..usecases import searching
 from ..usecases.lookup import sole_holder
-from ..usecases.people import find_people
 from . import people_words, texts
 from .organisations import LIST, TITLE
+from .people import SEARCH as PEOPLE_SEARCH
 
 router = APIRouter(prefix="/registry")
 PATH = "/registry/search"
@@ -53,8 +53,14 @@ FINDS = (
 FINDS_NOTES = Text("Vermerke findet man mit Wörtern aus ihrem Text.", "Notes are found by words of their text.")
 
 FINDS_PEOPLE = Text(
-    "Ansprechpersonen Ihrer Dienststelle findet man mit Name, E-Mail-Adresse oder Telefon.",
-    "Contact persons of your office are found by name, e-mail address or phone.",
+    "Ansprechpersonen Ihrer Dienststelle findet man unter „Ansprechpersonen“ mit Name, E-Mail-Adresse oder Telefon.",
+    "Contact persons of your office are found under “Contact persons” by name, e-mail address or phone.",
+)
+# Their page takes words by POST.
+PEOPLE = Elsewhere(
+    title=people_words.PEOPLE,
+    label=Text("In Ansprechpersonen suchen", "Search contact persons"),
+    path=PEOPLE_SEARCH,
 )
 
 
@@ -73,10 +79,8 @@ async def find(page: Annotated[Page, page_for(READ)], wanted: AskedDep) -> Respo
             sections.append(await _organisations(connection, index, page, wanted))
         if reads and wanted.wants("notes"):
             sections.append(await _notes(connection, page, wanted))
-        if keeps and wanted.wants("people"):
-            sections.append(await _people(connection, page, wanted))
     finds = FINDS + ((FINDS_NOTES,) if reads else ()) + ((FINDS_PEOPLE,) if keeps else ())
-    return search.show(page, wanted, sections, finds=finds)
+    return search.show(page, wanted, sections, finds=finds, elsewhere=(PEOPLE,) if keeps else ())
 
 
 async def _organisations(connection: Connection, index: FacetIndex, page: Page, wanted: search.Asked) -> Section:
@@ -117,25 +121,6 @@ async def _notes(connection: Connection, page: Page, wanted: search.Asked) -> Se
         title=Text("Vermerke", "Notes"),
         every=Text("Alle Vermerke", "All notes"),
         hits=[_note(note, names.get(note.organisation_id), page, wanted.q) for note in readable],
-    )
-
-
-async def _people(connection: Connection, page: Page, wanted: search.Asked) -> Section:
-    found = await find_people(connection, query_words(wanted.q), caller=page.caller, after=None, limit=wanted.most)
-    return Section(
-        key="people",
-        title=people_words.PEOPLE,
-        every=Text("Alle Ansprechpersonen", "All contact persons"),
-        hits=[
-            Hit(
-                title=person.name,
-                address=f"{LIST}/{person.organisation_id}#ansprechpersonen",
-                about=organisation or "",
-                state=person.state,
-            )
-            for person, organisation in found
-        ],
-        # The words may be a name: the list of persons has no address with words, so this page shows more of them.
     )
 
 

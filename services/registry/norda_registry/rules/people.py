@@ -7,12 +7,14 @@ needs consent before (section 7 UWG), so that purpose asks when and to which wor
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from datetime import date
 
 from norda_common.errors import Text
 
 from .findings import Findings
+from .names import fold
 
 ROLES: Mapping[str, Text] = {
     "management": Text("Geschäftsführung", "Management"),
@@ -65,6 +67,28 @@ def phone_key(phone: str) -> str | None:
     if international:
         return digits.removeprefix("00") or None
     return f"49{digits[1:]}" if digits.startswith("0") else digits or None
+
+
+def known_phone(phone: str) -> str | None:
+    """How a phone number stands among the keys by which a person is known; no address looks so."""
+    key = phone_key(phone)
+    return f"tel:{key}" if key else None
+
+
+def name_key(name: str) -> str:
+    """What tells the names of persons apart who share an address or a phone number: the folded name, and after it the
+    letters that folding drops, which are those of other scripts.
+    """
+    folded = fold(name)
+    if not name.isascii():
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        folded += "".join(letter for letter in plain if letter.isalpha() and not fold(letter))
+    return folded[:LONGEST_NAME]
+
+
+def under_name(key: str, name: str) -> str:
+    """The key of one of those who have this address or number: the one who is called so."""
+    return f"{key}\n{name_key(name)}"
 
 
 def check_codes(name: str, codes: Collection[str], known: Mapping[str, Text], findings: Findings) -> None:

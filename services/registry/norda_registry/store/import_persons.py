@@ -16,6 +16,7 @@ from norda_common.addresses import mention_of, written
 from norda_common.database import Connection
 
 from ..rules.import_fields import PERSON
+from ..rules.names import fold
 
 _ABOUT_PERSONS = frozenset({*PERSON, "note"})
 """Meanings of cells that say who somebody is, or may say anything about them."""
@@ -59,16 +60,26 @@ class Held:
         return f"Held({self.import_id} {self.sheet} {self.row})"
 
 
-async def rows_about(connection: Connection, state: str, addresses: Sequence[str]) -> list[Held]:
-    """Rows of a state's uploads that mention any of the addresses. Reads all rows that are kept."""
+async def rows_about(
+    connection: Connection,
+    state: str,
+    addresses: Sequence[str],
+    *,
+    shared: Sequence[str] = (),
+    names: Sequence[str] = (),
+) -> list[Held]:
+    """Rows of a state's uploads that mention any of the addresses, or one of the `shared` ones and one of the names.
+
+    Reads all rows that are kept.
+    """
     found: list[Held] = []
-    if not addresses:
+    if not (addresses or shared):
         return found
-    mention = mention_of(*addresses)
+    own, others = (mention_of(*each) if each else None for each in (addresses, shared))
     known: dict[UUID, Any] = {}
-    for row in await connection.fetch(_ROWS, state, _escaped(addresses)):
+    for row in await connection.fetch(_ROWS, state, _escaped([*addresses, *shared])):
         cells = json.loads(row["cells"])
-        if not any(mention.search(cell) for cell in cells):
+        if not (_mentions(cells, own) or (_mentions(cells, others) and _names(cells, names))):
             continue
         if not known:
             known = {each["id"]: each for each in await connection.fetch(_IMPORTS, state)}
@@ -87,20 +98,36 @@ async def rows_about(connection: Connection, state: str, addresses: Sequence[str
     return found
 
 
+def _mentions(cells: Sequence[str], mention: re.Pattern[str] | None) -> bool:
+    return mention is not None and any(mention.search(cell) for cell in cells)
+
+
+def _names(cells: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether all words of one of the names stand in the cells; first and last name may have cells of their own."""
+    said = _words(" ".join(cells))
+    return any(_words(name) <= said for name in names)
+
+
+def _words(text: str) -> set[str]:
+    """Folded, and those of other scripts as they are."""
+    return {*fold(text).split(), *(word for word in text.casefold().split() if not fold(word))}
+
+
 def _escaped(addresses: Sequence[str]) -> list[str]:
     """How the addresses may stand in cells, in lower case as the database makes it."""
     ways = {way for address in addresses for plain in written(address) for way in (plain, plain.upper())}
     return sorted({json.dumps(way)[1:-1].lower() for way in ways})
 
 
-async def stop_work(connection: Connection, import_ids: Sequence[UUID]) -> None:
-    """Let workers of these imports begin anew: rows they have read already still hold the person. Waits for the batch
-    that is being written.
+async def stop_work(connection: Connection, state: str) -> None:
+    """Lock the state's imports, and let workers begin anew: rows they have read already may still hold a person. Waits
+    for the batch that is being written.
     """
     await connection.execute(
-        """update import set lease_owner = null, lease_until = null
-            where id in (select id from import where id = any($1) order by id for update)""",
-        list(import_ids),
+        "select from import where state = $1 and forgotten_at is null order by id for update", state
+    )
+    await connection.execute(
+        "update import set lease_owner = null, lease_until = null where state = $1 and lease_owner is not null", state
     )
 
 
@@ -111,9 +138,9 @@ async def forget(
 
     Of such a row stay the cells whose meaning is known, and is nobody; the others may be about the person, too.
     """
-    if not addresses:
+    if not (addresses or rows):
         return 0
-    mention = mention_of(*addresses)
+    mention = mention_of(*addresses) if addresses else None
     said = _saying(mention, names)
     await connection.executemany(
         "update import_row set cells = $4 where import_id = $1 and sheet = $2 and row = $3",
@@ -125,13 +152,17 @@ async def forget(
     for import_id in dict.fromkeys(held.import_id for held in rows):
         await _forget_further(connection, import_id, [held.row for held in rows if held.import_id == import_id])
         await _forget_findings(connection, import_id, [held.row for held in rows if held.import_id == import_id], said)
-    await _forget_headings(connection, state, mention)
+    if mention is not None:
+        await _forget_headings(connection, state, mention)
     return len(rows)
 
 
-def _saying(mention: re.Pattern[str], names: Sequence[str]) -> re.Pattern[str]:
+def _saying(mention: re.Pattern[str] | None, names: Sequence[str]) -> re.Pattern[str]:
     """The address, and the names by which the person is known."""
-    ways = [mention.pattern, *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names if name.strip())]
+    ways = [
+        *([mention.pattern] if mention else []),
+        *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names if name.strip()),
+    ]
     return re.compile("|".join(ways), re.IGNORECASE)
 
 

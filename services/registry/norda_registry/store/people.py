@@ -66,6 +66,7 @@ class Keys(NamedTuple):
 
     email_key: str | None
     phone_key: str | None
+    name_key: str
     search_text: str
 
 
@@ -79,8 +80,11 @@ select {_COLUMNS} from contact_person as p where p.organisation_id = any($1)
 _OF_PERSON = f"""
 select {_COLUMNS} from contact_person as p
  where p.state = $1
-   and p.person_id = any(array(select person_id from contact_person where state = $1 and email_key = any($2))
-                         || array_remove(array[$3::uuid], null))
+   and (p.email_key = any($2)
+        or p.person_id = any(array(select (array_agg(person_id))[1] from contact_person
+                                    where state = $1 and email_key = any($2)
+                                    group by email_key having count(distinct person_id) = 1)
+                             || array_remove(array[$3::uuid], null)))
  order by p.id
 """  # noqa: S608
 _OF_PHONE = f"""
@@ -185,44 +189,6 @@ async def _name_of(connection: Connection, view: str, key: UUID | None) -> str |
     return name
 
 
-async def pseudonyms(connection: Connection, state: State, email_keys: Sequence[str]) -> dict[str, UUID]:
-    """The pseudonyms of the persons with these addresses in that state, of those that have one.
-
-    Holds locks on the addresses until the transaction ends, so that a new person does not get two: one of 256 for each,
-    taken in their order, so that a list of thousands holds no more than these.
-    """
-    await connection.execute(
-        """select count(pg_advisory_xact_lock(hashtext('norda.person'), bucket))
-             from (select distinct hashtext($1::text || address) & 255 as bucket from unnest($2::text[]) as address
-                    order by 1) as buckets""",
-        state,
-        list(email_keys),
-    )
-    # A statement of its own sees what was committed while a lock was awaited; the locking one would not.
-    rows = await connection.fetch(
-        """select distinct on (email_key) email_key, person_id from contact_person
-            where state = $1 and email_key = any($2)""",
-        state,
-        list(email_keys),
-    )
-    return {row["email_key"]: row["person_id"] for row in rows}
-
-
-async def marks_of(
-    connection: Connection, state: State, email_keys: Sequence[str]
-) -> dict[str, tuple[datetime | None, datetime | None]]:
-    """Since when the persons with these addresses are restricted in that state, and since when they object."""
-    rows = await connection.fetch(
-        """select address, objected_at(address) as objected_at,
-                  (select max(restricted_at) from contact_person
-                    where state = $1 and email_key = address) as restricted_at
-             from unnest($2::text[]) as address""",
-        state,
-        list(email_keys),
-    )
-    return {row["address"]: (row["restricted_at"], row["objected_at"]) for row in rows}
-
-
 async def add(connection: Connection, persons: Sequence[tuple[Person, Keys]]) -> set[UUID]:
     """Store new contact persons, each with the keys by which it is found; which were stored.
 
@@ -242,9 +208,9 @@ def _said(value: object) -> object:
 
 
 async def known(connection: Connection, state: State, organisation_ids: Sequence[UUID]) -> list[Record]:
-    """Whom that state keeps of these organisations: organisation_id, email_key, name, phone."""
+    """Whom that state keeps of these organisations: organisation_id, email_key, phone_key, name_key."""
     return await connection.fetch(
-        """select organisation_id, email_key, name, phone from contact_person
+        """select organisation_id, email_key, phone_key, name_key from contact_person
             where state = $1 and organisation_id = any($2)""",
         state,
         list(organisation_ids),
@@ -281,9 +247,10 @@ async def remove(connection: Connection, key: UUID) -> bool:
 async def of_person(
     connection: Connection, state: State, email_keys: Sequence[str], person_id: UUID | None, *, lock: bool
 ) -> Sequence[Person]:
-    """All that a state keeps of the person with these addresses or this pseudonym; locked if it is to be changed.
+    """All that a state keeps with these addresses or this pseudonym, by id; locked if it is to be changed.
 
-    Every address has one pseudonym, so the records of theirs are all there are, other addresses among them.
+    An address that one person alone has leads to all records of theirs, other addresses among them; one that several
+    have leads to the records with it, and no further.
     """
     return [
         _person(row)
@@ -318,17 +285,8 @@ async def restrict(connection: Connection, ids: Sequence[UUID], *, at: datetime 
     )
 
 
-async def object_to_advertising(
-    connection: Connection, ids: Sequence[UUID], email_keys: Sequence[str], *, at: datetime
-) -> int:
-    """Remember the objection by these addresses, and mark these records; how many of them that changed."""
-    await connection.execute(
-        """insert into objection (address_hash, objected_at)
-           select keyed_hash(key), $2::timestamptz from unnest($1::text[]) as key order by 1
-           on conflict (address_hash) do nothing""",
-        list(email_keys),
-        at,
-    )
+async def object_to_advertising(connection: Connection, ids: Sequence[UUID], *, at: datetime) -> int:
+    """Mark these records as objected to; how many of them that changed."""
     return affected(
         await connection.execute(
             """update contact_person set objected_at = $2, version = version + 1

@@ -198,7 +198,9 @@ async def forget_reports(connection: Connection, state: State, *, now: datetime,
     )
 
 
-_ABOUT = f"(person_id = any($3::uuid[]) or known_by && {_HASHES.format(keys='$2')})"
+# By a shared address: of those that named it, and so are about all who have it, not of another person's.
+_ABOUT = f"""(person_id = any($3::uuid[]) or known_by && {_HASHES.format(keys="$2")}
+              or person_id is null and known_by && {_HASHES.format(keys="$4")})"""
 _ERASE_REPORTS = f"""
 with about as materialized (
     select id from privacy_request
@@ -208,23 +210,36 @@ with about as materialized (
 ), emptied as (
     update privacy_answer set records = null from about where request_id = about.id
 )
-update privacy_request set records_until = null, erased_at = $4 from about where privacy_request.id = about.id
+update privacy_request set records_until = null, erased_at = $5 from about where privacy_request.id = about.id
 """  # noqa: S608 - constants
 
 
 async def erase_reports(
-    connection: Connection, state: State, email_keys: Sequence[str], person_ids: Sequence[UUID], *, now: datetime
+    connection: Connection,
+    state: State,
+    email_keys: Sequence[str],
+    person_ids: Sequence[UUID],
+    *,
+    shared: Sequence[str],
+    now: datetime,
 ) -> int:
-    """Delete the state's access reports about these addresses or pseudonyms, also those that are still being gathered;
-    how many.
+    """Delete the state's access reports about these addresses or pseudonyms, or about all who have one of the `shared`
+    addresses, also those that are still being gathered; how many.
     """
-    return affected(await connection.execute(_ERASE_REPORTS, state, list(email_keys), list(person_ids), now))
+    return affected(
+        await connection.execute(_ERASE_REPORTS, state, list(email_keys), list(person_ids), list(shared), now)
+    )
 
 
 async def reports_about(
-    connection: Connection, state: State, email_keys: Sequence[str], person_ids: Sequence[UUID]
+    connection: Connection,
+    state: State,
+    email_keys: Sequence[str],
+    person_ids: Sequence[UUID],
+    *,
+    shared: Sequence[str],
 ) -> Sequence[Request]:
-    """The state's access reports about these addresses or pseudonyms that can be read now."""
+    """The state's access reports as `erase_reports` would delete them, of those that can be read now."""
     rows = await connection.fetch(
         f"""select {_COLUMNS} from privacy_request
              where state = $1 and kind = 'access' and {_ABOUT} and records_until is not null
@@ -232,6 +247,7 @@ async def reports_about(
         state,
         list(email_keys),
         list(person_ids),
+        list(shared),
     )
     return [_request(row) for row in rows]
 

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from asyncpg import UniqueViolationError
 from norda_common import audit
-from norda_common.addresses import address_key
 from norda_common.auth import Caller
 from norda_common.database import Connection
 from norda_common.errors import Conflict, FieldError, NotFound, StaleVersion, Text
@@ -24,13 +23,13 @@ from norda_common.states import State
 
 from ..rules.findings import Findings
 from ..rules.merging import MERGED
-from ..rules.names import fold, search_text
 from ..rules.people import LEGAL_BASES, PURPOSES, ROLES, check_codes, check_consent, check_retention, phone_key
 from ..rules.rights import PERSON_INVITE, PERSON_KEEP
-from ..store import organisations, people, searches
+from ..store import known_persons, organisations, people, searches
 from ..store.people import Invited, Person
 from .organisations import local_day
 from .people_commands import ChangePerson, EnterPerson, PersonTerms
+from .recognising import keys_of, recognised
 from .recording import already_merged, kept_elsewhere, no_such_organisation
 
 T = TypeVar("T")
@@ -149,8 +148,9 @@ async def enter_people(
     ]
     for person in persons:
         _check(person, now=now)
-    persons = await _recognised(connection, state, persons)
-    added = await people.add(connection, [(person, _keys(person)) for person in persons])
+    known = await recognised(connection, state, [(person, keys_of(person)) for person in persons])
+    persons = [person for person, _ in known]
+    added = await people.add(connection, known)
     entries = [_entry("person.enter", person, touched=ENTERED) for person in persons if person.id in added]
     await audit.record(connection, caller, *entries)
     return [person if person.id in added else None for person in persons]
@@ -182,14 +182,12 @@ async def change_person(
     if changed == before:
         return before
     _check(changed, now=now, before=before)
-    if changed.email != before.email:
-        # Under the same name it is the same person's other address; under another one perhaps a successor's.
-        same = fold(changed.name) == fold(before.name)
-        changed = changed if same else replace(changed, person_id=new_id())
-        (changed,) = await _recognised(connection, changed.state, [changed])
+    keys = keys_of(changed)
+    if keys != keys_of(before):
+        changed = await _recognised(connection, before, changed)
     changed = replace(changed, changed_at=now, version=before.version + 1)
     try:
-        await people.change(connection, changed, _keys(changed))
+        await people.change(connection, changed, keys)
     except UniqueViolationError as error:
         if error.constraint_name != people.ONCE:
             raise
@@ -197,6 +195,24 @@ async def change_person(
     touched = [name for name in ENTERED if getattr(before, name) != getattr(changed, name)]
     await audit.record(connection, caller, _entry("person.change", changed, touched=touched))
     return changed
+
+
+async def _recognised(connection: Connection, before: Person, changed: Person) -> Person:
+    """A changed record as whom it is now.
+
+    Under the same name it is the same person, perhaps with another address. Another name is mostly a correction, and
+    another name with another address mostly a successor, who gets a pseudonym of their own; so does who would else
+    share one with records under the former name.
+    """
+    keys, former = keys_of(changed), keys_of(before)
+    moved = keys.email_key != former.email_key
+    if keys.name_key != former.name_key and (
+        moved or await known_persons.has_others(connection, before.state, before.person_id, beside=before.id)
+    ):
+        changed = replace(changed, person_id=new_id())
+    ((found, _),) = await recognised(connection, before.state, [(changed, keys)])
+    # A restriction that was lifted, or asked for by somebody else with the address, does not come by a new number.
+    return found if moved else replace(found, restricted_at=before.restricted_at)
 
 
 async def remove_person(
@@ -304,43 +320,6 @@ def _check(person: Person, *, now: datetime, before: Person | None = None) -> No
         findings=findings,
     )
     findings.raise_errors()
-
-
-async def _recognised(connection: Connection, state: State, persons: Sequence[Person]) -> list[Person]:
-    """The persons with the pseudonyms their addresses have in this state, and with what they asked for before; an
-    objection stays with a record also when its address changes.
-    """
-    keys = {person.id: address_key(person.email) for person in persons if person.email is not None}
-    if not keys:
-        return list(persons)
-    wanted = sorted(set(keys.values()))
-    pseudonyms = await people.pseudonyms(connection, state, wanted)
-    marks = await people.marks_of(connection, state, wanted)
-    found = []
-    for person in persons:
-        key = keys.get(person.id)
-        if key is None:
-            found.append(person)
-            continue
-        restricted_at, objected_at = marks[key]
-        found.append(
-            replace(
-                person,
-                # One that several organisations of a list name is one person.
-                person_id=pseudonyms.setdefault(key, person.person_id),
-                restricted_at=restricted_at,
-                objected_at=objected_at or person.objected_at,
-            )
-        )
-    return found
-
-
-def _keys(person: Person) -> people.Keys:
-    return people.Keys(
-        email_key=address_key(person.email) if person.email else None,
-        phone_key=phone_key(person.phone) if person.phone else None,
-        search_text=search_text(person.name, person.email, person.phone),
-    )
 
 
 def _entry(action: str, person: Person, *, touched: Sequence[str]) -> audit.Entry:

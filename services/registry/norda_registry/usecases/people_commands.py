@@ -69,7 +69,7 @@ class ChangePerson(Command):
 
 class AskForPerson(Command):
     """What somebody asks for, by one of the two: an address they are known by, or the pseudonym of a contact person of
-    the own office, which is for who has no address. The office has made sure that it is them.
+    the own office, which is for who has no address, or none of their own. The office has made sure that it is them.
     """
 
     kind: RequestKind

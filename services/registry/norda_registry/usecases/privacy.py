@@ -25,19 +25,20 @@ from norda_common.privacy import ASKED, WITHDRAWN, Done, RequestKind, as_record,
 from norda_common.states import State
 
 from ..rules.findings import Findings
+from ..rules.people import known_phone
 from ..rules.requests import REPORT_DAYS, missing
 from ..rules.rights import PRIVACY
-from ..store import confirmations, people, requests
+from ..store import confirmations, known_persons, people, requests
 from ..store.import_persons import Held
 from ..store.people import Person
 from ..store.requests import Answer, Request
 from .confirming import withdraw_sent_to
-from .imports.forgetting import forget_person, rows_about
+from .imports.forgetting import forget_person, rows_about, stop_imports
 from .people import ITEM as PERSON_ITEM
 from .people_commands import AskForPerson, FindProof
 from .recording import CONTACT
 from .recording import ITEM as ORGANISATION_ITEM
-from .whom import Whom, known_phone, whom_in
+from .whom import Whom, locked_whom, whom_in
 
 ITEM = "privacy_request"
 """What the audit log calls a request."""
@@ -176,9 +177,14 @@ async def do_own_part(connection: Connection, request: PrivacyRequest, state: St
     sent to those, rows of imports, and reports made for the person before.
 
     All but contact persons is shown and erased; there is nothing of it to restrict or object to. Where contact persons
-    have further addresses, all of it is looked for by those, too. Idempotent.
+    have further addresses, all of it is looked for by those, too. Who is being entered by one of the addresses at that
+    moment, by hand or by an import, is waited for and is among them. Idempotent.
     """
-    whom = await whom_in(connection, state, request.addresses, request.person_id, lock=True)
+    if request.kind == RequestKind.ERASURE:
+        # Before anybody is looked for, since what a batch has just stored is to be found; and before any record is
+        # locked, since an import that enters persons has locked itself before.
+        await stop_imports(connection, state)
+    whom = await locked_whom(connection, state, request.addresses, request.person_id)
     if request.kind == RequestKind.ERASURE:
         return await _erase(connection, request, whom, state, now)
     general = await people.general_addresses(connection, state, whom.written)
@@ -193,7 +199,8 @@ async def do_own_part(connection: Connection, request: PrivacyRequest, state: St
         case RequestKind.LIFTING:
             changed = await people.restrict(connection, whom.ids, at=None)
         case RequestKind.OBJECTION:
-            changed = await people.object_to_advertising(connection, whom.ids, whom.email_keys, at=now)
+            await known_persons.remember_objection(connection, whom.objects_by, at=now)
+            changed = await people.object_to_advertising(connection, whom.ids, at=now)
         case _:
             raise ValueError("no such kind of request")
     if changed:
@@ -206,15 +213,18 @@ async def do_own_part(connection: Connection, request: PrivacyRequest, state: St
 
 
 async def _erase(connection: Connection, request: PrivacyRequest, whom: Whom, state: State, now: datetime) -> Done:
-    """Imports first: what one has just stored is there to be erased afterwards."""
-    names = list({person.name for person in whom.found})
-    rows = await forget_person(connection, state, whom.emails, names=names)
+    """Take the person out of everything. No import of the state is at work: what they stored is in `whom`, and they go
+    on from the rows, which are without the person then.
+    """
+    rows = await forget_person(connection, state, whom.emails, shared=whom.shared, names=whom.names)
     shown = await people.general_addresses(connection, state, whom.written)
     general = list(dict.fromkeys(organisation_id for organisation_id, _ in shown))
     changed = rows + await people.erase(connection, whom.ids)
     changed += await people.erase_general_addresses(connection, general, [way for way, _ in whom.written])
     changed += await withdraw_sent_to(connection, state, whom.email_keys, now=now)
-    changed += await requests.erase_reports(connection, state, whom.email_keys, whom.person_ids, now=now)
+    changed += await requests.erase_reports(
+        connection, state, whom.email_keys, whom.person_ids, shared=whom.shared_keys, now=now
+    )
     entries = [_done("person.erase", person, request) for person in whom.found]
     entries += [_erased(organisation_id, request) for organisation_id in general]
     if changed > len(entries):
@@ -226,9 +236,9 @@ async def _erase(connection: Connection, request: PrivacyRequest, whom: Whom, st
 
 async def _further(connection: Connection, whom: Whom, state: State) -> list[dict[str, str]]:
     """What is kept of the person beside contact persons and addresses."""
-    rows = await rows_about(connection, state, whom.emails)
+    rows = await rows_about(connection, state, whom.emails, shared=whom.shared, names=whom.names)
     links = await confirmations.sent_to(connection, state, whom.email_keys)
-    reports = await requests.reports_about(connection, state, whom.email_keys, whom.person_ids)
+    reports = await requests.reports_about(connection, state, whom.email_keys, whom.person_ids, shared=whom.shared_keys)
     return [
         *(_import_row(held) for held in rows),
         *(

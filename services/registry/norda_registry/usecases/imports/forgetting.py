@@ -23,17 +23,25 @@ async def forget_ended(connection: Connection, *, now: datetime) -> int:
     return await imports.forget_rows(connection, before=now - KEPT, now=now)
 
 
-async def forget_person(connection: Connection, state: State, addresses: Sequence[str], *, names: Sequence[str]) -> int:
-    """Take the person with these addresses out of a state's imports, whatever they are at; how many rows there were.
-
-    An import at work goes on without: what it has not stored yet it reads anew. Idempotent.
+async def stop_imports(connection: Connection, state: State) -> None:
+    """Let the state's imports wait until the transaction ends, and then read anew what they have not stored yet. Waits
+    for the batch that is being written.
     """
-    rows = await import_persons.rows_about(connection, state.value, addresses)
-    if rows:
-        await import_persons.stop_work(connection, list({held.import_id for held in rows}))
+    await import_persons.stop_work(connection, state.value)
+
+
+async def forget_person(
+    connection: Connection, state: State, addresses: Sequence[str], *, shared: Sequence[str], names: Sequence[str]
+) -> int:
+    """Take the person with these addresses out of a state's imports, which the caller has stopped; how many rows there
+    were. Of addresses that others have, too (`shared`), rows that have one of the names. Idempotent.
+    """
+    rows = await import_persons.rows_about(connection, state.value, addresses, shared=shared, names=names)
     return await import_persons.forget(connection, state.value, addresses, rows, names=names)
 
 
-async def rows_about(connection: Connection, state: State, addresses: Sequence[str]) -> Sequence[Held]:
-    """Rows of a state's imports in which the person with these addresses stands."""
-    return await import_persons.rows_about(connection, state.value, addresses)
+async def rows_about(
+    connection: Connection, state: State, addresses: Sequence[str], *, shared: Sequence[str], names: Sequence[str]
+) -> Sequence[Held]:
+    """Rows of a state's imports in which the person with these addresses, or names and `shared` addresses, stands."""
+    return await import_persons.rows_about(connection, state.value, addresses, shared=shared, names=names)

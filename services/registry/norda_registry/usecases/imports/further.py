@@ -19,6 +19,7 @@ from norda_common.states import State
 
 from ...rules.figures import Figure, FigureKind
 from ...rules.import_people import PersonSaid
+from ...rules.people import name_key, phone_key
 from ...store import notes, people
 from ...store.import_rows import Result
 from ...store.imports import Import
@@ -120,8 +121,10 @@ async def _leave_out_persons(connection: Connection, rows: Sequence[Row], desk: 
     for row in rows:
         person = row.person
         assert person is not None  # noqa: S101 - these rows name one
+        phone = phone_key(person.phone) if person.phone else None
         for record in kept.get(_id(row), ()):
-            same = (record["name"], record["phone"]) == (person.name, person.phone)
+            # However name and number are written: next year's list writes them otherwise.
+            same = (record["name_key"], record["phone_key"]) == (name_key(person.name), phone)
             if record["email_key"] == person.key if person.key else same:
                 row.person = None
                 if not same:
