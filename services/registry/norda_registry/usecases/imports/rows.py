@@ -72,6 +72,8 @@ class Row:
     email: str | None = None
     planned: Planned | None = None
     suspected: UUID | None = None
+    doubted: Match | None = None
+    """Who has its own id, and quite another name."""
     known: Sequence[Figure] = ()
     """The dated figures of `before`, where the row says other ones."""
     person: PersonSaid | None = None
