@@ -85,7 +85,10 @@ async def test_an_erased_person_does_not_come_back_by_what_was_planned(
     email = f"profil-{key}@ex-562.example"
     profile = f"Fragen an {email}."
     async with registry.client() as client:
-        known = await registered(client, own_id=f"{key}-k", profile="Was schon da steht.", employees=4)
+        known = await registered(client, own_id=f"{key}-k", employees=4)
+        path = f"/api/v1/organisations/{known['organisation_id']}/profile"
+        described = await client.patch(path, json={"profile": "Was schon da steht."})
+        assert described.status_code == 200, described.text
         table = csv_of(
             "Kennung;Firma;PLZ;Ort;Mitarbeiter;Profil;E-Mail",
             f"{key}-k;{known['legal_name']};28197;Bremen;12;{profile};",
