@@ -15,9 +15,9 @@ from .test_import_further import TERMS, mark, notes_of, people_of, read
 LAST_MONTH = (datetime.now(UTC).date().replace(day=1) - timedelta(days=1)).isoformat()
 
 
-async def figures_of(client: httpx2.AsyncClient, organisation_id: str) -> list[tuple[str, str, int | None]]:
+async def figures_of(client: httpx2.AsyncClient, organisation_id: str) -> list[tuple[str, str, int]]:
     found = (await client.get(f"/api/v1/organisations/{organisation_id}/figures")).json()
-    return sorted((item["on"], item["source"], item.get("value")) for item in found)
+    return sorted((item["on"], item["source"], int(item["value"])) for item in found)
 
 
 async def said_by_hand(client: httpx2.AsyncClient, organisation_id: str, on: str, value: int) -> None:

@@ -202,8 +202,8 @@ def with_certificates(
     if exported == tuple(said):
         # As they were exported, whatever their names look like.
         return tuple(current)
-    names = {fold(item.name) for item in current}
-    said = [item for item in said if fold(item.name) in names or item not in exported]
+    there = {fold(item.name) for item in current}
+    said = [item for item in said if fold(item.name) in there or item not in exported]
     kept = list(current)
     for item in said:
         same = [place for place, old in enumerate(kept) if fold(old.name) == fold(item.name)]
