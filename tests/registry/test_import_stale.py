@@ -119,6 +119,7 @@ async def test_an_erased_person_does_not_come_back_by_what_was_planned(
         finally:
             await connection.close()
         ids = {row["row"]: str(row["organisation_id"]) for row in made_of}
+        assert {row: item["organisation_id"] for row, item in by_row.items()} == ids
         new = await read(client, ids[3])
         assert "profile" not in new
         assert new["internal"] == {"employees": 13}

@@ -222,5 +222,8 @@ async def plan_stale(connection: Connection, found: Import, plans: Sequence[Plan
     cells = await import_rows.cells(connection, found.id, found.sheet, [plan.row for plan in plans])
     rows = await asyncio.to_thread(read_rows, cells, found)
     decided = {plan.row: Decision(plan.decision) for plan in plans if plan.decision}
+    ids = {plan.row: plan.organisation_id for plan in plans if plan.outcome == Outcome.CREATE}
+    for row in rows:
+        row.new_id = ids.get(row.draft.row)
     await plan_rows(connection, rows, _desk(found, decided, now), lock=True)
     return {row.draft.row: row for row in rows}

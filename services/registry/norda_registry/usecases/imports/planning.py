@@ -174,7 +174,7 @@ def _planned(row: Row, desk: Desk, clusters: dict[str, Cluster]) -> Planned | No
         row.draft,
         row.fields,
         current,
-        new_id=new_id(),
+        new_id=row.new_id or new_id(),
         state=desk.state.value,
         memberships=_memberships(row, clusters),
         now=desk.now,

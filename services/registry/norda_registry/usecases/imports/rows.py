@@ -79,6 +79,8 @@ class Row:
     person: PersonSaid | None = None
     note: str | None = None
     """The contact person and the note that are to be entered."""
+    new_id: UUID | None = None
+    """Of a new organisation, where it has been planned before: the id that was shown."""
     name_hash: int | None = None
     key: bytes | None = None
     """By what it is known the next time, for a row that no number recognises."""
