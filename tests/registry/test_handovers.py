@@ -128,7 +128,7 @@ async def test_what_is_offered_does_not_change_until_it_is_answered(registry: Ru
         # The same offer again is the same offer.
         again = await old.post(f"{path}/relocation", json=body)
         assert (again.status_code, again.json()["version"]) == (200, 2)
-        file = b"id,legal_name,place,state\nwarte-1,Beispiel Anders GmbH,Bremen,DE-HB\n"
+        file = b"id,legal_name,place,state\nwarte-1,Beispiel Warten Anders GmbH,Bremen,DE-HB\n"
         answer = await imported(old, file)
         assert [warning["code"] for warning in answer.json()["warnings"]] == ["relocation_offered"]
         assert (await old.get(path)).json()["legal_name"] == "Beispiel Warten GmbH"

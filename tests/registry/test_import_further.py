@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from norda_common.contracts.registry import Certificate
 from norda_common.identifiers import new_id
 from norda_registry.rules.figures import Figure, FigureKind, said_by
@@ -37,6 +39,13 @@ async def people_of(client: httpx2.AsyncClient, organisation_id: str) -> list[di
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["items"]
     return found
+
+
+async def found_by(client: httpx2.AsyncClient, words: str) -> set[str]:
+    """The names of the office's contact persons that a search finds."""
+    answer = await client.post("/api/v1/people/search", json={"q": words})
+    assert answer.status_code == 200, answer.text
+    return {item["name"] for item in answer.json()["items"]}
 
 
 async def notes_of(client: httpx2.AsyncClient, organisation_id: str) -> list[dict[str, Any]]:
@@ -110,10 +119,15 @@ async def test_contact_persons_and_notes_come_with_a_list_and_go_with_it(
         assert plan["counts"]["outcome"] == {"unchanged": 2}
         assert (await client.post(f"{IMPORTS}/{again['import_id']}/application")).status_code == 409
 
-        # Somebody who is entered by hand meanwhile stays; what the import entered goes with it.
+        # Somebody who is entered by hand meanwhile stays, with who they are for; what the import entered goes with it.
+        by_hand = {"name": f"Hand {key}", "email": f"hand-{key}@ex-550.example", "source": "Anruf"} | TERMS
+        answer = await client.post(f"/api/v1/organisations/{other['organisation_id']}/people", json=by_hand)
+        assert answer.status_code == 201, answer.text
+        assert await found_by(client, key) == {f"Änne Beispiel {key}", f"Hand {key}"}
         back = await reverted(client, {"import_id": made["import_id"]})
-        assert back["counts"]["reverted"] == {"withdrawn": 2}
-        assert (await client.get("/api/v1/people", params={"q": key})).json()["items"] == []
+        assert back["counts"]["reverted"] == {"withdrawn": 1, "deactivated": 1}
+        assert await found_by(client, key) == {f"Hand {key}"}
+        assert [item["name"] for item in await people_of(client, other["organisation_id"])] == [f"Hand {key}"]
     assert version == 1
     connection = await module_installation.connect()
     try:
@@ -415,20 +429,79 @@ def test_certificates_are_added_and_renewed_and_keep_their_numbers() -> None:
         ("IATF 16949", date(2027, 12, 31)), ("ISO 9001", date(2026, 12, 31)), ("EMAS", None),
     ]  # fmt: skip
     current = (Certificate(name="ISO 9001", number="X 1", valid_to=date(2023, 12, 31)), Certificate(name="TISAX"))
-    after = with_certificates(current, said)
+    after = with_certificates(current, said, findings)
     assert [(item.name, item.number, item.valid_to) for item in after] == [
         ("EMAS", None, None), ("IATF 16949", None, date(2027, 12, 31)), ("ISO 9001", "X 1", date(2026, 12, 31)),
         ("TISAX", None, None),
     ]  # fmt: skip
-    assert with_certificates(after, said) == after
+    assert with_certificates(after, said, findings) == after
     # An exported cell changes nothing, whatever stands in a name.
     odd = (Certificate(name="Eins (bis 2020)", number="1"), Certificate(name="Zwei"))
-    assert with_certificates(odd, certificates_of(certificates_cell(odd), "", findings)) == odd
+    assert with_certificates(odd, certificates_of(certificates_cell(odd), "", Findings()), findings) == odd
     (one,) = certificates_of("ISO 9001", "12/2026", findings)
     assert one.valid_to == date(2026, 12, 31)
     assert findings.warnings == []
     certificates_of("ISO 9001; EMAS", "2026", findings)
     assert [item.code for item in findings.warnings] == ["certificate_end"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "read", "told"),
+    [
+        ("ISO 14001, ISO 9001", [("ISO 14001", None), ("ISO 9001", None)], 0),
+        ("ISO/TS 16949, bis 2026", [("ISO/TS 16949", 2026)], 0),
+        ("ISO/TS 16949, gültig bis 31.12.2026, EMAS", [("ISO/TS 16949", 2026), ("EMAS", None)], 0),
+        ("ISO 9001 (TÜV, bis 2026); EMAS", [("ISO 9001 (TÜV)", 2026), ("EMAS", None)], 0),
+        ("ISO 9001 (Werke Bremen, Stuhr), EMAS", [("ISO 9001 (Werke Bremen, Stuhr)", None), ("EMAS", None)], 0),
+        ("EN 1090-2 bis EXC3, ISO 9000 bis 9004", [("EN 1090-2 bis EXC3", None), ("ISO 9000 bis 9004", None)], 0),
+        ("ISO 14001, 9001", [("ISO 14001", None), ("9001", None)], 0),
+        # What is no day is told, and so is a day that nothing says what it is.
+        ("ISO 9001 bis 2026-13-01", [("ISO 9001", None)], 1),
+        ("ISO 9001 (bis 31.02.2027), EMAS bis Ende 2026", [("ISO 9001", None), ("EMAS", None)], 2),
+        ("TISAX bis 31.12.26", [("TISAX", None)], 1),
+        ("ISO 9001, 31.12.2026", [("ISO 9001", None)], 1),
+        ("bis 2026", [], 1),
+    ],
+)
+def test_no_certificate_and_no_end_is_lost_without_a_word(
+    cell: str, read: list[tuple[str, int | None]], told: int
+) -> None:
+    findings = Findings()
+    found = certificates_of(cell, "", findings)
+    assert [(item.name, item.valid_to.year if item.valid_to else None) for item in found] == read
+    assert [item.code for item in findings.warnings] == ["certificate_end"] * told
+
+
+NAMES = st.from_regex(r"[A-Z]{3,5} [0-9]{4,5}(?:-[0-9])?(?: \([A-Z]{3}, [A-Z]{3}\))?", fullmatch=True)
+ENDS = st.none() | st.dates(date(1990, 1, 1), date(2199, 12, 31))
+
+
+@given(st.lists(st.tuples(NAMES, ENDS), max_size=8, unique_by=lambda each: each[0]), st.sampled_from([",", ";", "\n"]))
+def test_certificates_are_read_whatever_parts_them(said: list[tuple[str, date | None]], parted: str) -> None:
+    findings = Findings()
+    cell = parted.join(f"{name}, bis {end.isoformat()}" if end else name for name, end in said)
+    found = certificates_of(cell, "", findings)
+    assert [(item.name, item.valid_to) for item in found] == said
+    assert findings.warnings == []
+    assert certificates_of(certificates_cell(found), "", findings) == found
+
+
+def test_of_too_many_certificates_those_that_are_left_out_are_told() -> None:
+    findings = Findings()
+    held = tuple(Certificate(name=f"ISO {9_000 + number}") for number in range(50))
+    after = with_certificates(held, certificates_of("EMAS, ISO 9001 bis 2030", "", findings), findings)
+    assert len(after) == 50
+    assert {item.name for item in after} == {item.name for item in held}
+    assert next(item.valid_to for item in after if item.name == "ISO 9001") == date(2030, 12, 31)
+    assert [(item.code, "EMAS" in item.text.de) for item in findings.warnings] == [("too_many", True)]
+
+
+def test_an_exported_name_with_a_comma_stays_one_when_another_is_added() -> None:
+    findings = Findings()
+    held = (Certificate(name="ISO 9001, Werk Bremen", number="7"),)
+    cell = f"{certificates_cell(held)}; EMAS"
+    after = with_certificates(held, certificates_of(cell, "", findings), findings)
+    assert [item.name for item in after] == ["EMAS", "ISO 9001, Werk Bremen"]
 
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

@@ -83,9 +83,11 @@ create table import_row (
     row       int      not null,
     state     text     not null,
     cells     text     not null,
+    erased    boolean  not null default false,
     primary key (import_id, sheet, row)
 );
 comment on table import_row is 'The rows of an upload as they came, headings too; row as a spreadsheet counts.';
+comment on column import_row.erased is 'A person was taken out of its cells, of which the empty ones say nothing any more.';
 
 create table import_plan (
     import_id       uuid   not null,
@@ -103,9 +105,13 @@ create table import_plan (
     findings        text,
     further         text,
     name_hash       integer,
+    changes         text,
     primary key (import_id, row)
 );
-comment on table import_plan is 'What each row would do: document is the organisation as it would be, against base_version.';
+comment on table import_plan is 'What each row would do: document is the organisation as it would be, against base_version;'
+    ' null where a person was taken out of the row, which is planned anew when it is applied.';
+comment on column import_plan.changes is 'Of what is known: hashes of what the row changes, old and new values, against which is'
+    ' held what it would change when it is applied.';
 comment on column import_plan.name_hash is 'Of who is new: by it is asked once more, when the row is written, who is called so.';
 comment on column import_plan.further is 'As JSON what does not stand in the document: dated figures, a contact person, a note, by'
     ' what the row is known the next time.';
@@ -153,7 +159,8 @@ create policy own on import_result using (state = (select office_state()) or (se
 create policy withdraw on organisation for delete using (responsible_state = (select office_state()));
 
 -- Whether anybody refers to an organisation, in whatever the caller may not see either: the function asks as its owner.
-create function is_referred_to(organisation uuid) returns boolean
+-- What an import itself said of it does not count: 0017_profile.sql.
+create function is_referred_to(organisation uuid, but_by uuid) returns boolean
     stable security definer set search_path from current language sql
     return exists (select from note where organisation_id = organisation)
         or exists (select from contact_person where organisation_id = organisation)

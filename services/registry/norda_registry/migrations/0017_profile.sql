@@ -468,14 +468,16 @@ create index organisation_linking on organisation using gin ((data -> 'links') j
 
 -- Whether anybody refers to an organisation, also in what the caller may not see: the function asks as its owner. What
 -- carries a version of its own (mergers, parts that were split off) needs no look: a revert leaves it alone.
-create or replace function is_referred_to(organisation uuid) returns boolean
+create or replace function is_referred_to(organisation uuid, but_by uuid) returns boolean
     stable security definer set search_path from current language sql
     return exists (select from note where organisation_id = organisation)
         or exists (select from participation where organisation_id = organisation)
         or exists (select from release where organisation_id = organisation and ended_at is null)
         or exists (select from contact_person where organisation_id = organisation)
         or exists (select from confirmation where organisation_id = organisation)
-        or exists (select from figure where organisation_id = organisation and source <> 'office' and import_id is null)
+        or exists (select from figure
+                    where organisation_id = organisation
+                      and case when import_id is null then source <> 'office' else import_id is distinct from but_by end)
         or exists (select from membership_proposal where organisation_id = organisation and decided_at is null)
         or exists (select from merger where organisation in (merged_id, kept_id))
         or exists (select from directory
@@ -487,7 +489,7 @@ create or replace function is_referred_to(organisation uuid) returns boolean
         or exists (select from directory
                     where cluster_code is not null and organisation_id = organisation
                       and exists (select from directory member where member.clusters @> array[directory.cluster_code]));
-comment on function is_referred_to is 'Notes, contact persons, sourced figures but for those of imports, links sent for confirmation, proposals of any'
+comment on function is_referred_to is 'Notes, contact persons, sourced figures but for those of the import `but_by`, links sent for confirmation, proposals of any'
     ' office, registrations for events, a release for the public, enterprises that count it in, members of a cluster.';
 
 -- What a revert takes back is gone as if it had never been entered, what outlives a move among it; in one place, so that

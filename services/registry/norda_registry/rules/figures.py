@@ -22,12 +22,12 @@ class FigureKind(StrEnum):
     BALANCE = "balance"
 
 
-_FIELDS = {
+FIELDS = {
     FigureKind.EMPLOYEES: "employees",
     FigureKind.TURNOVER: "turnover_cents",
     FigureKind.BALANCE: "balance_cents",
 }
-assert set(_FIELDS.values()) == {each.name for each in fields(Figures)}  # noqa: S101 - a kind of figure is none of these
+assert set(FIELDS.values()) == {each.name for each in fields(Figures)}  # noqa: S101 - a kind of figure is none of these
 EARLIEST_YEAR = 1900
 OFFICE = "office"
 """The source of a figure that an office entered without naming one."""
@@ -76,8 +76,8 @@ def said_by(
     `on` are the days by kind, `todays` the figures if all were of today, `known` the rows so far. What is older than
     what is known changes nothing of today. A day ahead, as a year's last one, means today.
     """
-    values, said = {name: getattr(todays, name) for name in _FIELDS.values()}, []
-    for kind, name in _FIELDS.items():
+    values, said = {name: getattr(todays, name) for name in FIELDS.values()}, []
+    for kind, name in FIELDS.items():
         value, day = getattr(given, name), on.get(kind)
         if value is None or day is None or day >= today:
             continue
@@ -107,5 +107,5 @@ def by_year(rows: Iterable[Figure]) -> list[tuple[int, Figures]]:
 def _of_each_kind(newest_first: Sequence[Figure]) -> Figures:
     found: dict[str, int | None] = {}
     for row in newest_first:
-        found.setdefault(_FIELDS[row.kind], row.value)
+        found.setdefault(FIELDS[row.kind], row.value)
     return Figures(**found)

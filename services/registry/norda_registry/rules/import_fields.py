@@ -1,7 +1,7 @@
 """What a column of an import can mean: the fields, what they are called, and by which headings they are recognised.
 
 Headings are compared folded (rules/names.py), in German and English. Ambiguous ones are not guessed: `Wirtschaftszweig`
-says no edition, and codes of the two editions mean other things.
+says no edition, and codes of the two editions mean other things; `Nr.` and `Lfd. Nr.` number rows and mean nobody.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FIELDS: tuple[ImportField, ...] = (
     _field(
         "own_id", "Eigene Kennung", "Own id",
         "id|kennung|own id|kundennummer|kunden nr|mitgliedsnummer|mitglieds nr|mitgliedsnr|identnummer|"
-        "ident nr|ihk nr|ihk nummer|firmennummer|firmen nr|nr|lfd nr",
+        "ident nr|ihk nr|ihk nummer|firmennummer|firmen nr",
         clearable=False,
     ),
     _field(

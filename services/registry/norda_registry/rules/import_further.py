@@ -28,8 +28,11 @@ SITE = ("site_name", "site_place", "site_postal_code", "site_street")
 MOST_CERTIFICATES = 50
 MOST_SITES = 500
 LONGEST_TITLE = 200
-_DAY = r"\d{1,2}\.\d{1,2}\.\d{4}|\d{4}-\d{2}-\d{2}|\d{1,2}/\d{4}|\d{4}"
-_UNTIL = re.compile(rf"\s*[(,:]?\s*(?:gültig\s+)?(?:bis|valid until|until)\s*:?\s*({_DAY})\s*\)?\s*$", re.IGNORECASE)
+LATEST_YEAR = 2200
+"""Numbers of norms look like years."""
+_UNTIL = re.compile(r"[(,:]? ?(?:gültig )?\b(?:bis|valid until|until)\b:? ?", re.IGNORECASE)
+# `ISO 9000 bis 9004` and `EN 1090 bis EXC3` are names.
+_SAYS_A_DAY = re.compile(r"(?<!\d)[12]\d{3}(?!\d)|^(?:\d{1,2}[./]){1,2}\d{2}(?!\d)")
 FIGURES = ("employees", "turnover", "balance")
 _FURTHER = frozenset(
     {*SITE, *PERSON, "figures_on", "clusters_kind", "clusters_until", "certificates", "certificates_until", "note"}
@@ -109,13 +112,27 @@ def year_of_heading(heading: str) -> date | None:
 
 
 def certificates_of(text: str, until: str, findings: Findings) -> tuple[Certificate, ...]:
-    """`IATF 16949 (bis 31.12.2027); ISO 9001`, a semicolon or a line apart; `until` is the end of a single one."""
+    """`IATF 16949 (bis 31.12.2027); ISO 9001`, a semicolon, a comma or a line apart; an end that is no day is told.
+
+    `until` is the end of a single one.
+    """
     found: dict[str, Certificate] = {}
-    for part in filter(None, map(str.strip, re.split(r"[;\n]+", text))):
-        end = _UNTIL.search(part)
-        name = " ".join((part[: end.start()] if end else part).split())[:LONGEST_TITLE]
+    for part in _parts(text):
+        name, said = _with_end(part)
+        end = day_or_end(said) if said else None
+        alone = day_or_end(name)
+        if alone is not None and EARLIEST_YEAR <= alone.year < LATEST_YEAR:
+            name, said, end = "", name, None
+        if said and not (name and end):
+            findings.warn(
+                "certificates",
+                "certificate_end",
+                f"„{said[:60]}“ ist nicht als Ende zu lesen (bis 31.12.2027, bis 2027) und bleibt weg",
+                f"“{said[:60]}” cannot be read as an end (bis 31.12.2027, until 2027) and is left out",
+            )
+        name = name[:LONGEST_TITLE].strip()
         if name:
-            found.setdefault(fold(name), Certificate(name=name, valid_to=day_or_end(end[1]) if end else None))
+            found.setdefault(fold(name), Certificate(name=name, valid_to=end))
     if len(found) > MOST_CERTIFICATES:
         findings.refuse(
             "certificates",
@@ -128,6 +145,33 @@ def certificates_of(text: str, until: str, findings: Findings) -> tuple[Certific
     if until:
         kept = _ending(kept, until, findings)
     return tuple(kept)
+
+
+def _parts(text: str) -> list[str]:
+    """The entries of a cell. No comma in brackets parts them, nor one before an end: `ISO 9001 (A, B), bis 2026`."""
+    parts, deep = [""], 0
+    for piece in re.split(r"([;\n,()])", text):
+        deep = 0 if piece in {";", "\n"} else max(0, deep + {"(": 1, ")": -1}.get(piece, 0))
+        if piece in {";", "\n"} or (piece == "," and not deep):
+            parts.append("")
+        else:
+            parts[-1] += piece
+    found: list[str] = []
+    for part in (" ".join(part.split()) for part in parts):
+        if found and _UNTIL.match(part):
+            found[-1] += f", {part}"
+        elif part:
+            found.append(part)
+    return found
+
+
+def _with_end(part: str) -> tuple[str, str | None]:
+    """An entry's name, and what it says of its end."""
+    *_, last = (None, *_UNTIL.finditer(part))
+    if last is None or not _SAYS_A_DAY.search(said := part[last.end() :].strip(" )")):
+        return part, None
+    name = part[: last.start()].strip()
+    return (f"{name})" if name.count("(") > name.count(")") else name), said
 
 
 def _ending(kept: list[Certificate], until: str, findings: Findings) -> list[Certificate]:
@@ -150,11 +194,16 @@ def certificates_cell(certificates: Sequence[Certificate]) -> str:
     )
 
 
-def with_certificates(current: Sequence[Certificate], said: Sequence[Certificate]) -> tuple[Certificate, ...]:
+def with_certificates(
+    current: Sequence[Certificate], said: Sequence[Certificate], findings: Findings
+) -> tuple[Certificate, ...]:
     """The certificates with those that a row names: new ones added, ends corrected, numbers kept."""
-    if certificates_of(certificates_cell(current), "", Findings()) == tuple(said):
+    exported = certificates_of(certificates_cell(current), "", Findings())
+    if exported == tuple(said):
         # As they were exported, whatever their names look like.
         return tuple(current)
+    there = {fold(item.name) for item in current}
+    said = [item for item in said if fold(item.name) in there or item not in exported]
     kept = list(current)
     for item in said:
         same = [place for place, old in enumerate(kept) if fold(old.name) == fold(item.name)]
@@ -163,9 +212,18 @@ def with_certificates(current: Sequence[Certificate], said: Sequence[Certificate
         elif item.valid_to is not None and all(kept[place].valid_to != item.valid_to for place in same):
             # Of several with one name the last is the one that was renewed.
             kept[same[-1]] = kept[same[-1]].model_copy(update={"valid_to": item.valid_to})
+    if left := [item.name for item in kept[MOST_CERTIFICATES:]]:
+        names = ", ".join(left)[:LONGEST_TITLE]
+        findings.warn(
+            "certificates",
+            "too_many",
+            f"sind mit denen, die schon dastehen, mehr als {MOST_CERTIFICATES}; es bleibt weg: {names}",
+            f"are more than {MOST_CERTIFICATES} with those that are there already; left out: {names}",
+        )
+    kept = kept[:MOST_CERTIFICATES]
     if kept == list(current):
         return tuple(current)
-    return tuple(sorted(kept[:MOST_CERTIFICATES], key=lambda item: (fold(item.name), item.number or "")))
+    return tuple(sorted(kept, key=lambda item: (fold(item.name), item.number or "")))
 
 
 # -------------------------------------------------------------------------------------------------------- sites

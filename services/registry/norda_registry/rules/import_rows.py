@@ -201,7 +201,7 @@ def _with_further(organisation: Organisation, draft: Draft) -> Organisation:
     """The organisation with the certificates and the site that the row names."""
     further: dict[str, Any] = {}
     if draft.certificates:
-        further["certificates"] = with_certificates(organisation.certificates, draft.certificates)
+        further["certificates"] = with_certificates(organisation.certificates, draft.certificates, draft.findings)
     if draft.site:
         further["sites"] = with_site(organisation, draft.site, draft.findings)
     return organisation.model_copy(update=further) if further else organisation

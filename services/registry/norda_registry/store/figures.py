@@ -67,12 +67,18 @@ async def end_import(connection: Connection, import_id: UUID, dated: Sequence[tu
     )
 
 
-async def take_back_import(connection: Connection, import_id: UUID, ids: Sequence[UUID]) -> None:
-    """Delete the rows that an import added to these organisations."""
+async def take_back_import(connection: Connection, import_id: UUID, ids: Sequence[UUID]) -> dict[UUID, set[FigureKind]]:
+    """Delete the rows that an import added to these organisations; of which kinds there were, by organisation."""
+    gone: dict[UUID, set[FigureKind]] = {}
     if ids:
-        await connection.execute(
-            "delete from figure where import_id = $1 and organisation_id = any($2)", import_id, list(ids)
+        rows = await connection.fetch(
+            "delete from figure where import_id = $1 and organisation_id = any($2) returning organisation_id, kind",
+            import_id,
+            list(ids),
         )
+        for row in rows:
+            gone.setdefault(row["organisation_id"], set()).add(FigureKind(row["kind"]))
+    return gone
 
 
 async def take_back_merger(connection: Connection, organisation_id: UUID, merger_id: UUID) -> int:

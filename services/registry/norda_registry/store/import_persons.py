@@ -37,6 +37,9 @@ update import_result
        new_email = case when lower(new_email) <> all($2) then new_email end
  where state = $1 and (lower(old_email) = any($2) or lower(new_email) = any($2))
 """
+_DOCUMENTS = """
+update import_plan set document = null where import_id = $1 and row = any($2)
+"""
 # What a fault says may repeat a cell.
 _FINDINGS = """
 select row, findings from {table} as t
@@ -46,7 +49,9 @@ select row, findings from {table} as t
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A row of an upload in which the person stands; `meanings` say what its cells are, as far as anybody knows."""
+    """A row of an upload in which the person stands; `meanings` say what its cells are, as far as anybody knows: none
+    are there for rows of other sheets than the one that is imported, and above its rows.
+    """
 
     import_id: UUID
     file_name: str
@@ -143,15 +148,18 @@ async def forget(
     mention = mention_of(*addresses) if addresses else None
     said = _saying(mention, names)
     await connection.executemany(
-        "update import_row set cells = $4 where import_id = $1 and sheet = $2 and row = $3",
+        "update import_row set cells = $4, erased = true where import_id = $1 and sheet = $2 and row = $3",
         [(held.import_id, held.sheet, held.row, _without(held, said)) for held in rows],
     )
     ways = [way for address in addresses for way in written(address)]
     await connection.execute(_PLANS, state, ways)
     await connection.execute(_RESULTS, state, ways)
     for import_id in dict.fromkeys(held.import_id for held in rows):
-        await _forget_further(connection, import_id, [held.row for held in rows if held.import_id == import_id])
-        await _forget_findings(connection, import_id, [held.row for held in rows if held.import_id == import_id], said)
+        its = [held.row for held in rows if held.import_id == import_id and held.meanings]
+        await _forget_further(connection, import_id, its)
+        await _forget_findings(connection, import_id, its, said)
+        # Any of its texts may name the person, a profile too: what is left of the row is planned anew to be applied.
+        await connection.execute(_DOCUMENTS, import_id, its)
     if mention is not None:
         await _forget_headings(connection, state, mention)
     return len(rows)

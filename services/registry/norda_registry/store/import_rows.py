@@ -11,8 +11,18 @@ from asyncpg import Record
 from norda_common.database import Connection
 
 
+class Cells(NamedTuple):
+    """A row as it came, its cells as JSON; `erased` says that a person was taken out of them."""
+
+    row: int
+    cells: str
+    erased: bool = False
+
+
 class Plan(NamedTuple):
-    """What a row would do. `document` is the organisation as JSON, `findings` those of the row."""
+    """What a row would do. `document` is the organisation as JSON, `findings` those of the row, `changes` marks of what
+    it changes, blanks apart.
+    """
 
     row: int
     outcome: str
@@ -27,6 +37,7 @@ class Plan(NamedTuple):
     findings: str | None
     further: str | None = None
     name_hash: int | None = None
+    changes: str | None = None
 
 
 class Decided(NamedTuple):
@@ -69,26 +80,28 @@ async def add(connection: Connection, import_id: UUID, state: str, rows: Sequenc
     )
 
 
-async def after(connection: Connection, import_id: UUID, sheet: int, row: int, *, limit: int) -> list[Record]:
-    """The next rows of a sheet: row, cells."""
-    return await connection.fetch(
-        "select row, cells from import_row where import_id = $1 and sheet = $2 and row > $3 order by row limit $4",
+async def after(connection: Connection, import_id: UUID, sheet: int, row: int, *, limit: int) -> list[Cells]:
+    """The next rows of a sheet."""
+    rows = await connection.fetch(
+        """select row, cells, erased from import_row where import_id = $1 and sheet = $2 and row > $3
+            order by row limit $4""",
         import_id,
         sheet,
         row,
         limit,
     )
+    return [Cells(*row.values()) for row in rows]
 
 
-async def cells(connection: Connection, import_id: UUID, sheet: int, rows: Sequence[int]) -> dict[int, str]:
-    """The cells of these rows, as JSON."""
+async def cells(connection: Connection, import_id: UUID, sheet: int, rows: Sequence[int]) -> list[Cells]:
+    """These rows of a sheet, in their order."""
     found = await connection.fetch(
-        "select row, cells from import_row where import_id = $1 and sheet = $2 and row = any($3)",
+        "select row, cells, erased from import_row where import_id = $1 and sheet = $2 and row = any($3) order by row",
         import_id,
         sheet,
         list(rows),
     )
-    return {row["row"]: row["cells"] for row in found}
+    return [Cells(*row.values()) for row in found]
 
 
 async def count(connection: Connection, import_id: UUID, sheet: int, *, first_row: int) -> int:
@@ -148,16 +161,17 @@ async def put_plans(connection: Connection, import_id: UUID, state: str, plans: 
     """Keep what rows would do, instead of what was planned for them before."""
     await connection.execute(
         """insert into import_plan (import_id, state, row, outcome, decision, organisation_id, base_version, document,
-                                    employees, turnover_cents, balance_cents, email, findings, further, name_hash)
+                                    employees, turnover_cents, balance_cents, email, findings, further, name_hash,
+                                    changes)
            select $1::uuid, $2::text, * from unnest($3::int[], $4::text[], $5::text[], $6::uuid[], $7::bigint[],
                                         $8::text[], $9::int[], $10::bigint[], $11::bigint[], $12::text[], $13::text[],
-                                        $14::text[], $15::int[])
+                                        $14::text[], $15::int[], $16::text[])
            on conflict (import_id, row) do update
               set outcome = excluded.outcome, decision = excluded.decision, organisation_id = excluded.organisation_id,
                   base_version = excluded.base_version, document = excluded.document, employees = excluded.employees,
                   turnover_cents = excluded.turnover_cents, balance_cents = excluded.balance_cents,
                   email = excluded.email, findings = excluded.findings, further = excluded.further,
-                  name_hash = excluded.name_hash""",
+                  name_hash = excluded.name_hash, changes = excluded.changes""",
         import_id,
         state,
         *_columns(plans),

@@ -288,9 +288,13 @@ async def successors(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, 
     return {row["id"]: known[row["successor"]] for row in rows if row["successor"] in known}
 
 
-async def referred_to(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these own organisations somebody refers to, also in what the caller may not see."""
-    rows = await connection.fetch("select id from unnest($1::uuid[]) as wanted(id) where is_referred_to(id)", list(ids))
+async def referred_to(connection: Connection, ids: Sequence[UUID], *, but_by: UUID) -> set[UUID]:
+    """Which of these own organisations somebody refers to, also in what the caller may not see; what that import said
+    of their figures does not count.
+    """
+    rows = await connection.fetch(
+        "select id from unnest($1::uuid[]) as wanted(id) where is_referred_to(id, $2)", list(ids), but_by
+    )
     return {row["id"] for row in rows}
 
 

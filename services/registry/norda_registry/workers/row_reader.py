@@ -10,8 +10,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 
-from asyncpg import Record
-
+from ..store.import_rows import Cells
 from ..store.imports import Import
 from ..usecases.imports.plan_batch import read_rows
 from ..usecases.imports.row_process import LENGTH
@@ -30,13 +29,13 @@ class RowReader:
         self._process: Process | None = None
         self._turn = asyncio.Lock()
 
-    async def read(self, records: Sequence[Record]) -> list[Row]:
+    async def read(self, records: Sequence[Cells]) -> list[Row]:
         """These rows from their cells. Raises what reading them raises, and EOFError when the process was ended."""
         if self._found.total < WORTH_ROWS:
             return await asyncio.to_thread(read_rows, records, self._found)
         async with self._turn:
             try:
-                return await self._asked([(row, cells) for row, cells in records])
+                return await self._asked(records)
             except BaseException:
                 # Whatever it was about to answer is not the answer to the next question.
                 await self.close()
@@ -49,7 +48,7 @@ class RowReader:
             process.kill()
             await process.wait()
 
-    async def _asked(self, rows: list[tuple[int, str]]) -> list[Row]:
+    async def _asked(self, rows: Sequence[Cells]) -> list[Row]:
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(*_COMMAND, stdin=PIPE, stdout=PIPE, env={})
             self._send(self._process, self._found)

@@ -16,9 +16,12 @@ from uuid import UUID
 from norda_common.auth import Caller
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
+from norda_common.errors import Text
 from norda_common.states import State
 
 from ...rules.findings import Findings
+from ...rules.import_changes import mark
+from ...rules.import_rows import Planned
 from ...rules.profile import ACTIVE, Identifier, identifiers
 from ...rules.rights import IMPORT
 from ...rules.size_class import Figures
@@ -31,10 +34,20 @@ from ..recording import raced_error
 from ..recording_many import Written, record_many
 from ..sizing import resize_counting_in
 from .further import NOTHING, Entered, Further, enter_further, further_of, unpacked_further
-from .plan_batch import packed, plan_stale, unreadable
+from .plan_batch import changes_of, packed, plan_stale, unreadable
 from .rows import Number, Outcome, Row
 
 BATCH_ROWS = 1_000
+_ELSE = Text("täte seit der Vorschau etwas anderes", "would do something else since the preview")
+_ANOTHER = Text("meint seit der Vorschau eine andere Organisation", "means another organisation since the preview")
+_OVER = Text(
+    "änderte seit der Vorschau andere Werte: was sie ändert, wurde inzwischen von Hand geändert",
+    "would change other values since the preview: what it changes was changed by hand meanwhile",
+)
+_AGAIN = Text(
+    "bitte mit der Datei der fehlgeschlagenen Zeilen noch einmal importieren",
+    "please import the file of failed rows again",
+)
 
 
 @dataclass(slots=True)
@@ -58,7 +71,8 @@ class _Item:
     """A planned row, ready to be written."""
 
     plan: Plan
-    organisation: Organisation
+    planned: Organisation | None
+    """As it is to be; None where a person was taken out of the row: it is planned anew."""
     numbers: list[Number]
     """Those that it would hold."""
     identifiers: Sequence[Identifier] | None
@@ -70,6 +84,12 @@ class _Item:
     further: Further = NOTHING
     refused: str | None = None
     unchanged: bool = False
+
+    @property
+    def organisation(self) -> Organisation:
+        """As it is to be, once that is planned."""
+        assert self.planned is not None  # noqa: S101 - one without is planned anew or refused before it is asked
+        return self.planned
 
 
 async def apply_batch(connection: Connection, run: ApplyRun, *, now: datetime) -> bool:
@@ -167,26 +187,33 @@ async def _resize(connection: Connection, written: Sequence[_Item], run: ApplyRu
 def _items(plans: Sequence[Plan]) -> list[_Item]:
     items = []
     for plan in plans:
-        organisation = Organisation.model_validate_json(plan.document or "{}")
+        figures = Figures(plan.employees, plan.turnover_cents, plan.balance_cents)
+        if plan.document is None:
+            items.append(_Item(plan, None, [], None, figures=figures))
+            continue
+        organisation = Organisation.model_validate_json(plan.document)
         known = identifiers(organisation)
         numbers = [(item.kind, item.value) for item in known if item.current and organisation.status == ACTIVE]
-        figures = Figures(plan.employees, plan.turnover_cents, plan.balance_cents)
         items.append(_Item(plan, organisation, numbers, known, figures=figures, further=unpacked_further(plan.further)))
     return items
 
 
 async def _read(connection: Connection, items: Sequence[_Item]) -> None:
     """Lock what is to be changed, and read what it is now."""
-    ids = [item.organisation.organisation_id for item in items if item.plan.outcome == Outcome.CHANGE]
+    ids = [key for item in items if (key := _known(item)) is not None]
     if not ids:
         return
     stored = await organisations.lock_many(connection, ids)
     emails = await organisations.contacts(connection, list(stored))
     for item in items:
-        if item.plan.outcome == Outcome.CHANGE:
-            item.before = stored.get(item.organisation.organisation_id)
-            item.email = emails.get(item.organisation.organisation_id)
+        if (key := _known(item)) is not None:
+            item.before, item.email = stored.get(key), emails.get(key)
             item.new_email = item.email
+
+
+def _known(item: _Item) -> UUID | None:
+    """Whom the row changes."""
+    return item.plan.organisation_id if item.plan.outcome == Outcome.CHANGE else None
 
 
 async def _stale(connection: Connection, items: Sequence[_Item], run: ApplyRun) -> list[_Item]:
@@ -208,7 +235,8 @@ async def _stale(connection: Connection, items: Sequence[_Item], run: ApplyRun) 
             continue
         claimed.update(item.numbers)
         if (
-            _moved_on(item)
+            item.planned is None
+            or _moved_on(item)
             or item.plan.name_hash in namesakes
             or any(_is_news(item, match) for number in _asked(item) for match in holders.get(number, ()))
         ):
@@ -230,15 +258,24 @@ async def _namesakes(connection: Connection, items: Sequence[_Item], run: ApplyR
 
 
 def _asked(item: _Item) -> list[Number]:
-    own_id = item.organisation.own_id
+    own_id = item.planned.own_id if item.planned else None
     new = item.plan.outcome == Outcome.CREATE
     return [*item.numbers, ("own", own_id)] if new and own_id else item.numbers
 
 
 def _moved_on(item: _Item) -> bool:
-    return item.plan.outcome == Outcome.CHANGE and (
-        item.before is None or item.before.version != item.plan.base_version
-    )
+    """Whether the organisation has changed, or its contact address, which makes no version."""
+    if item.plan.outcome != Outcome.CHANGE:
+        return False
+    if item.before is None or item.before.version != item.plan.base_version:
+        return True
+    plan = item.plan
+    return plan.email is not None and mark("email", item.email, plan.email or None) not in _shown(plan)
+
+
+def _shown(plan: Plan) -> set[str]:
+    """Marks of what a person saw that the row changes."""
+    return set((plan.changes or "").split())
 
 
 def _is_news(item: _Item, match: Match) -> bool:
@@ -248,26 +285,34 @@ def _is_news(item: _Item, match: Match) -> bool:
 
 
 def _replan(item: _Item, row: Row) -> None:
-    """Take over what the row would do now, unless that is something else than was seen."""
+    """Take over what the row would do now, unless that is something else than was seen.
+
+    Less is nothing else: somebody may have entered a part of it by hand, and a person may have been taken out of it.
+    """
     if row.outcome is Outcome.UNCHANGED:
         item.unchanged = True
-    elif row.outcome is not None and row.outcome.value == item.plan.outcome and row.planned is not None:
-        item.organisation, item.figures, item.new_email = (
-            row.planned.organisation,
-            row.planned.figures,
-            row.planned.email,
-        )
+        return
+    planned = row.planned
+    unseen = _ELSE if planned is None else _unseen(item, row, planned)
+    if planned is not None and unseen is None:
+        item.planned, item.figures, item.new_email = planned.organisation, planned.figures, planned.email
         item.before, item.email, item.identifiers = row.before, row.email, None
         item.further = further_of(row)
-    else:
-        if not row.draft.findings.errors:
-            row.draft.findings.refuse(
-                "row",
-                "changed_since",
-                "täte seit der Vorschau etwas anderes; bitte mit der fehlgeschlagenen Datei noch einmal importieren",
-                "would do something else since the preview; please import the file of failed rows again",
-            )
-        item.refused = packed(row.draft.findings)
+        return
+    if unseen is not None and not row.draft.findings.errors:
+        row.draft.findings.refuse("row", "changed_since", f"{unseen.de}; {_AGAIN.de}", f"{unseen.en}; {_AGAIN.en}")
+    item.refused = packed(row.draft.findings)
+
+
+def _unseen(item: _Item, row: Row, planned: Planned) -> Text | None:
+    """What the row would do now that nobody saw."""
+    if row.outcome is None or row.outcome.value != item.plan.outcome:
+        return _ELSE
+    if row.outcome is not Outcome.CHANGE:
+        return None
+    if planned.organisation.organisation_id != item.plan.organisation_id:
+        return _ANOTHER
+    return None if changes_of(row) <= _shown(item.plan) else _OVER
 
 
 def _written(item: _Item, run: ApplyRun, now: datetime) -> Written:

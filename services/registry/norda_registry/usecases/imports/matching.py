@@ -17,6 +17,7 @@ from ...store import import_known, imports
 from ...store.duplicates import narrow
 from ...store.matches import Match
 from ..recording import FIELDS
+from .doubting import is_doubtful, leave_to_somebody, without_own_id
 from .rows import Decision, Desk, Number, Outcome, Row
 
 _OWN = "norda"
@@ -128,12 +129,14 @@ def choose(row: Row, numbers: Mapping[Number, list[Match]], known: Mapping[UUID,
         row.draft.findings.refuse(
             "own_id", "ambiguous", "haben mehrere Organisationen", "belongs to several organisations"
         )
-    if here:
+    if here and not is_doubtful(row, here[0]):
         _take(row, here[0], desk)
         return
+    row.doubted = here[0] if here else None
     name = fold(str(row.draft.given.get("legal_name", "")))
     same = [match for match in own_ids if not row.keys and fold(match.legal_name) == name]
     if same:
+        row.doubted = None
         _take(row, same[0], desk)
     elif desk.staged:
         leave_other_states(row, desk)
@@ -187,6 +190,8 @@ async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> No
         and row.draft.given.get("legal_name")
     ]
     for row in asked:
+        if desk.decisions.get(row.draft.row) is Decision.OTHER:
+            without_own_id(row)
         if desk.source and not row.numbers:
             row.key = _key(row)
     # Said of one of these rows or of none: whoever is another one is not asked about again.
@@ -202,20 +207,25 @@ async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> No
     found = await narrow(connection, candidates, hashes)
     for row, hashed in zip(asked, hashes, strict=True):
         row.name_hash = hashed
-    if not found:
-        return
-    known = await known_of(connection, set(found.values()))
+    known = await known_of(connection, set(found.values())) if found else {}
     same: dict[bytes, UUID] = {}
     for place, organisation_id in found.items():
         row, match = asked[place], known.get(organisation_id)
         if match is None:
             continue
+        without_own_id(row)
         own = match.own and match.responsible_state == desk.state.value
         if own and desk.decisions.get(row.draft.row) is Decision.SAME:
             row.match, row.key = match, _key(row)
             same[row.key] = match.organisation_id
             continue
         _suspected(row, match, desk)
+    for row in asked:
+        if row.doubted is not None and desk.decisions.get(row.draft.row) is Decision.SAME:
+            row.match, row.key = row.doubted, _key(row)
+            same[row.key] = row.match.organisation_id
+        elif row.doubted is not None:
+            leave_to_somebody(row, row.doubted)
     if same:
         await import_known.remember(connection, desk.state.value, desk.source, same, by=desk.by, now=desk.now)
 
@@ -232,6 +242,8 @@ async def _remember_decided(connection: Connection, rows: Sequence[Row], desk: D
         match = known.get(remembered.get(key, UUID(int=0)))
         if match is not None:
             row.key = key
+            if row.doubted is not None and row.doubted.organisation_id != match.organisation_id:
+                without_own_id(row)
             _take(row, match, desk)
 
 

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from asyncpg import Record
 from norda_common.database import Connection
 from norda_common.errors import FieldError, Text
 from norda_common.states import State
@@ -18,10 +17,11 @@ from norda_common.states import State
 from ...rules.duplicates import name_hash
 from ...rules.findings import Findings
 from ...rules.import_cells import read_row
+from ...rules.import_changes import marks_of
 from ...rules.import_further import years_of
-from ...rules.import_rows import Planned, field_of
+from ...rules.import_rows import Current, Planned, field_of
 from ...store import import_known, import_rows, imports, matches
-from ...store.import_rows import Plan
+from ...store.import_rows import Cells, Plan
 from ...store.imports import Import
 from ..organisations import local_day
 from .further import NOTHING, Further, further_of, packed_further
@@ -30,7 +30,7 @@ from .planning import plan_rows
 from .rows import Decision, Desk, Mode, Outcome, Row, row_of
 
 BATCH_ROWS = 1_000
-Read = Callable[[Sequence[Record]], Awaitable[list[Row]]]
+Read = Callable[[Sequence[Cells]], Awaitable[list[Row]]]
 """Makes rows of their cells, wherever that is done."""
 
 
@@ -105,18 +105,19 @@ async def _read_next(connection: Connection, run: PlanRun, after: int) -> asynci
     return asyncio.create_task(_read(run, records))
 
 
-async def _read(run: PlanRun, records: Sequence[Record]) -> list[Row]:
+async def _read(run: PlanRun, records: Sequence[Cells]) -> list[Row]:
     return await run.read(records)
 
 
-def read_rows(
-    records: Sequence[Record] | Sequence[tuple[int, str]], found: Import, *, hashing: bool = False
-) -> list[Row]:
-    """Rows from their cells, by what the columns mean; with `hashing` also what their names are looked for by. Pure."""
+def read_rows(records: Sequence[Cells], found: Import, *, hashing: bool = False) -> list[Row]:
+    """Rows from their cells, by what the columns mean; of who was erased an empty one empties nothing. With `hashing`
+    also what their names are looked for by. Pure.
+    """
     own, columns, clears = State(found.state), found.columns, found.empty_clears
     years = years_of(columns, found.headings)
     rows = [
-        row_of(read_row(row, json.loads(cells), columns, own=own, clears=clears, years=years)) for row, cells in records
+        row_of(read_row(row, json.loads(cells), columns, own=own, clears=clears and not erased, years=years))
+        for row, cells, erased in records
     ]
     if hashing:
         for row in rows:
@@ -148,7 +149,16 @@ def plan_of(row: Row, decision: Decision | None) -> Plan:
         findings=packed(row.draft.findings),
         further=packed_further(further_of(row) if planned else Further(key=key) if key else NOTHING),
         name_hash=row.name_hash if row.outcome is Outcome.CREATE else None,
+        changes=" ".join(sorted(changes_of(row))) if row.outcome is Outcome.CHANGE else None,
     )
+
+
+def changes_of(row: Row) -> frozenset[str]:
+    """Marks of what a planned row changes of the organisation that it means."""
+    if row.before is None or row.planned is None:
+        return frozenset()
+    current = Current(row.before.organisation, row.before.figures, row.email)
+    return marks_of(current, row.planned, size_class=row.fields.get("size_class"))
 
 
 def _new_email(row: Row, planned: Planned | None) -> str | None:
@@ -193,7 +203,7 @@ def unpacked(findings: str | None) -> dict[str, list[FieldError]]:
 async def give_up_row(connection: Connection, run: PlanRun) -> None:
     """Pass over the next row, which no rule can read: an error of the program, told as one of the row."""
     records = await import_rows.after(connection, run.found.id, run.found.sheet, run.after, limit=1)
-    for row, _ in records:
+    for row, *_ in records:
         plan = Plan(row, Outcome.ERROR, None, None, None, None, None, None, None, None, unreadable())
         await import_rows.put_plans(connection, run.found.id, run.found.state, [plan])
         await imports.change(connection, run.found.id, done=run.done + 1, cursor_row=row)
@@ -217,7 +227,7 @@ async def plan_decided(
 ) -> None:
     """Plan rows anew, after a person decided about them."""
     cells = await import_rows.cells(connection, found.id, found.sheet, decided)
-    rows = await asyncio.to_thread(read_rows, sorted(cells.items()), found)
+    rows = await asyncio.to_thread(read_rows, cells, found)
     desk = _desk(found, dict.fromkeys(decided, decision) if decision else {}, now)
     await plan_rows(connection, rows, desk, lock=False)
     await import_rows.put_plans(connection, found.id, found.state, _plans(rows, desk))
@@ -226,7 +236,10 @@ async def plan_decided(
 async def plan_stale(connection: Connection, found: Import, plans: Sequence[Plan], *, now: datetime) -> dict[int, Row]:
     """Plan rows anew whose organisations changed since, which are locked; by row."""
     cells = await import_rows.cells(connection, found.id, found.sheet, [plan.row for plan in plans])
-    rows = await asyncio.to_thread(read_rows, sorted(cells.items()), found)
+    rows = await asyncio.to_thread(read_rows, cells, found)
     decided = {plan.row: Decision(plan.decision) for plan in plans if plan.decision}
+    ids = {plan.row: plan.organisation_id for plan in plans if plan.outcome == Outcome.CREATE}
+    for row in rows:
+        row.new_id = ids.get(row.draft.row)
     await plan_rows(connection, rows, _desk(found, decided, now), lock=True)
     return {row.draft.row: row for row in rows}

@@ -21,6 +21,7 @@ from ...store.matches import Cluster, Match
 from .. import sizing
 from ..organisations import unknown_cluster
 from ..recording import taken_error
+from .doubting import refuse_doubtful, trust_former_names
 from .further import leave_out_known
 from .matching import (
     by_number,
@@ -52,6 +53,10 @@ async def plan_rows(connection: Connection, rows: Sequence[Row], desk: Desk, *, 
     for row in rows:
         if row.outcome is None:
             choose(row, numbers, known, desk)
+    if doubted := [row for row in rows if row.doubted is not None and row.outcome is None]:
+        await trust_former_names(connection, doubted)
+        if not desk.staged:
+            refuse_doubtful(doubted)
     if desk.suspecting:
         await suspect(connection, rows, desk)
     await _read(connection, rows, desk, lock=lock)
@@ -169,7 +174,7 @@ def _planned(row: Row, desk: Desk, clusters: dict[str, Cluster]) -> Planned | No
         row.draft,
         row.fields,
         current,
-        new_id=new_id(),
+        new_id=row.new_id or new_id(),
         state=desk.state.value,
         memberships=_memberships(row, clusters),
         now=desk.now,

@@ -7,7 +7,7 @@ instead. What it changed gets its earlier values back. See docs/decisions/0092-i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +18,8 @@ from norda_common.database import Connection
 from norda_common.states import State
 
 from ...rules import profile
+from ...rules.figures import FIELDS, Figure, FigureKind, newest
+from ...rules.findings import Findings
 from ...rules.import_rows import held_numbers
 from ...rules.size_class import Figures
 from ...store import figures, import_known, import_rows, imports, matches, organisations
@@ -28,7 +30,7 @@ from ..days import local_day
 from ..organisations import memberships_ended
 from ..recording import ITEM
 from ..recording_many import Written, record_many
-from ..sizing import resize_counting_in
+from ..sizing import resize_counting_in, size_of, told
 from .further import take_back_further
 from .rows import Number
 
@@ -61,7 +63,6 @@ async def revert_batch(connection: Connection, run: RevertRun, *, now: datetime)
     stored = await organisations.lock_many(
         connection, [result.organisation_id for result in results if result.organisation_id]
     )
-    await take_back_further(connection, results, caller=run.caller)
     marks: list[Mark] = []
     created, changed = list[tuple[Result, Stored]](), list[tuple[Result, Stored]]()
     for result in results:
@@ -70,8 +71,6 @@ async def revert_batch(connection: Connection, run: RevertRun, *, now: datetime)
             marks.append((result.row, LEFT, "gone" if held is None else "changed_since"))
         else:
             (created if result.result == "created" else changed).append((result, held))
-    # Those of who is withdrawn go with them; who is deactivated keeps them.
-    await figures.take_back_import(connection, run.found.id, [held.organisation.organisation_id for _, held in changed])
     marks += await _withdraw(connection, created, run, now=now)
     marks += await _restore(connection, changed, run, now=now)
     await import_rows.mark_reverted(connection, run.found.id, marks)
@@ -94,7 +93,10 @@ async def _withdraw(
 ) -> list[Mark]:
     if not created:
         return []
-    referred = await imports.referred_to(connection, [held.organisation.organisation_id for _, held in created])
+    # What it entered itself refers to nobody. Its figures go with who is withdrawn; who is deactivated keeps them.
+    await take_back_further(connection, [result for result, _ in created], caller=run.caller)
+    ids = [held.organisation.organisation_id for _, held in created]
+    referred = await imports.referred_to(connection, ids, but_by=run.found.id)
     alone = [held for _, held in created if held.organisation.organisation_id not in referred]
     await imports.withdraw(connection, [held.organisation.organisation_id for held in alone])
     await import_known.forget_organisations(connection, [held.organisation.organisation_id for held in alone])
@@ -166,28 +168,38 @@ async def _restore(
     if not changed:
         return []
     earlier = await _earlier(connection, changed)
-    emails = await organisations.contacts(connection, list(earlier))
     taken = run.taken | await _taken(connection, earlier)
-    marks: list[Mark] = []
+    # Who is left is left whole: with its figures, contact person and note.
+    left = {
+        key for key, document in earlier.items() if taken & {(item.kind, item.value) for item in held_numbers(document)}
+    }
+    marks: list[Mark] = [
+        (result.row, LEFT, "number_taken") for result, held in changed if held.organisation.organisation_id in left
+    ]
+    restored = [(result, held) for result, held in changed if held.organisation.organisation_id not in left]
+    marks += [(result.row, RESTORED, None) for result, _ in restored]
+    await take_back_further(connection, [result for result, _ in restored], caller=run.caller)
+    ids = [held.organisation.organisation_id for _, held in restored]
+    emails = await organisations.contacts(connection, ids)
+    gone = await figures.take_back_import(connection, run.found.id, ids)
+    known = await figures.of(connection, list(gone)) if gone else {}
     written = []
-    for result, held in changed:
+    for result, held in restored:
         key = held.organisation.organisation_id
-        document = earlier[key]
-        if taken & {(item.kind, item.value) for item in held_numbers(document)}:
-            marks.append((result.row, LEFT, "number_taken"))
-            continue
         email = emails.get(key)
+        document, had = earlier[key], Figures(result.employees, result.turnover_cents, result.balance_cents)
+        if key in gone:
+            document, had = await _of_what_remains(connection, document, had, known.get(key, []), gone[key])
         written.append(
             Written(
                 organisation=document,
-                figures=Figures(result.employees, result.turnover_cents, result.balance_cents),
+                figures=had,
                 before=held,
                 old_email=email,
                 # An address that somebody changed since is theirs.
                 email=result.old_email if email == result.new_email else email,
             )
         )
-        marks.append((result.row, RESTORED, None))
     state = State(run.found.state)
     await record_many(connection, written, state=state, caller=run.caller, action=ACTION, now=now)
     recounted = [
@@ -199,6 +211,24 @@ async def _restore(
     # What follows from a revert must not keep it from going on.
     await import_rows.follow_versions(connection, run.found.id, resized)
     return marks
+
+
+async def _of_what_remains(
+    connection: Connection,
+    earlier: Organisation,
+    had: Figures,
+    rows: Sequence[Figure],
+    kinds: Collection[FigureKind],
+) -> tuple[Organisation, Figures]:
+    """The figures without the import's rows of these kinds, and the class that they make.
+
+    Somebody may have entered others since, of a day before the import's: they hold now, and what held before the import
+    does not.
+    """
+    found = newest(rows)
+    held = replace(had, **{FIELDS[kind]: getattr(found, FIELDS[kind]) for kind in kinds})
+    size = told((await size_of(connection, earlier, rows)).held, earlier.size_class, Findings())
+    return earlier.model_copy(update={"size_class": size}), held
 
 
 async def _earlier(connection: Connection, changed: Sequence[tuple[Result, Stored]]) -> dict[UUID, Organisation]:

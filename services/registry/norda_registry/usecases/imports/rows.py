@@ -72,11 +72,15 @@ class Row:
     email: str | None = None
     planned: Planned | None = None
     suspected: UUID | None = None
+    doubted: Match | None = None
+    """Who has its own id, and quite another name."""
     known: Sequence[Figure] = ()
     """The dated figures of `before`, where the row says other ones."""
     person: PersonSaid | None = None
     note: str | None = None
     """The contact person and the note that are to be entered."""
+    new_id: UUID | None = None
+    """Of a new organisation, where it has been planned before: the id that was shown."""
     name_hash: int | None = None
     key: bytes | None = None
     """By what it is known the next time, for a row that no number recognises."""

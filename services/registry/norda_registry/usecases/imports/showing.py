@@ -10,7 +10,7 @@ from uuid import UUID
 from asyncpg import Record
 from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
-from norda_common.errors import FieldError
+from norda_common.errors import FieldError, Text
 
 from ...rules.csv_reading import legible
 from ...rules.import_cells import name_of
@@ -24,6 +24,16 @@ from .rows import Decision, Outcome
 
 REASONS = ("changed_since", "gone", "number_taken", "internal")
 """Why a row's organisation was left as it is when the import was taken back."""
+
+
+_ERASED = FieldError(
+    field="row",
+    code="erased",
+    text=Text(
+        "nannte eine Person, deren Daten gelöscht sind; was noch dasteht, wird beim Übernehmen neu geprüft",
+        "named a person whose data have been erased; what is left is checked anew when it is applied",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +82,8 @@ def _shown(row: Record, found: Import) -> ShownRow:
     findings = unpacked(row["findings"])
     later = unpacked(row["result_findings"])
     after = Organisation.model_validate_json(row["document"]) if row["document"] else None
+    if after is None and row["outcome"] in {Outcome.CREATE, Outcome.CHANGE}:
+        findings["warnings"].append(_ERASED)
     changes = row["outcome"] == Outcome.CHANGE
     return ShownRow(
         row=row["row"],
@@ -115,7 +127,7 @@ async def refused_rows(connection: Connection, found: Import, *, after_row: int,
 async def samples(connection: Connection, found: Import, *, most: int) -> list[list[str]]:
     """What stands in the first rows below the heading, per column, without what is empty."""
     rows = await import_rows.after(connection, found.id, found.sheet, found.first_row - 1, limit=most)
-    cells = [json.loads(row["cells"]) for row in rows]
+    cells = [json.loads(row.cells) for row in rows]
     return [
         [legible(row[place][:200]) for row in cells if place < len(row) and row[place].strip()]
         for place in range(len(found.headings))
