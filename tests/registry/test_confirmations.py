@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -173,6 +174,23 @@ async def test_taking_everything_over_confirms(registry: Running, module_install
         assert taken.json()["confirmed_at"]
 
 
+async def test_a_remark_alone_confirms_nothing(registry: Running, module_installation: Installation) -> None:
+    made, said = await asked(registry, module_installation)
+    link, key = token_of(said), made["organisation_id"]
+    async with contact(registry) as browser:
+        form = form_of(await browser.get(link), link)
+        sent = await browser.post(link, data=form | {"step": "propose", "remark": "Wir sind umgezogen."})
+        assert sent.status_code == 200, text_of(sent)
+    async with registry.client() as office:
+        (item,) = (await office.get("/api/v1/confirmations", params={"organisation": key})).json()["items"]
+        settled = await office.post(f"/api/v1/confirmations/{item['confirmation_id']}/decision", json={"take": []})
+        assert settled.status_code == 200, settled.text
+        now = (await office.get(f"/api/v1/organisations/{key}")).json()
+        assert (now["version"], now.get("confirmed_at")) == (1, None)
+        (item,) = (await office.get("/api/v1/confirmations", params={"organisation": key})).json()["items"]
+        assert item["decided_at"]
+
+
 async def test_what_changed_meanwhile_is_shown_again(registry: Running, module_installation: Installation) -> None:
     made, said = await asked(registry, module_installation)
     link = token_of(said)
@@ -243,6 +261,24 @@ async def test_all_that_are_due_are_asked_and_nobody_twice(installation: Install
     assert "ex-801" not in registry.log.read_text()
     public = await installation.read_topic(ORGANISATION, State.BREMEN, minimum=1)
     assert all(record.value is None or b"ex-801" not in record.value for record in public)
+
+
+async def test_several_who_ask_at_once_send_one_link(installation: Installation) -> None:
+    registry = installation.start("registry", states="hb")
+    async with registry.client() as office:
+        keys = [
+            (await registered(office, contact_email=f"c{number}@ex-803.example"))["organisation_id"]
+            for number in range(12)
+        ]
+        answers = await asyncio.gather(
+            *(office.post("/api/v1/confirmations/due") for _ in range(6)),
+            *(office.post(f"/api/v1/organisations/{key}/confirmation") for key in keys[:6] * 2),
+        )
+        assert {answer.status_code for answer in answers} <= {200, 201}, [answer.text for answer in answers]
+        for key in keys:
+            items = (await office.get("/api/v1/confirmations", params={"organisation": key})).json()["items"]
+            assert len([item for item in items if not item.get("ended_at")]) == 1
+        assert sum(answer.json()["sent"] for answer in answers[:6]) <= len(keys)
 
 
 async def test_expired_links_leave_the_private_topic_by_themselves(installation: Installation) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections import Counter
+from contextlib import suppress
 
+import psutil
 from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.states import State
-from support.installation import Installation
+from norda_registry.workers.row_reader import WORTH_ROWS
+from support.installation import Installation, Running
 from support.waiting import eventually
 
 from .staged import IMPORTS, csv_of, mapped, reached, rows, staged
@@ -62,3 +66,32 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(installation: Insta
     told = Counter(str(record.data.own_id) for record in records if isinstance(record.data, Organisation))
     assert len(told) == ROWS
     assert set(told.values()) == {1}
+
+
+async def test_the_process_that_reads_a_long_list_may_be_killed_and_ends_with_the_plan(registry: Running) -> None:
+    lines = [f"read-{number};Beispiel Langliste {number} GmbH;28195;Bremen" for number in range(WORTH_ROWS + 500)]
+    async with registry.client() as client:
+        made = await staged(client, csv_of("Kennung;Firma;PLZ;Ort", *lines), source="Langliste")
+        planning = asyncio.create_task(mapped(client, made))
+        while not (found := _readers(registry)):
+            assert not planning.done(), "nobody read the rows"
+            await asyncio.sleep(0.01)
+        assert not any(name.startswith("NORDA") for name in found[0].environ())
+        found[0].kill()
+        plan = await planning
+        assert plan["counts"]["outcome"] == {"create": len(lines)}
+
+        async def ended() -> None:
+            assert _readers(registry) == []
+
+        await eventually(ended)
+
+
+def _readers(registry: Running) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(registry.process.pid).children(recursive=True):
+        # One that ends at this moment is none.
+        with suppress(psutil.Error):
+            if any("row_process" in part for part in child.cmdline()):
+                found.append(child)
+    return found

@@ -186,6 +186,7 @@ async def _answered(asking: Asking, path: str, queries: str | None, extend: str 
 
 
 async def _extended(asking: Asking, query: ExtendQuery) -> dict[str, Any]:
+    asking.spare(len(query.ids) // MOST_QUERIES_OF_ANYBODY)
     async with asking.read() as connection:
         found = await read_entities(connection, query.ids, released=asking.released)
     wanted = [item.id for item in query.properties]

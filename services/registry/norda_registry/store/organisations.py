@@ -238,6 +238,13 @@ async def set_figures(connection: Connection, organisation_id: UUID, figures: Fi
     )
 
 
+async def lock_contacts(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Lock the contact addresses of these organisations until the transaction ends."""
+    await connection.execute(
+        "select from contact where organisation_id = any($1) order by organisation_id for update", list(ids)
+    )
+
+
 async def remove_contacts(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
     """Forget the contact addresses of these organisations; who had one."""
     rows = await connection.fetch(

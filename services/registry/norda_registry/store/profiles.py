@@ -114,7 +114,7 @@ _DUE = """
 select organisation.id, legal_name, email
   from contact join organisation on organisation.id = contact.organisation_id
  where contact.state = $1 and due_from < $2 and responsible_state = $1 {and_asked}
- order by {order}, contact.organisation_id limit $3
+ order by {order}, contact.organisation_id limit $3 for update of contact skip locked
 """
 _DUE_BY_HAND = _DUE.format(and_asked="", order="due_from")
 _DUE_BY_ITSELF = _DUE.format(and_asked="and asked_at < $4", order="asked_at")
@@ -130,6 +130,7 @@ async def due(
 ) -> list[tuple[UUID, str, str]]:
     """Active organisations of the state that are to confirm: id, name, contact address; who never did first.
 
+    They are locked; who is being asked by somebody else at this moment is left out.
     Who has no contact address, an open link, or has proposed something nobody decided yet, is not due, nor who is on
     its way to another state; with `asked_before` nor who was asked since, and who was never asked comes first.
     """

@@ -218,8 +218,8 @@ async def decide(
     proposed = {name: value for name, value in sent.proposal.items() if name != REMARK}
     taken = _taken(proposed, command.take)
     known = await _known(connection, sent.organisation_id)
-    if not taken and (proposed or known.organisation.responsible_state != sent.state.value):
-        # That needs no organisation: it may be another office's by now.
+    if not taken:
+        # That needs no organisation: it may be another office's by now. Of a remark nothing can be taken over.
         await _decided(connection, sent, taken, caller=caller, now=now)
         return Outcome(known, changed=False)
     before = await lock_own(
@@ -297,6 +297,8 @@ async def send_links(
 ) -> datetime:
     """Send links to these, as (organisation, name, address); the instant until which they hold."""
     expires_at = (now + VALID_FOR).replace(microsecond=0)
+    # Whoever sends one at the same moment comes before or after; its link then ends here.
+    await organisations.lock_contacts(connection, [key for key, _, _ in due])
     await end_links_of(connection, [key for key, _, _ in due], now=now)
     made = [(new_id(), *each) for each in due]
     await confirmations.add(

@@ -206,11 +206,12 @@ async def _of_sets(connection: Connection, index: FacetIndex, words: Wording) ->
         for word in term:
             begun = index.begun(word)
             if begun is None:
-                common = index.words(word)
+                # Before anything is awaited: meanwhile other words may become the common ones.
+                common, known = index.words(word), index.of_words(index.words(word))
                 others = await finding.slots_of_other_words(connection, word, common)
                 if others is None:
                     return None
-                begun = index.of_words(common) | BitMap(others)
+                begun = known | BitMap(others)
             among |= begun
         found = among if found is None else found & among
         if not found:

@@ -30,6 +30,7 @@ from ..usecases.imports.forgetting import forget_ended
 from ..usecases.imports.plan_batch import PlanRun
 from ..usecases.imports.reverting import RevertRun
 from ..usecases.suspecting import TAKEN_APART_AT_ONCE, take_apart_marked
+from .row_reader import RowReader
 
 log = structlog.get_logger(__name__)
 
@@ -104,18 +105,24 @@ class _Desk:
             context=context_of(found.traceparent),
             attributes={"norda.import.id": str(found.id), "norda.import.rows": found.total},
         ):
-            run = await self._begin(found, caller)
-            while run is not None and await self._batch(found, caller, run):
-                pass
+            reader, run = RowReader(found), None
+            try:
+                run = await self._begin(found, caller, reader)
+                while run is not None and await self._batch(found, caller, run):
+                    pass
+            finally:
+                if isinstance(run, PlanRun) and run.upcoming is not None:
+                    run.upcoming.cancel()
+                await reader.close()
 
-    async def _begin(self, found: Import, caller: Caller) -> Run | None:
+    async def _begin(self, found: Import, caller: Caller, reader: RowReader) -> Run | None:
         if found.status == "planning":
             if not await self._all_comparable(found):
                 return None
             async with self._database.transaction(caller, news=False) as connection:
                 if not await imports.hold(connection, found.id, found.status, owner=self._owner):
                     return None
-                return await plan_batch.begin_planning(connection, found, now=_now())
+                return await plan_batch.begin_planning(connection, found, read=reader.read, now=_now())
         if found.status == "applying" and not await self._all_comparable(found):
             return None
         async with self._database.transaction(caller, news=False) as connection:

@@ -199,8 +199,11 @@ async def suspect(connection: Connection, rows: Sequence[Row], desk: Desk) -> No
     if desk.source and desk.remembers:
         await _remember_decided(connection, asked, desk)
         asked = [row for row in asked if row.match is None and row.outcome is None]
-    candidates = [_candidate(row) for row in asked]
-    hashes = [name_hash(candidate) for candidate in candidates]
+    candidates = [candidate_of_row(row) for row in asked]
+    hashes = [
+        name_hash(candidate) if row.name_hash is None else row.name_hash
+        for row, candidate in zip(asked, candidates, strict=True)
+    ]
     found = await narrow(connection, candidates, hashes)
     for row, hashed in zip(asked, hashes, strict=True):
         row.name_hash = hashed
@@ -263,7 +266,8 @@ def _suspected(row: Row, match: Match, desk: Desk) -> None:
         row.draft.findings.refuse("legal_name", "duplicate", de, en)
 
 
-def _candidate(row: Row) -> Candidate:
+def candidate_of_row(row: Row) -> Candidate:
+    """What is compared of a row that has a name. Pure."""
     seat, fields = row.fields.get("seat"), row.fields
     entries = fields.get("register_entries") or ()
     return Candidate(

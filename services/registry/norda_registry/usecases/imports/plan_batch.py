@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from norda_common.database import Connection
 from norda_common.errors import FieldError, Text
 from norda_common.states import State
 
+from ...rules.duplicates import name_hash
 from ...rules.findings import Findings
 from ...rules.import_cells import read_row
 from ...rules.import_changes import marks_of
@@ -24,10 +25,13 @@ from ...store.import_rows import Cells, Plan
 from ...store.imports import Import
 from ..organisations import local_day
 from .further import NOTHING, Further, further_of, packed_further
+from .matching import candidate_of_row
 from .planning import plan_rows
 from .rows import Decision, Desk, Mode, Outcome, Row, row_of
 
 BATCH_ROWS = 1_000
+Read = Callable[[Sequence[Cells]], Awaitable[list[Row]]]
+"""Makes rows of their cells, wherever that is done."""
 
 
 @dataclass(slots=True)
@@ -37,18 +41,19 @@ class PlanRun:
     found: Import
     desk: Desk
     after: int
+    read: Read
     done: int = 0
     limit: int = BATCH_ROWS
     upcoming: asyncio.Task[list[Row]] | None = None
 
 
-async def begin_planning(connection: Connection, found: Import, *, now: datetime) -> PlanRun:
+async def begin_planning(connection: Connection, found: Import, *, read: Read, now: datetime) -> PlanRun:
     """Begin with the first row, whatever an earlier run planned."""
     decided = await import_rows.decisions(connection, found.id)
     await imports.change(connection, found.id, done=0, cursor_row=0, phase_started_at=now, phase_done=0)
     desk = _desk(found, {row: Decision(said) for row, said in decided.items()}, now)
     desk.remembers = await import_known.any_of(connection, found.source)
-    return PlanRun(found, desk, found.first_row - 1)
+    return PlanRun(found, desk, found.first_row - 1, read)
 
 
 def _desk(found: Import, decisions: dict[int, Decision], now: datetime) -> Desk:
@@ -97,17 +102,28 @@ async def _rows(connection: Connection, run: PlanRun) -> list[Row]:
 
 async def _read_next(connection: Connection, run: PlanRun, after: int) -> asyncio.Task[list[Row]]:
     records = await import_rows.after(connection, run.found.id, run.found.sheet, after, limit=run.limit)
-    return asyncio.create_task(asyncio.to_thread(read_rows, records, run.found))
+    return asyncio.create_task(_read(run, records))
 
 
-def read_rows(records: Sequence[Cells], found: Import) -> list[Row]:
-    """Rows from their cells, by what the columns mean; of who was erased an empty one empties nothing. Pure."""
+async def _read(run: PlanRun, records: Sequence[Cells]) -> list[Row]:
+    return await run.read(records)
+
+
+def read_rows(records: Sequence[Cells], found: Import, *, hashing: bool = False) -> list[Row]:
+    """Rows from their cells, by what the columns mean; of who was erased an empty one empties nothing. With `hashing`
+    also what their names are looked for by. Pure.
+    """
     own, columns, clears = State(found.state), found.columns, found.empty_clears
     years = years_of(columns, found.headings)
-    return [
+    rows = [
         row_of(read_row(row, json.loads(cells), columns, own=own, clears=clears and not erased, years=years))
         for row, cells, erased in records
     ]
+    if hashing:
+        for row in rows:
+            if row.draft.given.get("legal_name") and not row.draft.findings.errors:
+                row.name_hash = name_hash(candidate_of_row(row))
+    return rows
 
 
 def _plans(rows: Sequence[Row], desk: Desk) -> list[Plan]:
