@@ -6,7 +6,7 @@ import pytest
 from norda_registry.rules.import_headings import propose
 from support.installation import Running
 
-from .conftest import imported, registered, vat
+from .conftest import imported, in_directory, registered, vat
 from .staged import IMPORTS, applied, csv_of, decided, planned, reached, rows, staged
 from .test_import_further import mark, read
 
@@ -85,13 +85,21 @@ async def test_what_was_decided_of_a_rename_holds_before_it_is_applied(registry:
         assert other["counts"]["outcome"] == {"duplicate": 1}
 
 
-async def test_who_is_known_by_name_comes_before_whose_own_id_it_is(registry: Running) -> None:
+async def test_who_is_known_by_a_number_or_by_name_comes_before_whose_own_id_it_is(registry: Running) -> None:
     key = mark()
     async with registry.client() as client:
         holder = await registered(client, own_id=f"{key}-3", legal_name=f"Quittenpresse Lesum {key} GmbH")
         named = await registered(
             client, legal_name=f"Ankerschmiede Vegesack {key} AG", legal_form=..., own_id=..., vat_id=vat()
         )
+        await in_directory(client, named["organisation_id"])
+        stranger = f"{key}-3;Ankerschmiede Vegesack {key} AG;28197;Bremen"
+        plan = await planned(client, csv_of(HEADING, stranger), source=f"Namen {key}")
+        (row,) = await rows(client, plan)
+        assert (row["outcome"], row["organisation_id"]) == ("duplicate", named["organisation_id"])
+        assert await decided(client, plan, 2, "same") == 204
+        (row,) = await rows(client, plan)
+        assert (row["outcome"], row["organisation_id"]) == ("unchanged", named["organisation_id"])
         # Numbers, a name that is alike, and no name at all are no doubt.
         table = csv_of(
             "Kennung;Firma;PLZ;Ort;USt-IdNr;Webseite",
