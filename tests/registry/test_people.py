@@ -86,7 +86,7 @@ async def test_a_contact_person_is_entered_found_changed_and_removed(
         assert (await client.get(one)).json() == made
         listed = (await client.get(f"{path}/people")).json()["items"]
         assert [item["id"] for item in listed] == [made["id"]]
-        for words in ("aenne müssig", "müßi", made["email"][:12], "5550100"):
+        for words in ("aenne müssig", "müßi", made["email"][:12], "5550100", "0421/555 01-00", "(0421) 555"):
             found = (await client.post("/api/v1/people/search", json={"q": words})).json()["items"]
             assert made["id"] in [item["id"] for item in found], words
             assert found[0]["organisation_name"]

@@ -49,7 +49,7 @@ from .web.site import STATIC, Files, Site, static_version
 REQUEST_GRACE_SECONDS = 3
 """How long open requests may take when the process stops; parts and telemetry take what is left of ten seconds."""
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of mallopt(3)."""
 
 
@@ -251,6 +251,8 @@ def _keep_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
+        # By default each thread keeps free memory of its own, up to sixteen of them; one at a time runs anyhow.
+        mallopt(_M_ARENA_MAX, 2)
         mallopt(_M_MMAP_THRESHOLD, 32 * 1024 * 1024)
         mallopt(_M_TRIM_THRESHOLD, 8 * 1024 * 1024)
 

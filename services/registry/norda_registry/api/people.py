@@ -16,8 +16,7 @@ from norda_common.runtime import Runtime
 from norda_common.web import RuntimeDep, caller_with
 from pydantic import BaseModel, Field
 
-from ..rules.names import query_words
-from ..rules.people import LEGAL_BASES, PURPOSES, ROLES
+from ..rules.people import LEGAL_BASES, PURPOSES, ROLES, person_words
 from ..rules.rights import PERSON_INVITE, PERSON_KEEP
 from ..store.people import Person
 from ..usecases import people
@@ -143,7 +142,7 @@ async def search_people_to_invite(
 async def _invited(caller: Caller, runtime: Runtime, q: str, limit: int, cursor: str | None) -> InvitedPage:
     after = place(cursor)
     async with runtime.database.read(caller) as connection:
-        found = await people.people_to_invite(connection, query_words(q), caller=caller, after=after, limit=limit + 1)
+        found = await people.people_to_invite(connection, person_words(q), caller=caller, after=after, limit=limit + 1)
     return InvitedPage(
         items=[InvitedView.model_validate(each, from_attributes=True) for each in found[:limit]],
         next_cursor=write_cursor(found[limit - 1].id) if len(found) > limit else None,
@@ -173,7 +172,7 @@ async def search_people(
 async def _people(caller: Caller, runtime: Runtime, q: str, limit: int, cursor: str | None) -> PeoplePage:
     after = place(cursor)
     async with runtime.database.read(caller) as connection:
-        found = await people.find_people(connection, query_words(q), caller=caller, after=after, limit=limit + 1)
+        found = await people.find_people(connection, person_words(q), caller=caller, after=after, limit=limit + 1)
     return PeoplePage(
         items=[_view(person, name) for person, name in found[:limit]],
         next_cursor=write_cursor(found[limit - 1][0].id) if len(found) > limit else None,

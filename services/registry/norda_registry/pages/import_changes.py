@@ -9,6 +9,7 @@ from typing import Any
 from norda_common.errors import Text
 from norda_common.web.site import day_in, money_in, number_in
 
+from ..usecases.imports.rows import Outcome
 from ..usecases.imports.showing import ShownRow
 from . import texts
 from .people_words import labels
@@ -43,9 +44,13 @@ def _further(row: ShownRow, language: str) -> list[tuple[str, str | None, str | 
 
 
 def _differences(row: ShownRow, language: str) -> list[tuple[str, str | None, str | None]]:
-    if row.before is None or row.after is None:
+    if row.after is None or (row.before is None and row.outcome != Outcome.CREATE):
         return []
-    found = texts.differences(row.before, row.after, language)
+    found: list[tuple[str, str | None, str | None]]
+    if row.before is None:
+        found = [(label, None, value) for label, value in texts.said_of_new(row.after, language)]
+    else:
+        found = texts.differences(row.before, row.after, language)
     dated = {_FIGURES[kind] for kind, _, _ in row.further.figures}
     for kind, name in _FIGURES.items():
         old, new = getattr(row.old_figures, name), getattr(row.figures, name)
@@ -54,7 +59,8 @@ def _differences(row: ShownRow, language: str) -> list[tuple[str, str | None, st
             shown = [_figure(value, language, money=kind != "employees") for value in (old, new)]
             found.append((label, shown[0], shown[1]))
     if row.email:
-        changed = Text("andere Adresse", "another address").in_language(language)
+        new = Text("eine Adresse", "an address"), Text("andere Adresse", "another address")
+        changed = new[row.before is not None].in_language(language)
         found.append((texts.named(texts.FIELDS, "contact_email", language), None, changed))
     return found
 

@@ -18,7 +18,7 @@ from starlette.datastructures import UploadFile
 
 from ..api.imports import find, source_name
 from ..api.uploads import opened
-from ..rules.import_fields import FIELDS, PERSON
+from ..rules.import_fields import BY_NAME, FIELDS, PERSON
 from ..rules.rights import IMPORT
 from ..store import import_rows, imports
 from ..store.import_rows import FILTERS
@@ -332,7 +332,7 @@ async def _show_rows(page: Page, connection: Connection, found: Import, *, only:
         only=only,
         rows=[(row, changes(row, language)) for row in rows[:ROWS]],
         reason=lambda code: texts.named(REASONS, code, language),
-        field_label=lambda name: _heading(found, name),
+        field_label=lambda name: _heading(found, name, language),
         rate=number_in(language, round(rate)) if rate else None,
         left=_duration(page, left),
         mode=texts.named(MODES, found.mode, language),
@@ -362,9 +362,12 @@ def _number_of(counts: Mapping[str, Mapping[str, int]], only: str) -> int | None
     return sum(counts[kind].get(only, 0) for kind in kinds)
 
 
-def _heading(found: Import, name: str) -> str:
-    """The file's own heading for a field."""
-    return dict(zip(found.columns, found.headings, strict=False)).get(name, "") if name != "row" else ""
+def _heading(found: Import, name: str, language: str) -> str:
+    """The file's own heading for a field; of one that has no column what it is called here."""
+    if name == "row":
+        return ""
+    own = dict(zip(found.columns, found.headings, strict=False)).get(name)
+    return own or (BY_NAME[name].label.in_language(language) if name in BY_NAME else "")
 
 
 def _duration(page: Page, seconds: float | None) -> str | None:

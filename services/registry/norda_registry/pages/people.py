@@ -13,7 +13,7 @@ from norda_common.web.forms import BASE, Compared, Form
 from norda_common.web.pages import Page, page_for
 
 from ..api.people import place
-from ..rules.names import query_words
+from ..rules.people import person_words
 from ..rules.rights import PERSON_INVITE, PERSON_KEEP
 from ..store.people import Person
 from ..usecases import people
@@ -56,7 +56,7 @@ async def search(page: Keeper) -> Response:
 async def _people(page: Page, form: Form, *, q: str = "", cursor: str | None = None, status: int = 200) -> Response:
     async with page.read() as connection:
         found = await people.find_people(
-            connection, query_words(q), caller=page.caller, after=place(cursor), limit=ROWS + 1
+            connection, person_words(q), caller=page.caller, after=place(cursor), limit=ROWS + 1
         )
     return page.show(
         "people.html.jinja",
@@ -89,7 +89,7 @@ async def search_invited(page: Inviting) -> Response:
 async def _invited(page: Page, form: Form, *, q: str = "", cursor: str | None = None, status: int = 200) -> Response:
     async with page.read() as connection:
         found = await people.people_to_invite(
-            connection, query_words(q), caller=page.caller, after=place(cursor), limit=ROWS + 1
+            connection, person_words(q), caller=page.caller, after=place(cursor), limit=ROWS + 1
         )
     return page.show(
         "people_to_invite.html.jinja",

@@ -303,6 +303,18 @@ def differences(before: Organisation, after: Organisation, language: str) -> lis
     return found
 
 
+def said_of_new(organisation: Organisation, language: str) -> list[tuple[str, str]]:
+    """What is said of an organisation that is to be entered, beside its name: (field, value) in words."""
+    words = _in_words(organisation, language)
+    taken = {"legal_name", "status"}
+    return [
+        (named(FIELDS, name, language), value)
+        for name, several in words.items()
+        for value in several
+        if name not in taken
+    ]
+
+
 def in_words(organisation: Organisation, language: str) -> dict[str, list[str]]:
     """Each field's values as a person reads them, also of fields without words of their own; an empty one has none."""
     words = _in_words(organisation, language)

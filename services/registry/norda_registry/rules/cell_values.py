@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 from .fields import EnteredRegisterEntry
 from .findings import Findings
 from .import_people import PersonSaid
-from .register_entries import is_court, titled
+from .register_entries import court_of_suffix, is_court, titled
 from .size_class import Figures, SizeClass
 
 LONGEST_NAME = 500
@@ -101,6 +101,8 @@ def take_register_entry(cells: Mapping[str, str], draft: Draft) -> None:
     parts = {name: cells.get(f"register_{name}") for name in ("court", "type", "number")}
     if not any(parts.values()):
         return
+    if not parts["court"]:
+        parts["court"] = court_of_suffix(cells.get("register_suffix", ""))
     begin = day(cells.get("register_valid_from"), "register_valid_from", draft.findings)
     court = titled(parts["court"] or "")
     if missing := next((name for name, value in parts.items() if not value), None):

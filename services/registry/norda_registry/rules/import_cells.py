@@ -39,7 +39,7 @@ from .import_further import paragraphs, take_further
 from .names import fold
 from .notes import MOST_LETTERS
 from .places import federal_state
-from .register_entries import court_entered, entry_of_text, number_of_text
+from .register_entries import court_entered, court_of_suffix, entry_of_text, number_of_text
 from .size_class import Figures
 from .spreadsheet_cells import formula_error
 
@@ -239,8 +239,12 @@ def _names_court(text: str) -> bool:
 
 def _take_whole_entry(name: str, text: str, draft: Draft) -> None:
     """What has no court, or none that is known and called one, keeps no row from being taken."""
-    if number_of_text(text):
-        warn_of_register(name, draft.findings)
+    if bare := number_of_text(text):
+        kind, number, suffix = bare
+        if court := court_of_suffix(suffix):
+            draft.given["register_entry"] = EnteredRegisterEntry(court=court, type=kind, number=number, suffix=suffix)
+        else:
+            warn_of_register(name, draft.findings)
         return
     try:
         draft.given["register_entry"] = _whole_entry(text)

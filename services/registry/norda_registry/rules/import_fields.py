@@ -39,7 +39,9 @@ def _beside(whose: str, what: str) -> str:
     return "|".join(f"{one} {other}|{other} {one}" for one, other in pairs)
 
 
-_PERSON = "ansprechpartner|ansprechpartnerin|ansprechperson|kontaktperson|kontaktpartner|ap|contact person"
+_PERSON = (
+    "ansprechpartner|ansprechpartnerin|ansprechpartner in|ansprechperson|kontaktperson|kontaktpartner|ap|contact person"
+)
 _SITE = "standort|betriebsstaette|niederlassung|zweigstelle|werk|site|branch"
 FIELDS: tuple[ImportField, ...] = (
     _field("organisation_id", "Norda-Kennung", "Norda id", "organisation id", clearable=False),

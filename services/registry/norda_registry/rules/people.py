@@ -14,7 +14,7 @@ from datetime import date
 from norda_common.errors import Text
 
 from .findings import Findings
-from .names import fold
+from .names import fold, query_words
 
 ROLES: Mapping[str, Text] = {
     "management": Text("Geschäftsführung", "Management"),
@@ -54,6 +54,7 @@ LONGEST_YEARS = 10
 
 _NATIONAL = re.compile(r"\(0\)")
 _NO_DIGIT = re.compile(r"[^0-9]+")
+_DIALLED = re.compile(r"\(?[+0][0-9 ()/.\-]{3,40}")
 
 
 def phone_key(phone: str) -> str | None:
@@ -67,6 +68,14 @@ def phone_key(phone: str) -> str | None:
     if international:
         return digits.removeprefix("00") or None
     return f"49{digits[1:]}" if digits.startswith("0") else digits or None
+
+
+def person_words(text: str) -> list[str]:
+    """The words by which contact persons are looked for; a phone number with its code, or its beginning, is one word,
+    however it is written.
+    """
+    key = phone_key(text) if _DIALLED.fullmatch(text.strip()) else None
+    return [key] if key else query_words(text)
 
 
 def known_phone(phone: str) -> str | None:

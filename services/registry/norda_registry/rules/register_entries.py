@@ -129,6 +129,12 @@ def is_court(text: str) -> bool:
     return True
 
 
+def court_of_suffix(suffix: str) -> str:
+    """The one court whose numbers carry that suffix, as Bremen's carry `HB`; empty where none or several do."""
+    found = [court.name for court in courts().values() if suffix and court.number_suffix == suffix.upper()]
+    return found[0] if len(found) == 1 else ""
+
+
 def titled(name: str) -> str:
     """A court's name with its title, by which a name that no list knows is taken for a court's."""
     return name if _COURT_WORDS.match(name) else f"Amtsgericht {name}"

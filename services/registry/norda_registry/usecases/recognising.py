@@ -21,7 +21,7 @@ def keys_of(person: Person) -> Keys:
         email_key=address_key(person.email) if person.email else None,
         phone_key=phone_key(person.phone) if person.phone else None,
         name_key=name_key(person.name),
-        search_text=search_text(person.name, person.email, person.phone),
+        search_text=search_text(person.name, person.email, person.phone, phone_key(person.phone or "")),
     )
 
 
