@@ -251,15 +251,20 @@ async def test_what_is_missing_in_a_register_entry_or_legal_form_keeps_no_row_ou
             "Kennung;Firma;PLZ;Ort;Rechtsform;Handelsregister",
             f"{key}-1;Beispiel Neckar {key};28195;Bremen;GmbH;AG Stuttgart HRB {int(key[:6], 16)}",
             f"{key}-2;Beispiel Ohne Gericht {key};28195;Bremen;Zunft;HRB 5000",
+            f"{key}-3;Beispiel Zusatz {key};28195;Bremen;GmbH;HRB {int(key[:6], 16)} HB",
         )
         plan = await planned(client, table, source=f"Register {key}")
-        one, other = await rows(client, plan)
+        one, other, bremen = await rows(client, plan)
+        assert bremen.get("warnings", []) == []
         assert [row["outcome"] for row in (one, other)] == ["create", "create"]
         assert [item["code"] for item in one["warnings"]] == ["court_unknown"]
         assert {item["code"] for item in other["warnings"]} == {"register_incomplete", "legal_form"}
         await applied(client, plan)
         (entry,) = (await read(client, one["organisation_id"]))["register_entries"]
         assert (entry["court"], entry["court_code"]) == ("Stuttgart", "")
+        # Numbers with that suffix are Bremen's alone.
+        (entry,) = (await read(client, bremen["organisation_id"]))["register_entries"]
+        assert (entry["court_code"], entry["suffix"]) == ("H1101", "HB")
         number = f"Amtsgericht Stuttgart HRB {entry['number']}"
         await in_directory(client, one["organisation_id"])
         found = await client.get("/api/v1/organisations/lookup", params={"identifier": number})

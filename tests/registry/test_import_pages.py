@@ -42,10 +42,10 @@ async def test_a_table_is_mapped_checked_applied_and_taken_back(registry: Runnin
     async with registry.client() as api, signed_in(registry) as person:
         known = await registered(api, vat_id=number, legal_name="Beispiel Seite GmbH")
         table = csv_of(
-            "Firma;PLZ;Ort;USt-IdNr;Kennung;Notiz",
-            f"Beispiel Seite GmbH;28195;Bremen;{number};s-1;x",
-            f"Beispiel Neue Seite GmbH;28195;Bremen;{vat()};s-2;",
-            "Beispiel Falsche Seite GmbH;28195;Bremen;DE1;s-3;",
+            "Firma;PLZ;Ort;USt-IdNr;Kennung;Notiz;Mitarbeiter;HRB",
+            f"Beispiel Seite GmbH;28195;Bremen;{number};s-1;x;;",
+            f"Beispiel Neue Seite GmbH;28199;Bremen;{vat()};s-2;;4711;4712",
+            "Beispiel Falsche Seite GmbH;28195;Bremen;DE1;s-3;;;",
         )
         page = await page_of(person, await upload(person, table, source="Seiten"))
         mapping = await person.get(page)
@@ -67,6 +67,10 @@ async def test_a_table_is_mapped_checked_applied_and_taken_back(registry: Runnin
         assert "Noch ist nichts geschrieben." in told
         assert "USt-IdNr: ist keine deutsche USt-IdNr" in told
         assert "28197 Bremen" in told
+        # Of a new one all is shown, figures too, and what is missing is named though it has no column.
+        assert "28199 Bremen" in told
+        assert "Mitarbeiter: 4.711" in told or "Beschäftigte: 4.711" in told, told
+        assert "Registergericht: fehlt; Gericht, Art und Nummer gehören zusammen" in told
         only = await person.get(f"{page}?only=error")
         assert "Beispiel Falsche Seite GmbH" in text_of(only)
         assert "Beispiel Neue Seite GmbH" not in text_of(only)
