@@ -12,6 +12,7 @@ from norda_common.web.site import day_in, money_in, number_in
 from ..usecases.imports.rows import Outcome
 from ..usecases.imports.showing import ShownRow
 from . import texts
+from .organisation_words import differences, said_of_new
 from .people_words import labels
 
 PERSON = Text("Ansprechperson", "Contact person")
@@ -48,9 +49,9 @@ def _differences(row: ShownRow, language: str) -> list[tuple[str, str | None, st
         return []
     found: list[tuple[str, str | None, str | None]]
     if row.before is None:
-        found = [(label, None, value) for label, value in texts.said_of_new(row.after, language)]
+        found = [(label, None, value) for label, value in said_of_new(row.after, language)]
     else:
-        found = texts.differences(row.before, row.after, language)
+        found = differences(row.before, row.after, language)
     dated = {_FIGURES[kind] for kind, _, _ in row.further.figures}
     for kind, name in _FIGURES.items():
         old, new = getattr(row.old_figures, name), getattr(row.figures, name)

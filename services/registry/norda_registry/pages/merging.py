@@ -27,6 +27,7 @@ from ..usecases.previewing import Preview, preview_merger
 from ..usecases.unmerging import undo_merger, undo_until
 from . import texts
 from .entering import CHOICE, context, done, path_of
+from .organisation_words import in_words
 from .organisations import LIST, TITLE, VERSIONS, as_id, find, history_of, who_is
 
 router = APIRouter(prefix="/registry/organisations/{organisation_id}")
@@ -151,8 +152,8 @@ async def _compare(
 
 def _rows(page: Page, preview: Preview, form: Form) -> list[Compared]:
     """What differs, side by side; of several values the choice is whether the other's come beside the own ones."""
-    kept = texts.in_words(preview.both.kept.organisation, page.language)
-    merged = texts.in_words(preview.both.merged.organisation, page.language)
+    kept = in_words(preview.both.kept.organisation, page.language)
+    merged = in_words(preview.both.merged.organisation, page.language)
     rows = []
     for name in preview.differing:
         label = texts.field_label(name, page.language)

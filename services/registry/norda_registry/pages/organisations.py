@@ -32,6 +32,7 @@ from ..usecases.handovers import SPEAKER
 from ..usecases.notes import list_notes
 from ..usecases.people import people_of
 from . import people_words, texts, timeline
+from .organisation_words import differences
 from .profile_view import profile_context
 from .texts import CHANGES, KINDS, SIZES, STATUSES, named
 
@@ -233,7 +234,7 @@ def history_of(page: Page, versions: Sequence[Record], who: Mapping[str, str]) -
                 "who": who_is(page, row["changed_by"], documents[place].responsible_state, who),
                 "when": row["changed_at"],
                 "what": f"{named(CHANGES, row['change'], page.language)} ({word} {row['version']})",
-                "changes": texts.differences(earlier, documents[place], page.language) if earlier else [],
+                "changes": differences(earlier, documents[place], page.language) if earlier else [],
                 "trace_id": row["trace_id"],
                 "trace": page.runtime.settings.trace_link(row["trace_id"]),
             }

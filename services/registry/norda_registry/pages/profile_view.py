@@ -18,6 +18,7 @@ from ..usecases.confirming import confirmed_within_a_year
 from ..usecases.days import local_day
 from . import texts
 from .entering import path_of
+from .organisation_words import certificate_line, indicator_line
 
 if TYPE_CHECKING:
     from .organisations import Shown
@@ -53,7 +54,7 @@ async def profile_context(page: Page, connection: Connection, shown: Shown) -> d
         "roles": [texts.named(texts.ROLES, code, language) for code in it.roles],
         "value_chain": texts.named(texts.VALUE_CHAIN, it.value_chain, language),
         "certificates": [
-            (texts.certificate_line(item, language), item in ending_certificates(it, today=local_day(page.now)))
+            (certificate_line(item, language), item in ending_certificates(it, today=local_day(page.now)))
             for item in it.certificates
         ],
         "links": [
@@ -66,7 +67,7 @@ async def profile_context(page: Page, connection: Connection, shown: Shown) -> d
             )
             for link in it.links
         ],
-        "indicators": [texts.indicator_line(item, language) for item in reversed(it.indicators)],
+        "indicators": [indicator_line(item, language) for item in reversed(it.indicators)],
         "percent": found.percent,
         "missing": [
             (

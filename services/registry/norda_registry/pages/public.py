@@ -21,6 +21,7 @@ from ..store.searches import Filters
 from ..usecases.releasing import end_release, release_organisation
 from . import texts
 from .entering import path_of
+from .organisation_words import certificate_line
 from .organisations import moved
 
 router = APIRouter(prefix="/registry")
@@ -107,7 +108,7 @@ def _details(page: Page, it: Organisation) -> dict[str, Any]:
         "size": texts.named(texts.SIZES, it.size_class, language),
         "activities": [(item.code, item.edition, texts.code_title(item.edition, item.code)) for item in it.activities],
         "sites": [f"{site.name}: {texts.address_line(site.address)}" for site in it.sites],
-        "certificates": [texts.certificate_line(item, language) for item in it.certificates],
+        "certificates": [certificate_line(item, language) for item in it.certificates],
         "memberships": [item.cluster_code for item in it.memberships if item.valid_to is None],
     }
 

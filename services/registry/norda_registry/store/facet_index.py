@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from weakref import WeakKeyDictionary
@@ -135,10 +135,8 @@ class FacetIndex:
     async def _load(self, connection: Connection) -> None:
         seen = Snapshot.of(await connection.fetchval(_SNAPSHOT))
         sets: dict[str, BitMap] = {}
-        first, last = await connection.fetchrow(_EXTENT) or (0, -1)
-        for start in range(first, last + 1, SLOTS_AT_ONCE):
-            for term, slots in await connection.fetch(_LOAD, start, start + SLOTS_AT_ONCE):
-                _add(sets, term, slots)
+        async for term, slots in _by_slots(connection, _LOAD):
+            _add(sets, term, slots)
         self.rows = sets.pop(_EVERY, BitMap())
         for found in sets.values():
             found.run_optimize()
@@ -152,11 +150,9 @@ class FacetIndex:
         known = {term.removeprefix(_WORD) for term in self.sets if term.startswith(_WORD)}
         sets: dict[str, BitMap] = {_WORD + word: BitMap() for word in wanted if word not in known}
         if sets:
-            first, last = await connection.fetchrow(_EXTENT) or (0, -1)
             words = [term.removeprefix(_WORD) for term in sets]
-            for start in range(first, last + 1, SLOTS_AT_ONCE):
-                for word, slots in await connection.fetch(_LOAD_WORDS, start, start + SLOTS_AT_ONCE, words):
-                    _add(sets, _WORD + word, slots)
+            async for word, slots in _by_slots(connection, _LOAD_WORDS, words):
+                _add(sets, _WORD + word, slots)
         for word in known - set(wanted):
             del self.sets[_WORD + word]
         self.sets |= sets
@@ -174,10 +170,8 @@ class FacetIndex:
         """Learn which beginnings of words are common, and their sets: some seconds in which others go on searching."""
         began = Snapshot.of(await connection.fetchval(_SNAPSHOT))
         sets: dict[str, BitMap] = {}
-        first, last = await connection.fetchrow(_EXTENT) or (0, -1)
-        for start in range(first, last + 1, SLOTS_AT_ONCE):
-            for beginning, slots in await connection.fetch(_LOAD_BEGINNINGS, start, start + SLOTS_AT_ONCE):
-                _add(sets, beginning, slots)
+        async for beginning, slots in _by_slots(connection, _LOAD_BEGINNINGS):
+            _add(sets, beginning, slots)
         async with self._turn:
             for known in self._beginnings:
                 del self.sets[_BEGINNING + known]
@@ -257,6 +251,16 @@ def _beginning(known: Common, beginning: str) -> Iterator[tuple[str, float]]:
         if not known[place][0].startswith(beginning):
             return
         yield known[place]
+
+
+async def _by_slots(
+    connection: Connection, statement: str, *parameters: object
+) -> AsyncIterator[tuple[str, Sequence[int]]]:
+    """Terms with slots that have them, from the whole directory, some slots at a time."""
+    first, last = await connection.fetchrow(_EXTENT) or (0, -1)
+    for start in range(first, last + 1, SLOTS_AT_ONCE):
+        for term, slots in await connection.fetch(statement, start, start + SLOTS_AT_ONCE, *parameters):
+            yield term, slots
 
 
 def _add(sets: dict[str, BitMap], term: str, slots: Iterable[int]) -> None:
