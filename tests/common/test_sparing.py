@@ -6,7 +6,7 @@ import math
 
 import pytest
 from fastapi import Request
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from norda_common import buckets
 from norda_common.buckets import Buckets
@@ -60,6 +60,7 @@ def test_addresses_that_were_not_heard_of_for_longest_are_forgotten(monkeypatch:
     st.integers(1, 200),
     st.lists(st.tuples(st.floats(0, 30), st.integers(1, 20)), max_size=60),
 )
+@example(per_minute=1, asked=[(0.85, 1), (0.0, 1)])
 def test_nobody_gets_more_than_a_bucket_and_what_flowed_in(per_minute: int, asked: list[tuple[float, int]]) -> None:
     clock = Clock()
     several, began, got, largest = Buckets(per_minute, clock=clock), clock.now, 0, 0

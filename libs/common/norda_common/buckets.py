@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 MOST_KEYS = 50_000
 """So many keys are remembered; those that were not heard of for longest are forgotten first, with their debts."""
+ENOUGH = 1e-6
+"""What may be missing of a token: sums of times are rounded, and who waited as long as was said is not refused again."""
 
 
 class Buckets:
@@ -29,7 +31,8 @@ class Buckets:
         left, at = self._left.pop(key, (self._most, now))
         left = min(self._most, left + (now - at) * self._most / 60)
         missing = min(cost, self._most) - left
-        self._left[key] = (left if missing > 0 else left - cost, now)
+        enough = missing <= ENOUGH
+        self._left[key] = (left - cost if enough else left, now)
         while len(self._left) > MOST_KEYS:
             self._left.popitem(last=False)
-        return max(0.0, missing * 60 / self._most)
+        return 0.0 if enough else missing * 60 / self._most
