@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.installation import Installation, in_thread, make_template, new_installation
 from support.servers import Servers
+
+# A busy machine makes an example slow, not wrong: no property is judged by its time. The first draw of a whole number
+# reads all sources for constants, too. `--hypothesis-profile thorough` looks longer.
+settings.register_profile("norda", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("thorough", settings.get_profile("norda"), max_examples=3_000)
+settings.load_profile("norda")
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ async def test_a_small_batch_continues_the_trace_of_every_record(probe: Probe, s
         await eventually(traced)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.booleans(), min_size=1, max_size=40))
 def test_halving_gives_every_good_record_its_effect_once_in_order_and_buries_every_bad_one(bad: list[bool]) -> None:
     kept: list[int] = []

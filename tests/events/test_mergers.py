@@ -176,7 +176,7 @@ async def _feed(connection: asyncpg.Connection[Any], history: list[Event], chanc
         start += size
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     moves=st.lists(st.tuples(st.integers(0, 3), st.one_of(st.none(), st.integers(0, 3))), max_size=8),
     seed=st.integers(0, 2**32),

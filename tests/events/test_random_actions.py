@@ -168,7 +168,7 @@ def database(module_installation: Installation) -> Iterator[tuple[asyncio.Runner
         runner.run(connection.close())
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     capacity=st.integers(0, 4),
     quotas=st.dictionaries(st.sampled_from(ALL_STATES), st.integers(0, 4)),

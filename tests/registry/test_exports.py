@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from norda_common.contracts.registry import EXAMPLE, Organisation
 from norda_common.errors import Unavailable
@@ -330,7 +330,7 @@ organisations = st.builds(
     st.sampled_from(["csv", "xlsx"]),
     st.sampled_from(["de", "en"]),
 )
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_any_organisation_comes_back_as_it_was(
     organisation: Organisation, figures: Figures, kind: str, language: str
 ) -> None:

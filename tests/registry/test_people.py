@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from norda_common.errors import Text
 from norda_common.identifiers import new_id
@@ -494,8 +494,6 @@ async def test_the_pages_enter_change_compare_and_remove(registry: Running) -> N
         assert (await foreign.get(new)).status_code == 403
 
 
-# The first draw of a whole number reads all sources for constants, which takes long on a busy machine.
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.integers(-4000, 4100))
 def test_a_last_day_is_accepted_from_today_for_ten_years(today: date, days: int) -> None:
     findings = Findings()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from string import ascii_uppercase, digits
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from norda_common.contracts import competences
 from norda_common.contracts.registry import EXAMPLE, Activity, Address, Certificate, Membership, Organisation
@@ -43,7 +44,7 @@ from norda_registry.rules.register_entries import court_state, entry_of_euid, re
 from norda_registry.rules.size_class import Figures, SizeClass, size_class
 from stdnum.iso7064 import mod_11_10, mod_97_10
 
-ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+ALNUM = ascii_uppercase + digits
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
 MILLION = 100_000_000
 SEPARATORS = st.sampled_from(["", " ", "\u00a0", "-", "–", "\u2011", ".", "/", "\u200b", "\u00ad"])
@@ -92,9 +93,12 @@ def test_each_single_changed_digit_of_a_vat_number_is_refused(digits: str, place
         vat_id(f"DE{wrong}")
 
 
-@given(leis, st.integers(0, 19), st.integers(1, 35))
-def test_each_single_changed_character_of_an_lei_is_refused(number: str, place: int, added: int) -> None:
-    other = ALNUM[(ALNUM.index(number[place]) + added) % len(ALNUM)]
+@given(leis, st.integers(0, 19), st.integers(1, 25))
+def test_each_single_changed_digit_or_letter_of_an_lei_is_refused(number: str, place: int, added: int) -> None:
+    # Of a letter where a digit was, which counts as two digits, the standard misses one in 97.
+    alike = digits if number[place] in digits else ascii_uppercase
+    other = alike[(alike.index(number[place]) + added) % len(alike)]
+    assume(other != number[place])
     with pytest.raises(Refused):
         lei(number[:place] + other + number[place + 1 :])
 

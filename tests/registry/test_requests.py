@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from norda_common.contracts.privacy import ANSWERS, PRIVACY_REQUEST, PrivacyAnswer, PrivacyRequest
 from norda_common.contracts.topics import Event
@@ -539,7 +539,6 @@ def test_who_has_not_answered_is_late_after_a_while(at: datetime, wait: timedelt
     assert is_late(at, now=at + wait) is (wait > LATE_AFTER)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.integers(0, 320_000), max_size=30), st.sampled_from(["x", "ä", "\U0001f9ff"]))
 def test_an_answer_is_never_larger_than_an_event_may_be(lengths: list[int], letter: str) -> None:
     records = [{"record": "x", "name": letter * length} for length in lengths]

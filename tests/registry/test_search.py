@@ -290,7 +290,7 @@ _CHOICES = st.fixed_dictionaries(
 
 
 @given(_CHOICES, st.sampled_from(["facettenprobe", "facettenprobe alpha"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_facets_count_as_one_would_by_hand(
     registry: Running, sample: list[Organisation], choice: dict[str, list[str]], words: str
 ) -> None:
