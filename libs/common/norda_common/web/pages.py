@@ -226,6 +226,9 @@ class Page:
             "shown_state": self.shown_state,
             "static": f"{base}/static/{static_version()}",
             "search_address": self.site.search if self.session else self.site.public_search,
+            "search_posts": caller is not None
+            and self.site.search_persons is not None
+            and caller.may(self.site.search_persons),
             "query": self.request.query_params.get("q", ""),
             "trace_id": current_trace_id(),
             "legal": {name: f"{base}/legal/{name}" for name in ("imprint", "privacy", "accessibility", "feedback")},
