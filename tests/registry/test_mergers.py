@@ -348,11 +348,12 @@ async def test_after_thirty_days_it_stays(registry: Running, module_installation
         await merged(client, two, one)
         await merged(client, three, one)
         admin = await module_installation.connect()
-        for made, days in ((two, 29), (three, 31)):
+        # Until the end of the day that pages name, whatever the hour of the merger.
+        for made, since in ((two, timedelta(days=30, seconds=1)), (three, timedelta(days=31))):
             await admin.execute(
                 "update registry.merger set merged_at = $2 where merged_id = $1::text::uuid",
                 made["organisation_id"],
-                datetime.now(UTC) - timedelta(days=days),
+                datetime.now(UTC) - since,
             )
         await admin.close()
         async with signed_in(registry) as person:

@@ -36,7 +36,10 @@ async def delete_expired(connection: Connection, state: State, *, now: datetime)
             completed_before=now - timedelta(days=365.25 * PROOF_YEARS),
             limit=AT_ONCE,
         ),
-        "replaced_address": await people.forget_replaced_addresses(connection, state, merged_before=now - UNDO_WITHIN),
+        # A merger can be undone until the end of its last day.
+        "replaced_address": await people.forget_replaced_addresses(
+            connection, state, merged_before=now - UNDO_WITHIN - timedelta(days=1)
+        ),
     }
     said = {name: number for name, number in deleted.items() if number}
     if said:

@@ -94,7 +94,7 @@ async def _separate(connection: Connection, both: Both, merger: Merger, *, calle
 def _require_undoable(merger: Merger, both: Both, *, now: datetime) -> None:
     assert merger.merged_at is not None  # noqa: S101 - it has been carried out
     until = local_day(merger.merged_at + rules.UNDO_WITHIN)
-    if now - merger.merged_at > rules.UNDO_WITHIN:
+    if local_day(now) > until:
         raise Conflict(
             f"Rückgängig machen ließ sich das bis {until:%d.%m.%Y}, 30 Tage lang; jetzt hilft nur, neu anzulegen.",
             f"It could be undone until {until.isoformat()}, for 30 days; now it can only be entered anew.",
