@@ -15,6 +15,7 @@ from uuid import UUID
 
 from norda_common.addresses import checked_address
 from norda_common.contracts.registry import Certificate, FormerName
+from norda_common.errors import Text
 from norda_common.messages import text_of
 from norda_common.states import State
 from pydantic_core import PydanticCustomError
@@ -28,6 +29,7 @@ from .size_class import Figures, SizeClass
 LONGEST_NAME = 500
 MOST_CODES = 50
 MOST_CLUSTERS = 20
+_EUROS = Text("Euro (z. B. 6200000)", "euros (e.g. 6200000)")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 
@@ -174,18 +176,18 @@ def whole(text: str | None, column: str, findings: Findings) -> int | None:
     return int(digits)
 
 
-def euros(text: str | None, column: str, findings: Findings) -> int | None:
-    """Euros as cents: `1.234.567,89 €`, `1234567.89`."""
+def euros(text: str | None, column: str, findings: Findings, *, thousands: bool = False) -> int | None:
+    """Euros, or thousands of them, as cents: `1.234.567,89 €`, `1234567.89`; `1.234,5 T€`."""
     if not text:
         return None
-    number = re.sub(r"\s|€|EUR", "", text)
+    number = re.sub(r"\s|(?:T|Tsd\.?)?\s?(?:€|EUR)" if thousands else r"\s|€|EUR", "", text)
     number = number.replace(".", "").replace(",", ".") if "," in number else _without_thousands(number)
-    if not re.fullmatch(r"\d{1,13}(\.\d{1,2}0*)?", number, re.ASCII):
-        findings.refuse(
-            column, "decimal_parsing", "ist kein Betrag in Euro (z. B. 6200000)", "is no sum in euros (e.g. 6200000)"
-        )
+    cents = r"\d{1,17}" if thousands else r"\d{1,2}0*"
+    if not re.fullmatch(rf"\d{{1,13}}(\.{cents})?", number, re.ASCII):
+        unit = Text("Tausend Euro (z. B. 6200)", "thousands of euros (e.g. 6200)") if thousands else _EUROS
+        findings.refuse(column, "decimal_parsing", f"ist kein Betrag in {unit.de}", f"is no sum in {unit.en}")
         return None
-    return int(Decimal(number) * 100)
+    return round(Decimal(number) * (100_000 if thousands else 100))
 
 
 def _without_thousands(number: str) -> str:

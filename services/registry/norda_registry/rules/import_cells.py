@@ -34,8 +34,8 @@ from .cell_values import (
 from .csv_reading import LONGEST_CELL, cell_fault, clean
 from .fields import EnteredRegisterEntry
 from .findings import Findings, Refused
-from .import_fields import BY_NAME
-from .import_further import paragraphs, take_further
+from .import_fields import BY_NAME, EUROS, figure_of
+from .import_further import FIGURES, paragraphs, take_further
 from .names import fold
 from .notes import MOST_LETTERS
 from .places import federal_state
@@ -292,9 +292,10 @@ def _take_profile(found: Mapping[str, str], draft: Draft) -> None:
 
 
 def _money(found: Mapping[str, str], name: str, findings: Findings) -> int | None:
-    if f"{name}_eur" in found:
-        return euros(found[f"{name}_eur"], f"{name}_eur", findings)
-    return millions(found.get(f"{name}_meur"), f"{name}_meur", findings)
+    said = next((f"{name}_{unit}" for unit in EUROS if f"{name}_{unit}" in found), f"{name}_eur")
+    if said.endswith("_meur"):
+        return millions(found[said], said, findings)
+    return euros(found.get(said), said, findings, thousands=said.endswith("_teur"))
 
 
 def _clear(empty: set[str], draft: Draft) -> None:
@@ -303,8 +304,8 @@ def _clear(empty: set[str], draft: Draft) -> None:
             continue
         if name in SEAT:
             draft.seat[name] = None
-        elif name in {"employees", "turnover_eur", "turnover_meur", "balance_eur", "balance_meur", "email"}:
-            draft.cleared |= {name.removesuffix("_meur").removesuffix("_eur")}
+        elif figure_of(name) in {*FIGURES, "email"}:
+            draft.cleared |= {figure_of(name)}
         elif name in {"wz2025", "wz2008"}:
             draft.given.setdefault("activities", [])
         else:
