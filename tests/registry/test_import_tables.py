@@ -12,14 +12,18 @@ from email_validator import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 from norda_common.addresses import usual_address
+from norda_common.contracts.competences import competences
 from norda_common.errors import InvalidInput
 from norda_common.states import State
 from norda_registry.rules.cell_values import Draft, euros
+from norda_registry.rules.classifications import competence
+from norda_registry.rules.fields import normalised
 from norda_registry.rules.findings import Findings
 from norda_registry.rules.import_cells import read_row
 from norda_registry.rules.import_fields import FIELDS
 from norda_registry.rules.import_headings import find_heading, propose, same_headings
 from norda_registry.rules.spreadsheet_cells import guarded, unguarded
+from norda_registry.rules.words import KINDS, ROLES, SIZES, VALUE_CHAIN, competence_words, named
 from norda_registry.tables.reading import delimiter_of, encoding_of, open_upload
 
 from .staged import ods_of, xlsx_of
@@ -230,6 +234,49 @@ def test_cells_are_read_as_offices_write_them() -> None:
     assert found.given["activities"] == [("WZ2025", "29.20.0"), ("WZ2025", "29.32.0")]
     assert draft("legal_name state", "Beispiel A", "Deutschland").states == ()
     assert draft("legal_name", "Beispiel A", own=State.HAMBURG).states == ("DE-HH",)
+
+
+@pytest.mark.parametrize(
+    ("cell", "codes"),
+    [
+        ("oem TIER1", ["oem", "tier1"]),
+        ("tier1,service", ["tier1", "service"]),
+        ("Zulieferer, Tier 1, Dienstleister", ["tier1", "service"]),
+        ("Zulieferer, Tier 2", ["tier2"]),
+        ("Supplier, tier 2\nService provider", ["tier2", "service"]),
+        ("Hersteller (OEM)/Forschung | Verband;tier3", ["oem", "research", "association", "tier3"]),
+    ],
+)
+def test_roles_are_read_as_the_pages_show_them_or_by_code(cell: str, codes: list[str]) -> None:
+    found = draft("legal_name roles", "Beispiel A", cell)
+    assert faults(found) == []
+    assert list(found.given["roles"]) == codes
+
+
+def test_competences_stages_and_sizes_are_read_in_words_or_by_code() -> None:
+    for cell in (
+        "BAT-02 PRD-02",
+        "bat-02\nprd-02",
+        "Module und Packs (BAT-02), Zerspanung",
+        "Modules and packs/PRD 02",
+    ):
+        findings = Findings()
+        given = draft("legal_name competences", "Beispiel A", cell).given
+        assert normalised(given, findings)["competences"] == ("BAT-01", "PRD-02"), cell
+        assert findings.errors == []
+    for language in ("de", "en"):
+        for texts, column in ((VALUE_CHAIN, "value_chain"), (SIZES, "size_class"), (KINDS, "kind"), (ROLES, "roles")):
+            for code in texts:
+                value = draft(f"legal_name {column}", "Beispiel A", named(texts, code, language)).given[column]
+                assert value in {code, (code,)}
+        for code in competences():
+            assert competence(competence_words(code, language)) == code
+
+
+def test_words_nobody_knows_are_refused_with_those_that_are_allowed() -> None:
+    found = draft("legal_name roles value_chain", "Beispiel A", "Dienstleister Zulieferer", "Teile, Module")
+    assert faults(found) == [("roles.0", "role"), ("value_chain", "value_chain")]
+    assert all("service" in error.text.de or "materials" in error.text.de for error in found.findings.errors)
 
 
 def test_a_cell_too_many_is_told_and_one_too_few_is_empty() -> None:

@@ -13,6 +13,7 @@ from .code_lists import legal_forms
 from .findings import Refused
 from .identifiers import plain
 from .names import fold
+from .words import competence_words
 
 
 @lru_cache(maxsize=1_000)
@@ -34,11 +35,15 @@ def legal_form(text: str) -> str:
 
 @lru_cache(maxsize=2_000)
 def _competence_code(text: str) -> str:
-    return re.sub(r"[\s_–-]+", "-", plain(text).upper())
+    code = re.sub(r"[\s_–-]+", "-", plain(text).upper())
+    return code if code in competences() else _competences_by_word().get(fold(text), code)
 
 
 def competence(text: str, *, held: Collection[str] = ()) -> str:
-    """A competence's code in capitals. Raises Refused, also for a deprecated one, unless it is `held` already."""
+    """A competence's code in capitals; also as pages write it, `Module und Packs (BAT-02)`, or without the code.
+
+    Raises Refused, also for a deprecated one, unless it is `held` already.
+    """
     code = _competence_code(text)
     known = competences().get(code)
     if known is None:
@@ -83,6 +88,16 @@ def in_no_register(form_code: str) -> bool:
     """Whether nobody of that legal form is entered anywhere, such as a sole trader who is no registered merchant."""
     form = legal_forms().get(form_code)
     return form is not None and not form.register_types
+
+
+@cache
+def _competences_by_word() -> dict[str, str]:
+    return {
+        fold(word): code
+        for code, known in competences().items()
+        for language in ("de", "en")
+        for word in (known.label.in_language(language), competence_words(code, language))
+    }
 
 
 @cache
