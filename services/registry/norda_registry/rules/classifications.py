@@ -10,6 +10,7 @@ from norda_common.contracts.competences import competences
 from norda_common.contracts.registry import RegisterEntry
 
 from .code_lists import legal_forms
+from .company_names import company_name
 from .findings import Refused
 from .identifiers import plain
 from .names import fold
@@ -31,6 +32,17 @@ def legal_form(text: str) -> str:
             f"is no known legal form ({known})",
         )
     return found
+
+
+def form_of_name(name: str) -> str | None:
+    """The code of the legal form with which a name ends, where it shows no other: none for `X GmbH & Co. Y KG`."""
+    words = name.split()
+    for place in range(1, len(words)):
+        before, ending = " ".join(words[:place]), " ".join(words[place:])
+        if code := _by_spelling().get(fold(ending)):
+            # Stiftung is a word of names, too, and no sign of what somebody is.
+            return code if company_name(ending).form and not company_name(before).form else None
+    return None
 
 
 @lru_cache(maxsize=2_000)

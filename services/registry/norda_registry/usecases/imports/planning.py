@@ -14,7 +14,7 @@ from norda_common.identifiers import new_id
 from ...rules.figures import newest
 from ...rules.findings import Findings
 from ...rules.handovers import open_offer
-from ...rules.import_rows import Current, Planned, leave_alone, plan
+from ...rules.import_rows import Current, Planned, leave_alone, plan, take_form_of_name
 from ...rules.profile import ACTIVE
 from ...store import figures, imports, matches, organisations
 from ...store.matches import Cluster, Match
@@ -170,6 +170,8 @@ def _planned(row: Row, desk: Desk, clusters: dict[str, Cluster]) -> Planned | No
             leave_alone(row.before.organisation, row.draft.findings, merged=merged)
             row.person = row.note = None
             return Planned(row.before.organisation, row.before.figures, row.email, False, False)
+    elif desk.staged:
+        take_form_of_name(row.fields, row.draft.findings)
     return plan(
         row.draft,
         row.fields,
