@@ -264,6 +264,14 @@ async def mark_reverted(connection: Connection, import_id: UUID, marks: Sequence
     )
 
 
+async def any_taken_back(connection: Connection, import_id: UUID) -> bool:
+    """Whether of any row something was taken back."""
+    found: bool = await connection.fetchval(
+        "select exists (select from import_result where import_id = $1 and reverted <> 'left')", import_id
+    )
+    return found
+
+
 async def follow_versions(connection: Connection, import_id: UUID, ids: Sequence[UUID]) -> None:
     """Take over the versions these organisations have now: what followed from the import is part of it."""
     if not ids:
