@@ -23,6 +23,7 @@ from ..organisations import unknown_cluster
 from ..recording import taken_error
 from .doubting import refuse_doubtful, trust_former_names
 from .further import leave_out_known
+from .leaving_out import leave_out_cells
 from .matching import (
     by_number,
     choose,
@@ -42,6 +43,7 @@ async def plan_rows(connection: Connection, rows: Sequence[Row], desk: Desk, *, 
 
     `lock` keeps the organisations from being changed until the transaction ends.
     """
+    await leave_out_cells(connection, rows, desk)
     for row in rows:
         if row.draft.findings.errors and desk.staged:
             leave_other_states(row, desk)
