@@ -10,11 +10,14 @@ from norda_common.contracts.competences import competences
 from norda_common.contracts.registry import RegisterEntry
 
 from .code_lists import legal_forms
-from .company_names import company_name
+from .company_names import form_shown
 from .findings import Refused
 from .identifiers import plain
 from .names import fold
 from .words import competence_words
+
+_LONGEST_FORM = 6
+"""So many words a legal form has that is written out."""
 
 
 @lru_cache(maxsize=1_000)
@@ -37,11 +40,11 @@ def legal_form(text: str) -> str:
 def form_of_name(name: str) -> str | None:
     """The code of the legal form with which a name ends, where it shows no other: none for `X GmbH & Co. Y KG`."""
     words = name.split()
-    for place in range(1, len(words)):
+    for place in range(max(1, len(words) - _LONGEST_FORM), len(words)):
         before, ending = " ".join(words[:place]), " ".join(words[place:])
         if code := _by_spelling().get(fold(ending)):
             # Stiftung is a word of names, too, and no sign of what somebody is.
-            return code if company_name(ending).form and not company_name(before).form else None
+            return code if form_shown(ending) and not form_shown(before) else None
     return None
 
 
