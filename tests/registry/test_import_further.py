@@ -101,7 +101,7 @@ async def test_contact_persons_and_notes_come_with_a_list_and_go_with_it(
         assert one["note"] == "Seit 2019 betreut"
         # A name that nobody could reach is told, and keeps no row from being taken.
         assert "person" not in other
-        assert [item["code"] for item in other["warnings"]] == ["person_unreachable"]
+        assert [item["code"] for item in other["warnings"]] == ["person_unreachable", "legal_form_of_name"]
         done = await applied(client, plan)
         assert done["counts"]["result"] == {"created": 2}
         (person,) = await people_of(client, one["organisation_id"])

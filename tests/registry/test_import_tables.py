@@ -88,7 +88,7 @@ def test_a_workbooks_cells_are_read_as_somebody_would_type_them() -> None:
         (0, 1, ["Firma", "PLZ", "Umsatz", "seit"]),
         (0, 2, ["Beispiel A", "1067", "6.25", "2026-02-01"]),
         # Three digits after a point would be thousands to whoever reads it.
-        (0, 4, ["B", "12.3450"]),
+        (0, 4, ["Beispiel B", "12.3450"]),
     ]
 
 
@@ -262,7 +262,7 @@ def test_competences_stages_and_sizes_are_read_in_words_or_by_code() -> None:
     ):
         findings = Findings()
         given = draft("legal_name competences", "Beispiel A", cell).given
-        assert normalised(given, findings)["competences"] == ("BAT-01", "PRD-02"), cell
+        assert normalised(given, findings)["competences"] == ("BAT-02", "PRD-02"), cell
         assert findings.errors == []
     for language in ("de", "en"):
         for texts, column in ((VALUE_CHAIN, "value_chain"), (SIZES, "size_class"), (KINDS, "kind"), (ROLES, "roles")):
