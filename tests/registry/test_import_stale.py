@@ -104,7 +104,7 @@ async def test_an_erased_person_does_not_come_back_by_what_was_planned(
         assert email not in str(shown)
         assert [[item["code"] for item in row["warnings"]] for row in shown] == [
             ["erased"],
-            ["erased"],
+            ["legal_form_of_name", "erased"],
             ["legal_form_of_name"],
         ]
         done = await applied(client, plan)
