@@ -1,4 +1,4 @@
-"""The search page of events: each kind for whoever may read it, its words nowhere but in the address."""
+"""The search page of events: each kind for whoever may read it, and persons by words that stand in no address."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_one_search_finds_events_persons_and_organisations(
     registration = f"{one}/registrations/{made['registration_id']}"
     for typed in (wanted, wanted.upper(), wanted.replace("ö", "oe"), wanted[:9]):
         async with signed_in(offices.running, state="hb") as office:
-            page = await office.get(PATH, params={"q": typed})
+            page = await office.post(PATH, {"q": typed})
         assert page.status_code == 200
         assert headings(page) == ["Veranstaltungen (2)", "Angemeldete Personen (1)", "Organisationen (1)"], typed
         for address in (one, f"/events/{draft['event_id']}", registration, f"/registry/organisations/{key}"):
@@ -56,7 +56,7 @@ async def test_one_search_finds_events_persons_and_organisations(
         assert "Entwurf" in text_of(page)
         assert "Alle Veranstaltungen" in text_of(page)
     async with signed_in(offices.running, state="hb") as office:
-        bare = await office.get(PATH, params={"q": wanted.replace("ö", "o")})
+        bare = await office.post(PATH, {"q": wanted.replace("ö", "o")})
         assert headings(bare) == ["Angemeldete Personen (1)", "Organisationen (1)"]
     async with signed_in(offices.running, state="hb") as office:
         every = re.search(r'href="(/events/list\?[^"]+)"', page.text)
@@ -85,9 +85,17 @@ async def test_persons_are_found_by_the_offices_that_may_see_them(
     of = {each: await offices.register(event, each, name=f"Person {wanted}") for each in ("hb", "hh", "ni")}
     email = of["ni"]["participant"]["email"]
     async with signed_in(offices.running, state=state, roles=roles) as person:
-        page = await person.get(PATH, params={"q": wanted})
-        by_address = await person.get(PATH, params={"q": f" {email.upper()} "})
         empty = await person.get(PATH)
+        by_address_of_page = await person.get(PATH, params={"q": wanted})
+        found_by_form = await person.post(PATH, {"q": wanted})
+        page = by_address_of_page if seen is None else found_by_form
+        by_address = await person.post(PATH, {"q": f" {email.upper()} "})
+    assert found_by_form.status_code == (403 if seen is None else 200)
+    method = "get" if seen is None else "post"
+    assert len(re.findall(rf'method="{method}" action="{PATH}"', empty.text)) == 2, "of the header and of the page"
+    # Whoever asks: an address with words in it finds no persons, and offers to look for them.
+    assert not any(made["registration_id"] in by_address_of_page.text for made in of.values())
+    assert ("Auch in Angemeldeten suchen" in text_of(by_address_of_page)) is (seen is not None)
     found = {each for each, made in of.items() if made["registration_id"] in page.text}
     assert found == (seen or set())
     assert f"Messe {wanted}" in text_of(page)
@@ -101,10 +109,10 @@ async def test_what_is_erased_is_not_found(offices: Offices) -> None:
     made = await offices.register(event, "hb", name=f"Bald {wanted}", email=f"bald.{wanted[5:]}@ex-007.example")
     path = f"/api/v1/events/{event['event_id']}/registrations/{made['registration_id']}/person"
     async with signed_in(offices.running, state="hb") as office:
-        assert made["registration_id"] in (await office.get(PATH, params={"q": wanted})).text
+        assert made["registration_id"] in (await office.post(PATH, {"q": wanted})).text
         assert (await offices["hb"].delete(path)).status_code == 204
         for typed in (wanted, f"bald.{wanted[5:]}@ex-007.example"):
-            page = await office.get(PATH, params={"q": typed})
+            page = await office.post(PATH, {"q": typed})
             assert made["registration_id"] not in page.text
             assert "gibt es nichts, was Sie sehen dürfen" in text_of(page)
 
@@ -115,15 +123,16 @@ async def test_a_few_of_each_are_shown_and_more_of_one_kind(offices: Offices) ->
     for _ in range(7):
         await offices.register(event, "hb", name=f"Viele {wanted}")
     async with signed_in(offices.running, state="hb") as office:
-        page = await office.get(PATH, params={"q": wanted})
+        page = await office.post(PATH, {"q": wanted})
         assert headings(page) == ["Veranstaltungen (1)", "Angemeldete Personen (über 5)"]
         assert page.text.count("/registrations/") == 5
-        more = re.search(r'href="(/events/search\?[^"]*only=registrations[^"]*)"', page.text)
-        assert more
-        alone = await office.get(more[1].replace("&amp;", "&"))
+        assert not re.search(r'href="/events/search\?', page.text)
+        assert '<input type="hidden" name="only" value="registrations">' in page.text
+        alone = await office.post(PATH, {"q": wanted, "only": "registrations"})
         assert headings(alone) == ["Angemeldete Personen (7)"]
         assert alone.text.count("/registrations/") == 7
         assert "In allem suchen" in text_of(alone)
+        assert not re.search(r'href="/events/search\?', alone.text)
 
 
 async def test_events_to_come_are_shown_before_past_ones(offices: Offices, module_installation: Installation) -> None:
@@ -156,12 +165,15 @@ async def test_without_words_or_hits_the_page_says_what_to_do(offices: Offices) 
         unknown = await office.get(PATH, params={"q": "x", "only": "nothing"})
         assert unknown.status_code == 200
         assert (await office.get(PATH, params={"q": "x" * 301})).status_code == 422
+        assert (await office.post(PATH, {"q": "x" * 301})).status_code == 422
+        assert (await office.post(PATH, {"q": "x", "csrf": "another's"})).status_code == 403
 
 
 async def test_every_page_leads_to_the_search_and_the_public_to_its_own(offices: Offices) -> None:
-    async with signed_in(offices.running, state="hb") as office:
-        page = await office.get("/events/calendar")
-    assert re.search(r'role="search" method="get" action="/events/search"', page.text)
+    for roles, method in ((("office",), "post"), (("auditor",), "get")):
+        async with signed_in(offices.running, roles=roles) as person:
+            page = await person.get("/events/calendar")
+        assert re.search(rf'role="search" method="{method}" action="/events/search"', page.text)
     async with httpx2.AsyncClient(base_url=offices.running.url, headers={"accept": "text/html"}) as anybody:
         page = await anybody.get("/events/public")
         assert re.search(r'role="search" method="get" action="/events/public"', page.text)
@@ -189,6 +201,7 @@ async def test_the_words_are_in_no_log_and_no_trace(offices: Offices) -> None:
     traced = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
     async with signed_in(offices.running, state="hb") as office:
         assert (await office.get(PATH, params={"q": secret}, headers=traced)).status_code == 200
+        assert (await office.post(PATH, {"q": secret}, headers=traced)).status_code == 200
     server = offices.running.installation.servers.tracing
 
     async def whole() -> list[dict[str, Any]]:

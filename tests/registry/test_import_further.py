@@ -387,11 +387,14 @@ async def test_many_decisions_and_the_terms_of_persons_on_the_pages(registry: Ru
         shown = await settled(person, page, "geprüft, nichts geschrieben")
         told = text_of(shown)
         assert "Alle mit Dublettenverdacht" in told
+        assert "Die hier gezeigten mit Dublettenverdacht" in told
         same = await person.post(f"{page}/decisions", {"decision": "same", "of": "duplicate", "csrf": person.csrf})
         assert same.status_code == 303
         told = text_of(await person.get(page))
         assert f"Erna Seite, erna-{key}@ex-553.example" in told
         assert "Über 1 Zeilen ist entschieden" in told
+        assert "mit Dublettenverdacht" not in told, "nobody has to decide any more"
+        assert "Es ist eine andere" in told, "but may think better of it"
         out = await person.post(f"{page}/decisions", {"decision": "leave_out", "row": ["2"], "csrf": person.csrf})
         assert out.status_code == 303
         assert "Alle ausgelassenen doch übernehmen" in text_of(await person.get(page))

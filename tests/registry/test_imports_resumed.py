@@ -6,25 +6,31 @@ import asyncio
 import signal
 from collections import Counter
 from contextlib import suppress
+from typing import Any
 
+import asyncpg
+import httpx2
 import psutil
 from norda_common.contracts.registry import ORGANISATION, Organisation
 from norda_common.states import State
+from norda_registry.usecases.imports.applying import BATCH_ROWS
 from norda_registry.workers.row_reader import WORTH_ROWS
 from support.installation import Installation, Running
 from support.waiting import eventually
 
+from .conftest import registered, vat
 from .staged import IMPORTS, csv_of, mapped, reached, rows, staged
 
-ROWS = 2_500
+ROWS = BATCH_ROWS + 500
+HELD = 4711
 _HOLD = """
 create function registry.hold_row() returns trigger language plpgsql as $$
 begin
-    perform pg_advisory_xact_lock(4711);
+    perform pg_advisory_xact_lock({held});
     return new;
 end $$;
 create trigger hold before insert on registry.import_result
-   for each row when (new.row = 1500) execute function registry.hold_row();
+   for each row when (new.row = {row}) execute function registry.hold_row();
 """
 
 
@@ -37,24 +43,14 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(installation: Insta
             made = await staged(client, csv_of("Kennung;Firma;PLZ;Ort", *lines), source="Abbruch")
             plan = await mapped(client, made)
             assert plan["counts"]["outcome"] == {"create": ROWS}
-            # The second thousand waits for a lock that is not given back before the process is dead.
-            await connection.execute(_HOLD)
-            await connection.execute("select pg_advisory_lock(4711)")
-            assert (await client.post(f"{IMPORTS}/{plan['import_id']}/application")).status_code == 202
-
-            async def waits() -> None:
-                assert await connection.fetchval(
-                    "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
-                )
-
-            await eventually(waits, within=20)
+            # The second batch waits for a lock that is not given back before the process is dead.
+            await _applied_until(client, connection, plan, row=BATCH_ROWS + 200)
             found = (await client.get(f"{IMPORTS}/{plan['import_id']}")).json()
-            assert (found["status"], found["progress"]["done"]) == ("applying", 1_000)
+            assert (found["status"], found["progress"]["done"]) == ("applying", BATCH_ROWS)
             assert found["progress"]["rows_per_second"] > 0
-            assert len(await rows(client, plan, "created")) == 1_000
+            assert len(await rows(client, plan, "created")) == BATCH_ROWS
         first.stop(signal.SIGKILL)
-        await connection.execute("select pg_advisory_unlock(4711)")
-        await connection.execute("drop trigger hold on registry.import_result")
+        await _let_go(connection)
     finally:
         await connection.close()
     second = installation.start("registry")
@@ -66,6 +62,55 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(installation: Insta
     told = Counter(str(record.data.own_id) for record in records if isinstance(record.data, Organisation))
     assert len(told) == ROWS
     assert set(told.values()) == {1}
+
+
+async def test_what_somebody_takes_while_the_rows_before_are_written_fails_its_row_alone(
+    installation: Installation,
+) -> None:
+    wanted = vat()
+    lines = [f"ahead-{number};Beispiel Vorblick {number} GmbH;28195;Bremen;" for number in range(ROWS)]
+    lines[-10] += wanted
+    connection = await installation.connect()
+    service = installation.start("registry")
+    try:
+        async with service.client() as client:
+            made = await staged(client, csv_of("Kennung;Firma;PLZ;Ort;USt-IdNr", *lines), source="Vorblick")
+            plan = await mapped(client, made)
+            # The first batch waits; who wants what in the second has been looked up by then.
+            await _applied_until(client, connection, plan, row=BATCH_ROWS - 200)
+            await registered(client, vat_id=wanted)
+            await _let_go(connection)
+            end = await reached(client, plan, "applied", within=40)
+            assert end["counts"]["result"] == {"created": ROWS - 1, "failed": 1}
+            (failed,) = await rows(client, plan, "failed")
+            assert (failed["row"], failed["errors"][0]["code"]) == (2 + ROWS - 10, "identifier_taken")
+    finally:
+        await connection.close()
+    records = await installation.read_topic(ORGANISATION, State.BREMEN, minimum=ROWS, within=30)
+    told = Counter(record.data.legal_name for record in records if isinstance(record.data, Organisation))
+    assert len(told) == ROWS
+    assert set(told.values()) == {1}
+
+
+async def _applied_until(
+    client: httpx2.AsyncClient, connection: asyncpg.Connection[asyncpg.Record], plan: dict[str, Any], *, row: int
+) -> None:
+    """Apply it; when this returns, the batch of that row waits, and goes on when it is let go."""
+    await connection.execute(_HOLD.format(held=HELD, row=row))
+    await connection.execute("select pg_advisory_lock($1)", HELD)
+    assert (await client.post(f"{IMPORTS}/{plan['import_id']}/application")).status_code == 202
+
+    async def waits() -> None:
+        assert await connection.fetchval(
+            "select exists (select from pg_locks where locktype = 'advisory' and objid = $1 and not granted)", HELD
+        )
+
+    await eventually(waits, within=20)
+
+
+async def _let_go(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.execute("select pg_advisory_unlock($1)", HELD)
+    await connection.execute("drop trigger hold on registry.import_result")
 
 
 async def test_the_process_that_reads_a_long_list_may_be_killed_and_ends_with_the_plan(registry: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -354,6 +355,12 @@ async def test_after_thirty_days_it_stays(registry: Running, module_installation
                 datetime.now(UTC) - timedelta(days=days),
             )
         await admin.close()
+        async with signed_in(registry) as person:
+            page = await person.get(f"/registry/organisations/{one['organisation_id']}")
+        assert [made["organisation_id"] in page.text for made in (two, three)] == [True, True]
+        told = text_of(page)
+        assert told.count("zusammengeführt am") == 2
+        assert told.count("Zusammenführung rückgängig machen") == 1, "of the one that can still be undone"
         late = await client.post(f"{path_of(three)}/merger/undo")
         assert (late.status_code, late.json()["code"]) == (409, "too_late")
         assert "30 Tage" in late.json()["messages"]["de"]
@@ -682,7 +689,15 @@ async def test_a_person_merges_side_by_side_and_undoes_it(registry: Running) -> 
         assert stored.status_code == 303, stored.text
         assert stored.headers["location"] == f"/registry/organisations/{one['organisation_id']}"
         shown = await person.get(stored.headers["location"])
-        assert "Hierin aufgegangen" in text_of(shown)
+        told = text_of(shown)
+        assert "Hierin aufgegangen" in told
+        assert re.search(r"zusammengeführt am [\d.]{10} ?; Zusammenführung rückgängig machen", told), told
+        assert shown.text.count(f'href="{path}/merger"') == 2
+        async with signed_in(registry, state="hh") as other, signed_in(registry, roles=("pr",)) as press:
+            for reader in (other, press):
+                text = text_of(await reader.get(stored.headers["location"]))
+                assert "zusammengeführt am" in text
+                assert "Zusammenführung rückgängig machen" not in text, "it is for the office"
         now = (await client.get(path_of(one))).json()
         assert (now["legal_name"], now["vat_id"]) == ("Beispiel Ringelpietz Kabel GmbH", two["vat_id"])
         merger = await person.get(f"{path}/merger")
@@ -690,6 +705,7 @@ async def test_a_person_merges_side_by_side_and_undoes_it(registry: Running) -> 
         assert "Eine andere aufgenommen" in text_of(shown)
         undone = await person.post(f"{path}/merger/undo", form_of(merger, f"{path}/merger/undo"))
         assert undone.status_code == 303, undone.text
+        assert "Hierin aufgegangen" not in text_of(await person.get(stored.headers["location"]))
         assert (await person.get(path)).status_code == 200
         assert "rückgängig gemacht" in text_of(await person.get(f"{path}/merger"))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 MOST_KEYS = 50_000
 """So many keys are remembered; those that were not heard of for longest are forgotten first, with their debts."""
 ENOUGH = 1e-6
-"""What may be missing of a token: sums of times are rounded, and who waited as long as was said is not refused again."""
+"""What may be missing of a token: sums of times are rounded, and who waited as long as was said is let through."""
 
 
 class Buckets:

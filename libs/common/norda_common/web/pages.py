@@ -8,7 +8,7 @@ nothing is loaded from another host.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from .. import __version__
 from ..auth import Caller
-from ..database import SYSTEM, Connection
+from ..database import SYSTEM, TRANSIENT, Connection
 from ..errors import Forbidden, NordaError, Text, Unauthenticated
 from ..rights import Right
 from ..runtime import Runtime
@@ -31,7 +31,7 @@ from ..signin.sessions import Session
 from ..statements import Identity
 from ..states import ALL_STATES
 from ..telemetry import current_trace_id
-from .edge import RuntimeDep, declares, language_of
+from .edge import Internal, RuntimeDep, declares, language_of
 from .forms import MOST_FIELDS, Form
 from .site import LABELS, Site, environment, static_version
 from .sparing import spare
@@ -226,6 +226,9 @@ class Page:
             "shown_state": self.shown_state,
             "static": f"{base}/static/{static_version()}",
             "search_address": self.site.search if self.session else self.site.public_search,
+            "search_posts": caller is not None
+            and self.site.search_persons is not None
+            and caller.may(self.site.search_persons),
             "query": self.request.query_params.get("q", ""),
             "trace_id": current_trace_id(),
             "legal": {name: f"{base}/legal/{name}" for name in ("imprint", "privacy", "accessibility", "feedback")},
@@ -256,6 +259,11 @@ def _leads_to(place: str, path: str) -> bool:
 
 async def get_page(request: Request, runtime: RuntimeDep) -> Page:
     """The page of a request, with the session its cookie names, if there is one."""
+    return await _page_of(request, runtime, tells=True)
+
+
+async def _page_of(request: Request, runtime: Runtime, *, tells: bool) -> Page:
+    """The same; `tells`: with what is to be told once."""
     page = Page(request, runtime, request.app.state.site)
     request.state.page = page
     secret = request.cookies.get(session_cookie(runtime.service))
@@ -264,7 +272,7 @@ async def get_page(request: Request, runtime: RuntimeDep) -> Page:
         idle = timedelta(minutes=settings.session_idle_minutes)
         async with runtime.database.read(SYSTEM) as connection:
             page.session = await sessions.find(connection, secret, now=page.now, idle=idle)
-            if page.session and page.session.flash and request.method == "GET" and not page.asks_for_part:
+            if tells and page.session and page.session.flash and request.method == "GET" and not page.asks_for_part:
                 page._flash = tuple(Flash(kind, page.t(de, en)) for kind, de, en in page.session.flash)
                 await sessions.told(connection, page.session)
     return page
@@ -335,12 +343,17 @@ def local_path(address: str, service: str, *, beside: tuple[str, ...] = ()) -> s
 
 
 async def error_page(request: Request, error: NordaError) -> Response | None:
-    """An error of a page, as a page; None for a request of a program."""
-    site: Site = request.app.state.site
+    """An error of a page, as a page; None for a request of a program. It looks as other pages do to whoever asks."""
     runtime: Runtime = request.app.state.runtime
     if not request.url.path.startswith(f"/{runtime.service}/") and request.url.path != f"/{runtime.service}":
         return None
-    page: Page = getattr(request.state, "page", None) or Page(request, runtime, site)
+    page: Page | None = getattr(request.state, "page", None)
+    if page is None:
+        page = Page(request, runtime, request.app.state.site)
+        if error.status < Internal.status:
+            # An unknown address has no route that would have looked who asks. While the database is away: nobody.
+            with suppress(*TRANSIENT):
+                page = await _page_of(request, runtime, tells=False)
     document = error.problem(language=page.language, instance=page.request.url.path, trace_id=current_trace_id())
     shown = page.show(
         "error.html.jinja",

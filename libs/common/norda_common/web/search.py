@@ -1,8 +1,9 @@
 """The search across what a service knows: one page, with a section for each kind of record that the person may read.
 
-The words stand in the address, so that a search can be kept and sent on. They may be somebody's name: accesses are not
-logged, and of a request's query spans say `redacted` (telemetry.py). Browsers and proxies may keep them, so a kind of
-record whose own page takes words by POST (`Elsewhere`) is looked for there.
+The words stand in the address, so that a search can be kept and sent on: it finds no persons. Browsers and proxies keep
+addresses, so words that may be somebody's name are sent by POST: by the search itself of whoever may find persons by it
+(`Site.search_persons`, `sent`), else to their own page. From an address both are reached by a button (`Elsewhere`).
+Accesses are not logged, and of a request's query spans say `redacted` (telemetry.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from fastapi import Depends
 from fastapi.responses import HTMLResponse
 
 from ..errors import Text
+from ..input import Command
 from ..requests import QueryText
 from .pages import Page
 
@@ -51,8 +53,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
-    """A kind of record, persons, that is looked for by a button with this label: it sends the words to the kind's own
-    page at `path`, as `q` in the body.
+    """A kind of record, persons, that is looked for by a button with this label: it sends the words to `path`, as `q`
+    in the body.
     """
 
     title: Text
@@ -62,10 +64,11 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is looked for: the words, and the only kind, if one is asked for."""
+    """What is looked for: the words, the only kind, if one is asked for, and whether they stand in no address."""
 
     q: str
     only: str
+    posted: bool = False
 
     @property
     def most(self) -> int:
@@ -84,6 +87,19 @@ class Asked:
 async def asked(q: QueryText = "", only: QueryText = "") -> Asked:
     """The words and the kind of the address."""
     return Asked(q, only)
+
+
+class Words(Command):
+    """What the search's form sends."""
+
+    q: QueryText = ""
+    only: QueryText = ""
+
+
+async def sent(page: Page) -> Asked:
+    """The words and the kind of a form. Raises InvalidInput, and as `Page.form`."""
+    words = (await page.form()).command(Words)
+    return Asked(words.q, words.only, posted=True)
 
 
 AskedDep = Annotated[Asked, Depends(asked)]
@@ -106,8 +122,8 @@ def show(
             "every": section.every.in_language(page.language),
             "hits": section.hits[:most],
             "more": len(section.hits) > most,
-            "address": section.list_address
-            or ("" if wanted.only else wanted.listed(page.request.url.path, only=section.key)),
+            "list_address": section.list_address,
+            "alone": wanted.listed(page.request.url.path, only=section.key),
         }
         for section in sections
     ]
@@ -116,6 +132,7 @@ def show(
         title=TITLE,
         crumbs=[(TITLE, None)],
         wanted=wanted,
+        posted=wanted.posted,
         sections=[section for section in shown if section["hits"]],
         without=[section["title"] for section in shown if not section["hits"]],
         finds=[text.in_language(page.language) for text in finds],

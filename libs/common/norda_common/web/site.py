@@ -55,6 +55,8 @@ class Site:
     beside: tuple[str, ...] = ()
     """Beginnings of paths of public pages that lie beside the service's own path."""
     public_search: str = ""
+    search_persons: Right | None = None
+    """Who has it finds persons, too, and sends the words by POST: names of persons stand in no address."""
 
 
 class Files(StaticFiles):

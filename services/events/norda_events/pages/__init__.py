@@ -6,6 +6,7 @@ from norda_common.errors import Text
 from norda_common.rights import OPERATE, PUBLIC, READ_AUDIT
 from norda_common.web.site import Place, Site
 
+from ..rules.rights import REGISTER
 from . import calendar, drafting, event, home, listing, planning, public, registrations, search
 
 PLACES = (
@@ -21,6 +22,7 @@ SITE = Site(
     places=PLACES,
     search=search.PATH,
     public_search=public.PATH,
+    search_persons=REGISTER,
     routers=(
         home.router,
         search.router,

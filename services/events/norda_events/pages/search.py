@@ -10,7 +10,7 @@ from norda_common.database import Connection
 from norda_common.errors import Text
 from norda_common.web import search
 from norda_common.web.pages import Page, page_for
-from norda_common.web.search import AskedDep, Hit, Section
+from norda_common.web.search import AskedDep, Elsewhere, Hit, Section
 
 from ..rules.event import Event, EventStatus
 from ..rules.rights import READ, REGISTER
@@ -33,21 +33,41 @@ FINDS_PERSONS = Text(
     "Angemeldete findet man mit ihrem Namen oder ihrer ganzen E-Mail-Adresse.",
     "Participants are found by their names or their whole e-mail addresses.",
 )
+PERSONS_TITLE = Text("Angemeldete Personen", "Registered persons")
+PERSONS = Elsewhere(
+    title=PERSONS_TITLE, label=Text("Auch in Angemeldeten suchen", "Search participants too"), path=PATH
+)
 
 
 @router.get("/search")
 async def find(page: Annotated[Page, page_for(READ)], wanted: AskedDep) -> Response:
-    """Some of each kind that has these words."""
-    persons = page.caller.may(REGISTER)
+    """Some of each kind that has these words, but for persons."""
+    return await _show(page, wanted)
+
+
+@router.post("/search")
+async def find_persons(page: Annotated[Page, page_for(REGISTER)]) -> Response:
+    """The same with persons, by words that stand in no address."""
+    return await _show(page, await search.sent(page))
+
+
+async def _show(page: Page, wanted: search.Asked) -> Response:
     sections: list[Section] = []
     async with page.read() as connection:
         if wanted.wants("events"):
             sections.append(await _events(connection, page, wanted))
-        if persons and wanted.wants("registrations"):
+        if wanted.posted and wanted.wants("registrations"):
             sections.append(await _registrations(connection, page, wanted))
         if wanted.wants("organisations"):
             sections.append(await _organisations(connection, page, wanted))
-    return search.show(page, wanted, sections, finds=(*FINDS, FINDS_PERSONS) if persons else FINDS)
+    persons = page.caller.may(REGISTER)
+    return search.show(
+        page,
+        wanted,
+        sections,
+        finds=(*FINDS, FINDS_PERSONS) if persons else FINDS,
+        elsewhere=(PERSONS,) if persons and not wanted.posted else (),
+    )
 
 
 async def _events(connection: Connection, page: Page, wanted: search.Asked) -> Section:
@@ -93,7 +113,7 @@ async def _registrations(connection: Connection, page: Page, wanted: search.Aske
     found = await registrations.found(connection, wanted.q, limit=wanted.most)
     return Section(
         key="registrations",
-        title=Text("Angemeldete Personen", "Registered persons"),
+        title=PERSONS_TITLE,
         every=Text("Alle Personen", "All persons"),
         hits=[_registration(item, page) for item in found],
     )

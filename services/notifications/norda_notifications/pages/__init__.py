@@ -24,6 +24,7 @@ SITE = Site(
     package="norda_notifications.pages",
     places=PLACES,
     search=search.PATH,
+    search_persons=SUBSCRIBE,
     # `/subscriptions/new` comes before `/subscriptions/{id}`.
     routers=tuple(
         module.router

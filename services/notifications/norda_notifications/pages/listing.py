@@ -24,6 +24,7 @@ class Listing:
     next_cursor: str | None
     sort: str = ""
     direction: Direction = "desc"
+    posted: bool = False
 
 
 def listing(
@@ -34,8 +35,9 @@ def listing(
     next_cursor: str | None,
     sort: str = "",
     direction: Direction = "desc",
+    posted: bool = False,
 ) -> Listing:
-    """The list this page shows; filters left empty are not in its addresses."""
+    """The list this page shows; filters left empty are not in its addresses, nor are any where they are `posted`."""
     return Listing(
         path=page.request.url.path,
         query=[(name, value) for name, value in filters.items() if value],
@@ -43,6 +45,7 @@ def listing(
         next_cursor=next_cursor,
         sort=sort,
         direction=direction,
+        posted=posted,
     )
 
 

@@ -12,7 +12,7 @@ from norda_common.errors import Text
 from norda_common.rights import SIGNED_IN
 from norda_common.web import search
 from norda_common.web.pages import Page, page_for
-from norda_common.web.search import AskedDep, Hit, Section
+from norda_common.web.search import AskedDep, Elsewhere, Hit, Section
 from norda_common.web.site import day_in, instant_in
 
 from ..rules.rights import DELIVERIES, INBOX, READ, SUBSCRIBE
@@ -41,11 +41,24 @@ FINDS_DELIVERIES = Text(
     "Zustellungen findet man mit Wörtern aus dem Titel ihrer Mitteilung oder ihrer ganzen Kennung.",
     "Deliveries are found by words of their notice's title or their whole id.",
 )
+SUBSCRIPTIONS = Elsewhere(
+    title=subscription.TITLE, label=Text("Auch in Abonnements suchen", "Search subscriptions too"), path=PATH
+)
 
 
 @router.get("/search")
 async def find(page: Annotated[Page, page_for(SIGNED_IN)], wanted: AskedDep) -> Response:
-    """Some of each kind that has these words."""
+    """Some of each kind that has these words, but for subscriptions, which are persons'."""
+    return await _show(page, wanted)
+
+
+@router.post("/search")
+async def find_persons(page: Annotated[Page, page_for(SUBSCRIBE)]) -> Response:
+    """The same with subscriptions, by words that stand in no address."""
+    return await _show(page, await search.sent(page))
+
+
+async def _show(page: Page, wanted: search.Asked) -> Response:
     kinds = (
         ("subscriptions", SUBSCRIBE, _subscriptions, FINDS_SUBSCRIPTIONS),
         ("inbox", INBOX, _inbox, FINDS_INBOX),
@@ -54,8 +67,18 @@ async def find(page: Annotated[Page, page_for(SIGNED_IN)], wanted: AskedDep) -> 
     )
     readable = [(key, look, text) for key, right, look, text in kinds if page.caller.may(right)]
     async with page.read() as connection:
-        sections = [await look(connection, page, wanted) for key, look, _ in readable if wanted.wants(key)]
-    return search.show(page, wanted, sections, finds=[text for _, _, text in readable])
+        sections = [
+            await look(connection, page, wanted)
+            for key, look, _ in readable
+            if wanted.wants(key) and (wanted.posted or look is not _subscriptions)
+        ]
+    return search.show(
+        page,
+        wanted,
+        sections,
+        finds=[text for _, _, text in readable],
+        elsewhere=(SUBSCRIPTIONS,) if page.caller.may(SUBSCRIBE) and not wanted.posted else (),
+    )
 
 
 async def _notices(connection: Connection, page: Page, wanted: search.Asked) -> Section:

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from norda_common.addresses import address_key
 from norda_common.errors import InvalidInput, Text
+from norda_common.input import Command
 from norda_common.requests import Cursor, QueryText, read_cursor, write_cursor
 from norda_common.web.forms import Form
 from norda_common.web.pages import Page
@@ -26,7 +27,16 @@ router = APIRouter(prefix=PATH)
 NEW = Text("Abonnement anlegen", "Add a subscription")
 CONSENT_DAY = "consent.given_at"
 Sort = Literal["entered", "email", "topic"]
-CURSORS: dict[Sort, tuple[type, ...]] = {"entered": (UUID,), "email": (str, UUID), "topic": (str, str, UUID)}
+
+
+class OfAddress(Command):
+    """What the list is narrowed to; an e-mail address is sent in the body only, since it names a person."""
+
+    kind: TopicKind | Literal[""] = ""
+    value: QueryText = ""
+    email: QueryText = ""
+    status: Literal["running", "ended", ""] = ""
+    cursor: Cursor = None
 
 
 @router.get("")
@@ -34,45 +44,59 @@ async def list_subscriptions(
     page: Keeper,
     kind: TopicKind | Literal[""] = "",
     value: QueryText = "",
-    email: QueryText = "",
     status: Literal["running", "ended", ""] = "",
     sort: Sort | Literal[""] = "",
     direction: Direction | Literal[""] = "",
     cursor: Cursor = None,
 ) -> Response:
     """The own state's, running ones unless asked otherwise; the newest first unless sorted otherwise."""
-    state, by = page.caller.require_own_state(SUBSCRIBE), sort or "entered"
+    by = sort or "entered"
     order: Direction = direction or ("desc" if by == "entered" else "asc")
-    after: Any = read_cursor(cursor, *CURSORS[by]) if cursor else None
+    asked = OfAddress(kind=kind, value=value, status=status, cursor=cursor)
+    return await _list(page, asked, sort=by, direction=order)
+
+
+@router.post("")
+async def list_of_address(page: Keeper) -> Response:
+    """Of them those of an e-mail address, the newest first."""
+    asked = (await page.form()).command(OfAddress)
+    return await _list(page, asked, sort="entered", direction="desc", posted=bool(asked.email))
+
+
+async def _list(page: Page, asked: OfAddress, *, sort: Sort, direction: Direction, posted: bool = False) -> Response:
+    state = page.caller.require_own_state(SUBSCRIBE)
+    after: Any = read_cursor(asked.cursor, UUID) if asked.cursor else None
+    filters = {"kind": str(asked.kind), "value": asked.value, "status": asked.status}
     async with page.read() as connection:
         rows = await subscriptions.sorted_page(
             connection,
             state,
-            sort=by,
-            descending=order == "desc",
-            after=after,
+            sort=sort,
+            descending=direction == "desc",
+            after=after and after[0],
             limit=ROWS + 1,
-            ended=status == "ended",
-            kind=kind or None,
-            value=(normal_value(kind, value) if kind else None) or value or None,
-            address_key=address_key(email) if email else None,
+            ended=asked.status == "ended",
+            kind=asked.kind or None,
+            value=(normal_value(asked.kind, asked.value) if asked.kind else None) or asked.value or None,
+            address_key=address_key(asked.email) if asked.email else None,
         )
     shown = rows[:ROWS]
-    filters = {"kind": str(kind), "value": value, "email": email, "status": status}
     return page.show(
         "subscriptions.html.jinja",
         title=TITLE,
         state=state,
         filters=filters,
+        email=asked.email,
         kinds=options(TOPICS, page.language),
         subscriptions=[shown_as(row, page) for row in shown],
         listing=listing(
             page,
-            filters,
-            cursor=cursor,
-            next_cursor=write_cursor(*subscriptions.place_in(by, shown[-1])) if len(rows) > ROWS else None,
-            sort=by,
-            direction=order,
+            filters | ({"email": asked.email} if posted else {}),
+            cursor=asked.cursor,
+            next_cursor=write_cursor(shown[-1]["id"]) if len(rows) > ROWS else None,
+            sort="" if posted else sort,
+            direction=direction,
+            posted=posted,
         ),
     )
 

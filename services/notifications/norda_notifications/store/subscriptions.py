@@ -40,9 +40,13 @@ s.state = $1 and ($2::text is null or s.topic_kind = $2) and ($3::text is null o
 _ENDED = {True: "s.ended_at is not null", False: "s.ended_at is null"}
 _SORTS = {
     "entered": ("(s.id)", "($6::uuid)"),
-    "email": ('(s.address collate "de-x-icu", s.id)', "($6::text, $7::uuid)"),
-    "topic": ("(s.topic_kind, s.topic_value, s.id)", "($6::text, $7::text, $8::uuid)"),
+    "email": ('(s.address collate "de-x-icu", s.id)', "(select address, id from subscription where id = $6)"),
+    "topic": (
+        "(s.topic_kind, s.topic_value, s.id)",
+        "(select topic_kind, topic_value, id from subscription where id = $6)",
+    ),
 }
+"""By what lists are sorted, and where the one with an id stands: a cursor that held its address would name a person."""
 _COUNTS = """
 select topic_kind, count(*) as number from subscription where state = $1 and ended_at is null group by topic_kind
 """
@@ -144,14 +148,14 @@ async def sorted_page(
     *,
     sort: str,
     descending: bool,
-    after: tuple[str | UUID, ...] | None,
+    after: UUID | None,
     limit: int,
     ended: bool,
     kind: str | None,
     value: str | None,
     address_key: str | None,
 ) -> list[Record]:
-    """A state's running or ended subscriptions, sorted; `after` is the last one's `place_in` this order."""
+    """A state's running or ended subscriptions, sorted, after that one."""
     columns, places = _SORTS[sort]
     order, beyond = ("desc", "<") if descending else ("asc", ">")
     by = ", ".join(f"{column} {order}" for column in columns[1:-1].split(", "))
@@ -160,13 +164,7 @@ select {_COLUMNS} from subscription s
 where {_OF_STATE} and {_ENDED[ended]} {f"and {columns} {beyond} {places}" if after else ""}
 order by {by} limit $5
 """  # noqa: S608 - made of constants
-    return await connection.fetch(query, state.value, kind, value, address_key, limit, *(after or ()))
-
-
-def place_in(sort: str, row: Record) -> tuple[str | UUID, ...]:
-    """Where a subscription stands in that order."""
-    keys = {"entered": ("id",), "email": ("email", "id"), "topic": ("topic_kind", "topic_value", "id")}[sort]
-    return tuple(row[key] for key in keys)
+    return await connection.fetch(query, state.value, kind, value, address_key, limit, *([after] if after else ()))
 
 
 async def counts(connection: Connection, state: State) -> dict[str, int]:

@@ -59,34 +59,37 @@ $$;
 comment on function directory_common_words is 'Words in which share of the directory''s rows, or of their names, they are.';
 
 create table directory_word (
-    word text collate "C" primary key check (length(word) <= 40)
+    word  text collate "C" primary key check (length(word) <= 40),
+    shown boolean not null default false
 );
 comment on table directory_word is 'Words that occur or occurred in names and places: what a mistyped word may have meant.';
+comment on column directory_word.shown is 'Whether everybody could see it: in what is, or was, released for the public.';
 create index directory_word_similar on directory_word using gin (word public.gin_trgm_ops);
 alter table directory_word enable row level security;
 create policy read on directory_word for select using ((select is_somebody()));
 create policy follow on directory_word using ((select is_system()));
--- As with the index of words: behind a policy the index of trigrams would not be used.
-create function similar_words(typed text, at_most int) returns setof text
+-- As with the index of words: behind a policy the index of trigrams would not be used. `everybody`: words that were shown.
+create function similar_words(typed text, at_most int, everybody boolean) returns setof text
     stable security definer set search_path from current set pg_trgm.similarity_threshold = 0.3 language sql as $$
     select word from directory_word
-     where (select is_somebody()) and word operator(public.%) typed
+     where case when everybody then shown else (select is_somebody()) end and word operator(public.%) typed
      order by public.similarity(word, typed) desc, length(word), word limit at_most
 $$;
 comment on function similar_words is 'Words that look like what was typed, the likest first.';
-create function partly_similar_words(typed text, at_most int) returns setof text
+create function partly_similar_words(typed text, at_most int, everybody boolean) returns setof text
     stable security definer set search_path from current set pg_trgm.word_similarity_threshold = 0.4 language sql as $$
     select word from directory_word
-     where (select is_somebody()) and word operator(public.%>) typed
+     where case when everybody then shown else (select is_somebody()) end and word operator(public.%>) typed
      order by public.word_similarity(typed, word) desc, length(word), word limit at_most
 $$;
 comment on function partly_similar_words is 'Words of which a part looks like what was typed: their beginning, perhaps.';
 -- Folded words are of a to z and 0 to 9, after which comes the brace.
-create function begins_a_word(beginnings text[]) returns setof text
+create function begins_a_word(beginnings text[], everybody boolean) returns setof text
     stable security definer set search_path from current language sql as $$
     select beginning from unnest(beginnings) as beginning
-     where (select is_somebody())
-       and exists (select from directory_word where word >= beginning and word < beginning || '{')
+     where exists (select from directory_word
+                    where word >= beginning and word < beginning || '{'
+                      and case when everybody then shown else (select is_somebody()) end)
 $$;
 comment on function begins_a_word is 'Those of the beginnings that some word has.';
 

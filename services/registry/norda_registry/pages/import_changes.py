@@ -73,9 +73,9 @@ def _figure(value: int | None, language: str, *, money: bool) -> str | None:
 
 
 def bulk(rows: Sequence[ShownRow], outcomes: Mapping[str, int], only: str, *, number: int | None) -> dict[str, Any]:
-    """What can be decided at once: of suspected rows that are shown, of all that are, of all that are narrowed to."""
+    """What can be decided at once: of undecided suspects that are shown, of all of them, of all narrowed to."""
     return {
-        "shown": [row.row for row in rows if row.suspected and not row.left_out],
+        "shown": [row.row for row in rows if row.outcome == Outcome.DUPLICATE and not row.left_out],
         "duplicates": outcomes.get("duplicate", 0),
         "only": only if only in {"create", "change"} else "",
         "narrowed": number or 0,

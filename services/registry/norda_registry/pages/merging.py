@@ -24,7 +24,7 @@ from ..usecases.lookup import sole_holder
 from ..usecases.merging import accept_merger, merge_organisation, withdraw_merger
 from ..usecases.organisations import local_day
 from ..usecases.previewing import Preview, preview_merger
-from ..usecases.unmerging import undo_merger, undo_until
+from ..usecases.unmerging import may_undo, undo_merger, undo_until
 from . import texts
 from .entering import CHOICE, context, done, path_of
 from .organisation_words import in_words
@@ -206,9 +206,7 @@ async def show(page: Annotated[Page, page_for(READ)], organisation_id: UUID) -> 
         "withdraw": standing
         and merger.merged_at is None
         and any(page.caller.may(MERGE, state) for state in (merger.merged_state, merger.kept_state)),
-        "undo": standing
-        and merger.merged_at is not None
-        and any(page.caller.may(MERGE, state) for state in (merger.merged_state, merger.kept_state)),
+        "undo": kept is not None and may_undo(page.caller, merger, shown.organisation, kept.organisation),
     } if merger else {}  # fmt: skip
     until = undo_until(merger) if merger else None
     return page.show(

@@ -28,9 +28,11 @@ from ..store import mergers, organisations, participations, releases, searches
 from ..store.notes import Note
 from ..store.organisations import Stored
 from ..usecases.confirming import SUBJECT as BY_LINK
+from ..usecases.days import local_day
 from ..usecases.handovers import SPEAKER
 from ..usecases.notes import list_notes
 from ..usecases.people import people_of
+from ..usecases.unmerging import may_undo, undo_until
 from . import people_words, texts, timeline
 from .organisation_words import differences
 from .profile_view import profile_context
@@ -163,6 +165,7 @@ async def show(
         )
         absorbed = [(await find(connection, key)).organisation for key in organisation.absorbed[-MOST_ABSORBED:]]
         names = {each.organisation_id: each.legal_name for each in absorbed}
+        merged = await _mergers_into(page, connection, organisation, absorbed)
         profile = await profile_context(page, connection, shown)
     title = Text(organisation.legal_name, organisation.legal_name)
     return page.show(
@@ -182,6 +185,7 @@ async def show(
         events=page.runtime.settings.address_of("events"),
         history=history_of(page, versions, who),
         absorbed=absorbed,
+        merged=merged,
         proposed=proposed is not None and proposed.merged_at is None,
         may_merge=page.caller.may(MERGE),
         older=write_cursor(versions[VERSIONS - 1]["version"]) if len(versions) > VERSIONS else None,
@@ -206,6 +210,20 @@ async def show(
         **profile,
         **labels(page.language),
     )
+
+
+async def _mergers_into(
+    page: Page, connection: Connection, kept: Organisation, absorbed: Sequence[Organisation]
+) -> dict[UUID, dict[str, Any]]:
+    """When others became part of this one itself; `until` when the person may undo it, None for never."""
+    by_id = {each.organisation_id: each for each in absorbed}
+    found = {}
+    for merger in await mergers.of(connection, kept.organisation_id) if absorbed else []:
+        until = undo_until(merger)
+        if until is not None and merger.merged_id in by_id:
+            may = until >= local_day(page.now) and may_undo(page.caller, merger, by_id[merger.merged_id], kept)
+            found[merger.merged_id] = {"when": merger.merged_at, "until": until if may else None}
+    return found
 
 
 def moved(path: str) -> RedirectResponse:

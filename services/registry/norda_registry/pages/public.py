@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,12 +14,14 @@ from norda_common.requests import Cursor, QueryText, read_cursor, write_cursor
 from norda_common.rights import PUBLIC
 from norda_common.states import ALL_STATES
 from norda_common.web.pages import Page, page_for
+from norda_common.web.sparing import spare
 
 from ..rules.names import query_words
 from ..rules.rights import RELEASE
 from ..store import mergers, searches
 from ..store.searches import Filters
 from ..usecases.releasing import end_release, release_organisation
+from ..usecases.searching import public_corrections
 from . import texts
 from .entering import path_of
 from .organisation_words import certificate_line
@@ -45,6 +48,15 @@ async def show_list(
     after = read_cursor(cursor, str, UUID) if cursor else None
     async with page.read() as connection:
         rows = await searches.listed(connection, filters, after=after, limit=ROWS + 1)
+        corrected = ""
+        if filters.words and not rows and after is None:
+            if page.session is None:
+                spare(page.request, page.runtime)  # It is a search of its own.
+            for words in await public_corrections(connection, q):
+                meant = replace(filters, words=words)
+                if rows := await searches.listed(connection, meant, after=None, limit=ROWS + 1):
+                    filters, corrected = meant, " ".join(words)
+                    break
         total = await searches.count(connection, filters, most=MOST_COUNTED + 1)
     last = rows[ROWS - 1] if len(rows) > ROWS else None
     return page.show(
@@ -54,13 +66,14 @@ async def show_list(
         items=[Organisation.model_validate_json(row["data"]) for row in rows[:ROWS]],
         listing={
             "path": LIST,
-            "query": [(name, value) for name, value in (("q", q), ("state", state)) if value],
+            "query": [(name, value) for name, value in (("q", corrected or q), ("state", state)) if value],
             "total": total,
             "most": MOST_COUNTED,
             "cursor": cursor,
             "next_cursor": write_cursor(last["sort_name"], last["organisation_id"]) if last else None,
         },
         q=q,
+        corrected=corrected,
         state=chosen or "all",
         states=[("all", page.t("alle", "all")), *texts.STATES.items()],
         kind_label=lambda code: texts.named(texts.KINDS, code, page.language),

@@ -43,13 +43,15 @@ async def read_along(connection: Connection, *, served: Collection[State], now: 
         await saved_searches.set_position(connection, present)
         return 0
     watched = await saved_searches.watched(connection, served)
-    found, rows = await _found(connection, Snapshot.of(seen), watched)
+    last = Snapshot.of(seen)
+    found, rows = await _found(connection, last, watched)
+    released = await vocabulary.follow_releases(connection, last.before, last.running)
     said = 0
     for search in watched:
         if new := found.get(search.id):
             said += await _say(connection, search, new, now=now)
     # Nothing written, nothing noted: an idle directory costs no write.
-    if rows:
+    if rows or released:
         await saved_searches.set_position(connection, present)
     return said
 

@@ -30,7 +30,8 @@ from .recording import CONTACT, entry_of, event_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """One organisation as it is to be kept; `before` is locked, None for a new one. `numbers` are all of its numbers,
-    where the caller knows them already; `change` is what its event says, unless that follows from what differs.
+    where the caller knows them already, and `document` is what is stored of one that is dated already; `change` is what
+    its event says, unless that follows from what differs.
     """
 
     organisation: Organisation
@@ -39,6 +40,7 @@ class Written:
     old_email: str | None
     email: str | None
     numbers: Sequence[Identifier] | None = None
+    document: str | None = None
     change: str | None = None
     said: Sequence[Figure] = ()
     """Figures of other days that an import adds; of the past they make no version."""
@@ -94,15 +96,18 @@ def _changes(written: Sequence[Written], subject: str, now: datetime) -> list[Ch
 
 
 def _change(item: Written, subject: str, now: datetime) -> Change:
-    organisation = item.organisation.model_copy(update={"changed_at": now})
+    organisation, document = item.organisation, item.document
+    if document is None:
+        organisation = organisation.model_copy(update={"changed_at": now})
+        document = organisations.document_of(organisation)
     return Change(
         stored=Stored(organisation, item.before.version + 1 if item.before else 1, item.figures),
         change=item.change
         or (said_of_row(item.before.organisation, item.organisation) if item.before else "registered"),
         changed_by=subject,
-        changed_at=now,
+        changed_at=organisation.changed_at,
         created=item.before is None,
-        document=organisations.document_of(organisation),
+        document=document,
         numbers=item.numbers,
     )
 

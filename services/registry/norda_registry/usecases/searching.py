@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, product
 from uuid import UUID
 
 from asyncpg import Record
@@ -16,7 +17,7 @@ from norda_common.database import Connection
 from pyroaring import BitMap
 
 from ..rules.facets import FACETS, Choice
-from ..rules.search import Order, Term, Wording, likeliest, may_be_mistyped, wording
+from ..rules.search import MOST_ALTERNATIVES, Order, Term, Wording, likeliest, may_be_mistyped, wording
 from ..store import finding, vocabulary
 from ..store.facet_index import MANY_ROWS, FacetIndex
 from ..store.finding import MOST_READ, MOST_WALKED, Listing
@@ -231,16 +232,25 @@ def _by_rarity(index: FacetIndex, words: Wording, *, in_names: bool) -> list[Ter
     return sorted(words.terms, key=lambda term: sum(index.common(word, in_names=in_names) for word in term))
 
 
-async def _corrected(connection: Connection, words: Wording) -> Wording | None:
+async def public_corrections(connection: Connection, text: str) -> list[list[str]]:
+    """What may have been meant by words that find nothing public, the likeliest first: words that everybody could see.
+
+    Whether they find something is to be asked: what was withdrawn does not, and is then not to be named.
+    """
+    corrected = await _corrected(connection, wording(text), everybody=True)
+    return [list(words) for words in islice(product(*corrected.terms), MOST_ALTERNATIVES)] if corrected else []
+
+
+async def _corrected(connection: Connection, words: Wording, *, everybody: bool = False) -> Wording | None:
     """The search with likelier words in the place of those that no known word begins with; None when there are none."""
     typed = [word for word in words.words if may_be_mistyped(word)]
-    known = await vocabulary.beginnings_among(connection, typed)
+    known = await vocabulary.beginnings_among(connection, typed, everybody=everybody)
     corrections: dict[str, Term] = {}
     for word in typed:
         if word in known:
             continue
-        meant = likeliest(word, await vocabulary.similar(connection, word))
-        meant = meant or likeliest(word, await vocabulary.partly_similar(connection, word))
+        meant = likeliest(word, await vocabulary.similar(connection, word, everybody=everybody))
+        meant = meant or likeliest(word, await vocabulary.partly_similar(connection, word, everybody=everybody))
         if meant:
             corrections[word] = meant
     return words.corrected(corrections) if corrections else None

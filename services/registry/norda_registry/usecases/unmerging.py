@@ -7,6 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from norda_common.auth import Caller
+from norda_common.contracts.registry import Organisation
 from norda_common.database import Connection
 from norda_common.errors import Conflict
 from norda_common.states import State
@@ -106,6 +107,12 @@ def _require_undoable(merger: Merger, both: Both, *, now: datetime) -> None:
             code="kept_merged",
             organisation_id=str(merger.kept_id),
         )
+
+
+def may_undo(caller: Caller, merger: Merger, merged: Organisation, kept: Organisation) -> bool:
+    """Whether it is a merger that stands, and one of the two is the caller's office's; until when says `undo_until`."""
+    stands = merger.merged_at is not None and merger.undone_at is None
+    return stands and any(caller.may(MERGE, State(each.responsible_state)) for each in (merged, kept))
 
 
 def undo_until(merger: Merger) -> date | None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -111,8 +112,8 @@ class _Desk:
                 while run is not None and await self._batch(found, caller, run):
                     pass
             finally:
-                if isinstance(run, PlanRun) and run.upcoming is not None:
-                    run.upcoming.cancel()
+                if isinstance(run, PlanRun | ApplyRun):
+                    run.forget_upcoming()
                 await reader.close()
 
     async def _begin(self, found: Import, caller: Caller, reader: RowReader) -> Run | None:
@@ -129,7 +130,8 @@ class _Desk:
             # What was done before this process took over says nothing of how quick it is.
             await imports.change(connection, found.id, phase_started_at=_now(), phase_done=found.done)
         if found.status == "applying":
-            return ApplyRun(found, caller, self._served, after=found.cursor_row, done=found.done)
+            looking = partial(self._database.transaction, caller, news=False)
+            return ApplyRun(found, caller, self._served, looking, after=found.cursor_row, done=found.done)
         return RevertRun(found, caller, self._served, after=found.cursor_row, done=found.done)
 
     async def _all_comparable(self, found: Import) -> bool:
@@ -166,7 +168,7 @@ class _Desk:
             # The fault is one row's: smaller batches find it, and it is passed over and told.
             log.exception("a batch of an import failed", import_id=str(found.id), rows=most)
             if isinstance(run, PlanRun | ApplyRun):
-                run.upcoming = None
+                run.forget_upcoming()
             if run.limit > 1:
                 run.limit = max(1, run.limit // 10)
                 return True

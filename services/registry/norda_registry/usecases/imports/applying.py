@@ -8,7 +8,8 @@ the row would now do something else than a person saw.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -37,7 +38,7 @@ from .further import NOTHING, Entered, Further, enter_further, further_of, unpac
 from .plan_batch import changes_of, packed, plan_stale, unreadable
 from .rows import Number, Outcome, Row
 
-BATCH_ROWS = 1_000
+BATCH_ROWS = 2_000
 _ELSE = Text("täte seit der Vorschau etwas anderes", "would do something else since the preview")
 _ANOTHER = Text("meint seit der Vorschau eine andere Organisation", "means another organisation since the preview")
 _OVER = Text(
@@ -57,13 +58,21 @@ class ApplyRun:
     found: Import
     caller: Caller
     served: Collection[State]
+    looking: Callable[[], AbstractAsyncContextManager[Connection]]
+    """A transaction of its own, to look ahead in."""
     after: int
     done: int
     limit: int = BATCH_ROWS
     taken: set[Number] = field(default_factory=set)
     """Numbers somebody took while a batch was being written; the rows that want them fail."""
-    upcoming: asyncio.Task[list[_Item]] | None = None
-    """The rows after `after`, which are read while PostgreSQL stores those before them."""
+    upcoming: asyncio.Task[_Ahead] | None = None
+    """The rows after `after`, and who has what they want, which are looked for while those before them are written."""
+
+    def forget_upcoming(self) -> None:
+        """Look anew for what comes next."""
+        if self.upcoming is not None:
+            self.upcoming.cancel()
+            self.upcoming = None
 
 
 @dataclass(slots=True)
@@ -77,6 +86,8 @@ class _Item:
     """Those that it would hold."""
     identifiers: Sequence[Identifier] | None
     """All of them; None once it was planned anew."""
+    document: str | None = None
+    """A new organisation as it is stored, if it is as it was planned."""
     before: Stored | None = None
     email: str | None = None
     figures: Figures = field(default_factory=Figures)
@@ -92,20 +103,32 @@ class _Item:
         return self.planned
 
 
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """Rows to be written, and what the directory said a moment ago of those who might be meant."""
+
+    items: list[_Item]
+    namesakes: set[int | None]
+    """Hashes of names of new organisations that are borne by now, but by those that this import made."""
+    holders: Mapping[Number, Sequence[Match]]
+
+
 async def apply_batch(connection: Connection, run: ApplyRun, *, now: datetime) -> bool:
     """Write the next rows; False when none is left, and the import is applied.
 
     Raises `organisations.NumberTaken`: the caller rolls back, notes the number in `run.taken`, and tries again.
     """
     await matches.plan_every_statement(connection)
-    items = await _next(connection, run)
+    ahead = await (run.upcoming or _look(run, run.after, now=now))
+    run.upcoming = None
+    items = ahead.items
     if not items:
         await imports.change(connection, run.found.id, status="applied", ended_at=now, done=run.done)
         return False
     after, done = items[-1].plan.row, run.done + len(items)
-    upcoming = await _upcoming(connection, run, after)
+    upcoming = asyncio.create_task(_look(run, after, now=now))
     try:
-        await _apply(connection, items, run, now=now)
+        await _apply(connection, ahead, run, now=now)
         await imports.change(connection, run.found.id, done=done, cursor_row=after)
     except BaseException:
         upcoming.cancel()
@@ -114,24 +137,28 @@ async def apply_batch(connection: Connection, run: ApplyRun, *, now: datetime) -
     return True
 
 
-async def _next(connection: Connection, run: ApplyRun) -> list[_Item]:
-    if run.upcoming is None:
-        run.upcoming = await _upcoming(connection, run, run.after)
-    upcoming, run.upcoming = run.upcoming, None
-    return await upcoming
+async def _look(run: ApplyRun, after: int, *, now: datetime) -> _Ahead:
+    """Look at the rows after that one. What somebody else writes until they are written themselves is not seen: numbers
+    are held by an index, and those of one name are found as suspects later.
+    """
+    async with run.looking() as connection:
+        await matches.plan_every_statement(connection)
+        plans = await import_rows.to_apply(connection, run.found.id, after, limit=run.limit)
+        items = await asyncio.to_thread(_items, plans, now=now)
+        namesakes = await _namesakes(connection, items, run)
+        holders: dict[Number, list[Match]] = {}
+        for match in await matches.find(connection, [number for item in items for number in _asked(item)]):
+            holders.setdefault((match.kind, match.value), []).append(match)
+    return _Ahead(items, namesakes, holders)
 
 
-async def _upcoming(connection: Connection, run: ApplyRun, after: int) -> asyncio.Task[list[_Item]]:
-    plans = await import_rows.to_apply(connection, run.found.id, after, limit=run.limit)
-    return asyncio.create_task(asyncio.to_thread(_items, plans))
-
-
-async def _apply(connection: Connection, items: Sequence[_Item], run: ApplyRun, *, now: datetime) -> None:
+async def _apply(connection: Connection, ahead: _Ahead, run: ApplyRun, *, now: datetime) -> None:
+    items = ahead.items
     await _read(connection, items)
     for item in items:
         if item.plan.email is not None:
             item.new_email = item.plan.email or None
-    stale = await _stale(connection, items, run)
+    stale = _stale(ahead, run)
     if stale:
         again = await plan_stale(connection, run.found, [item.plan for item in stale], now=now)
         for item in stale:
@@ -168,7 +195,7 @@ async def give_up_row(connection: Connection, run: ApplyRun) -> None:
         result = Result(plan.row, "failed", None, None, None, None, None, None, None, None, unreadable())
         await import_rows.put_results(connection, run.found.id, run.found.state, [result])
         await imports.change(connection, run.found.id, done=run.done + 1, cursor_row=plan.row)
-        run.after, run.done, run.upcoming = plan.row, run.done + 1, None
+        run.after, run.done = plan.row, run.done + 1
 
 
 async def _resize(connection: Connection, written: Sequence[_Item], run: ApplyRun, *, now: datetime) -> None:
@@ -184,17 +211,22 @@ async def _resize(connection: Connection, written: Sequence[_Item], run: ApplyRu
     await import_rows.follow_versions(connection, run.found.id, resized)
 
 
-def _items(plans: Sequence[Plan]) -> list[_Item]:
+def _items(plans: Sequence[Plan], *, now: datetime) -> list[_Item]:
+    """Rows ready to be written; new organisations are dated here, so that their documents are made beforehand."""
     items = []
     for plan in plans:
         figures = Figures(plan.employees, plan.turnover_cents, plan.balance_cents)
         if plan.document is None:
             items.append(_Item(plan, None, [], None, figures=figures))
             continue
-        organisation = Organisation.model_validate_json(plan.document)
+        organisation, document = Organisation.model_validate_json(plan.document), None
+        if plan.outcome == Outcome.CREATE:
+            organisation = organisation.model_copy(update={"changed_at": now})
+            document = organisations.document_of(organisation)
         known = identifiers(organisation)
         numbers = [(item.kind, item.value) for item in known if item.current and organisation.status == ACTIVE]
-        items.append(_Item(plan, organisation, numbers, known, figures=figures, further=unpacked_further(plan.further)))
+        further = unpacked_further(plan.further)
+        items.append(_Item(plan, organisation, numbers, known, document, figures=figures, further=further))
     return items
 
 
@@ -216,18 +248,13 @@ def _known(item: _Item) -> UUID | None:
     return item.plan.organisation_id if item.plan.outcome == Outcome.CHANGE else None
 
 
-async def _stale(connection: Connection, items: Sequence[_Item], run: ApplyRun) -> list[_Item]:
+def _stale(ahead: _Ahead, run: ApplyRun) -> list[_Item]:
     """Those that the plan does not fit any more: the organisation has changed, a number has been given out, or somebody
     who is called so has come.
     """
-    namesakes = await _namesakes(connection, items, run)
-    asked = [number for item in items for number in _asked(item)]
-    holders: dict[Number, list[Match]] = {}
-    for match in await matches.find(connection, asked):
-        holders.setdefault((match.kind, match.value), []).append(match)
     claimed: set[Number] = set()
     stale = []
-    for item in items:
+    for item in ahead.items:
         if raced := next((number for number in item.numbers if number in run.taken or number in claimed), None):
             findings = Findings(row=item.plan.row)
             findings.errors.append(raced_error(raced))
@@ -237,18 +264,15 @@ async def _stale(connection: Connection, items: Sequence[_Item], run: ApplyRun) 
         if (
             item.planned is None
             or _moved_on(item)
-            or item.plan.name_hash in namesakes
-            or any(_is_news(item, match) for number in _asked(item) for match in holders.get(number, ()))
+            or item.plan.name_hash in ahead.namesakes
+            or any(_is_news(item, match) for number in _asked(item) for match in ahead.holders.get(number, ()))
         ):
             stale.append(item)
     return stale
 
 
 async def _namesakes(connection: Connection, items: Sequence[_Item], run: ApplyRun) -> set[int | None]:
-    """Hashes of names of new organisations that are borne by now, but by those that this import made.
-
-    Whoever was there when it was planned was seen then, and is judged once more with the newcomers.
-    """
+    """Whoever was there when it was planned was seen then, and is judged once more with the newcomers."""
     hashes = [item.plan.name_hash for item in items if item.plan.name_hash is not None]
     called = await likenesses.called(connection, hashes) if hashes else []
     if not called:
@@ -296,7 +320,7 @@ def _replan(item: _Item, row: Row) -> None:
     unseen = _ELSE if planned is None else _unseen(item, row, planned)
     if planned is not None and unseen is None:
         item.planned, item.figures, item.new_email = planned.organisation, planned.figures, planned.email
-        item.before, item.email, item.identifiers = row.before, row.email, None
+        item.before, item.email, item.identifiers, item.document = row.before, row.email, None, None
         item.further = further_of(row)
         return
     if unseen is not None and not row.draft.findings.errors:
@@ -323,6 +347,7 @@ def _written(item: _Item, run: ApplyRun, now: datetime) -> Written:
         old_email=item.email,
         email=item.new_email,
         numbers=item.identifiers,
+        document=item.document,
         said=item.further.dated(run.found, by=run.caller.subject, now=now) if item.further.figures else (),
     )
 

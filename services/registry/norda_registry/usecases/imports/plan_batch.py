@@ -29,7 +29,7 @@ from .matching import candidate_of_row
 from .planning import plan_rows
 from .rows import Decision, Desk, Mode, Outcome, Row, row_of
 
-BATCH_ROWS = 1_000
+BATCH_ROWS = 2_000
 Read = Callable[[Sequence[Cells]], Awaitable[list[Row]]]
 """Makes rows of their cells, wherever that is done."""
 
@@ -45,6 +45,12 @@ class PlanRun:
     done: int = 0
     limit: int = BATCH_ROWS
     upcoming: asyncio.Task[list[Row]] | None = None
+
+    def forget_upcoming(self) -> None:
+        """Read anew what comes next."""
+        if self.upcoming is not None:
+            self.upcoming.cancel()
+            self.upcoming = None
 
 
 async def begin_planning(connection: Connection, found: Import, *, read: Read, now: datetime) -> PlanRun:
@@ -212,7 +218,7 @@ async def give_up_row(connection: Connection, run: PlanRun) -> None:
         plan = Plan(row, Outcome.ERROR, None, None, None, None, None, None, None, None, unreadable())
         await import_rows.put_plans(connection, run.found.id, run.found.state, [plan])
         await imports.change(connection, run.found.id, done=run.done + 1, cursor_row=row)
-        run.after, run.done, run.upcoming = row, run.done + 1, None
+        run.after, run.done = row, run.done + 1
 
 
 def unreadable() -> str | None:
