@@ -27,11 +27,12 @@ from norda_common.states import State
 from norda_registry.api.spooling import Spools
 from norda_registry.rules.export_rows import Exported, exported_headings, exported_names, exported_row
 from norda_registry.rules.fields import normalised
-from norda_registry.rules.import_cells import read_row
+from norda_registry.rules.import_cells import PROFILE, read_row
 from norda_registry.rules.import_headings import propose
 from norda_registry.rules.import_rows import Current, plan
 from norda_registry.rules.size_class import Figures
 from norda_registry.rules.spreadsheet_cells import formula_error
+from norda_registry.rules.words import KINDS, ROLES, SIZES, VALUE_CHAIN
 from norda_registry.tables.reading import open_upload
 from norda_registry.tables.workbook_process import rows_of
 from norda_registry.tables.writing import XlsxTable, csv_rows, csv_start
@@ -64,14 +65,17 @@ async def test_an_export_is_the_list_with_figures_for_the_own_office_alone(regis
     async with registry.client() as client, registry.client(state="hh") as hh:
         made = await registered(
             client, legal_name="=Beispiel Ausfuhr GmbH", employees=12, turnover_eur="1000000.50",
-            contact_email="kontakt@ausfuhr.example", own_id="0815",
+            contact_email="kontakt@ausfuhr.example", own_id="0815", competences=["BAT-02", "PRD-02"],
         )  # fmt: skip
+        described = {"roles": ["tier1", "service"], "value_chain": "aftermarket"}
+        path = f"/api/v1/organisations/{made['organisation_id']}/profile"
+        assert (await client.patch(path, json=described)).status_code == 200
         theirs = await registered(
             hh, legal_name="Beispiel Ausfuhr Hamburg GmbH", employees=13, register_entry=...,
             seat={"place": "Hamburg", "state": "DE-HH"},
         )  # fmt: skip
-        for item in (made, theirs):
-            await in_directory(client, item["organisation_id"])
+        await in_directory(client, made["organisation_id"], lambda item: item["version"] == 2)
+        await in_directory(client, theirs["organisation_id"])
         answer = await exported(client, q="ausfuhr")
         assert answer.content.startswith(b"\xef\xbb\xbf")
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -79,6 +83,13 @@ async def test_an_export_is_the_list_with_figures_for_the_own_office_alone(regis
         assert first["Name (Firma)"] == "'=Beispiel Ausfuhr GmbH"
         assert (first["Beschäftigte"], first["Jahresumsatz in Euro"]) == ("12", "1000000,50")
         assert first["Kontaktadresse (E-Mail)"] == "kontakt@ausfuhr.example"
+        # In words for people; programs take JSON Lines.
+        assert [first[name] for name in ("Zuständiges Land", "Art", "Status", "Bundesland", "Größenklasse")] == [
+            "Bremen", "Unternehmen", "aktiv", "Bremen", "Kleines Unternehmen",
+        ]  # fmt: skip
+        assert first["Rollen"] == "Zulieferer, Tier 1; Dienstleister"
+        assert first["Wertschöpfungsstufe"] == "Ersatzteile und Service"
+        assert first["Kompetenzen"] == "Module und Packs (BAT-02); Zerspanung (PRD-02)"
         assert (second["Beschäftigte"], second["Norda-Kennung"]) == ("", theirs["organisation_id"])
         assert [row["Own id"] for row in table_of((await exported(client, q="ausfuhr", language="en")).content)][
             :1
@@ -86,6 +97,8 @@ async def test_an_export_is_the_list_with_figures_for_the_own_office_alone(regis
         lines = [json.loads(line) for line in (await exported(client, q="ausfuhr", format="jsonl")).text.splitlines()]
         assert [line["organisation_id"] for line in lines] == [made["organisation_id"], theirs["organisation_id"]]
         assert lines[0]["internal"]["employees"] == 12
+        assert [lines[0][name] for name in ("kind", "size_class", "value_chain")] == ["company", "small", "aftermarket"]
+        assert (lines[0]["roles"], lines[0]["competences"]) == (["tier1", "service"], ["BAT-02", "PRD-02"])
         assert "internal" not in lines[1]
         workbook = (await exported(client, q="ausfuhr", format="xlsx")).content
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(workbook)).get_sheet_by_index(0).to_python()
@@ -292,11 +305,12 @@ names = (
 
 optional = st.none()
 organisations = st.builds(
-    lambda name, own_id, street, place, form, codes, size, website: Organisation.model_validate(
+    lambda name, own_id, street, place, form, codes, size, website, kind, roles, stage: Organisation.model_validate(
         {
             "organisation_id": "0199d1a0-5f2e-7c4b-9a53-0d5a7c1b2e3f",
             "responsible_state": "hb",
-            "kind": "company",
+            "kind": kind,
+            "cluster_code": "RND" if kind == "cluster" else None,
             "status": "active",
             "legal_name": name,
             "own_id": own_id,
@@ -305,6 +319,8 @@ organisations = st.builds(
             "competences": codes,
             "size_class": size,
             "website": website,
+            "roles": roles,
+            "value_chain": stage,
             "changed_at": "2026-11-26T08:00:00Z",
         }
     ),
@@ -314,8 +330,11 @@ organisations = st.builds(
     names,
     st.sampled_from([None, "350", "230", "590"]),
     st.lists(st.sampled_from(["BAT-02", "PRD-01", "MAT-01"]), unique=True),
-    st.sampled_from([None, "micro", "large"]),
+    st.sampled_from([None, *SIZES]),
     st.one_of(optional, st.just("https://beispiel.example/?a=1")),
+    st.sampled_from([*KINDS]),
+    st.lists(st.sampled_from([*ROLES]), unique=True),
+    st.sampled_from([None, *VALUE_CHAIN]),
 )
 
 
@@ -340,9 +359,8 @@ def test_any_organisation_comes_back_as_it_was(
     columns = propose(headings)
     ((_, number, cells),) = _written(kind, headings, row)
     draft = read_row(number, cells, columns, own=State.BREMEN, clears=False)
-    fields = normalised(draft.given, draft.findings) | {
-        name: draft.given[name] for name in ("website",) if name in draft.given
-    }
+    fields = normalised(draft.given, draft.findings)
+    fields |= {name: draft.given[name] for name in PROFILE if name in draft.given}
     planned_again = plan(
         draft,
         fields,
@@ -354,6 +372,7 @@ def test_any_organisation_comes_back_as_it_was(
         today=organisation.changed_at.date(),
     )
     assert draft.findings.errors == []
+    assert (draft.given["kind"], draft.responsible_state) == (organisation.kind, "hb")
     assert planned_again is not None
     assert planned_again.organisation == organisation
     assert not planned_again.private_change
@@ -463,4 +482,4 @@ async def test_an_export_holds_exactly_what_the_list_with_the_same_address_holds
         page = await person.get("/registry/organisations?q=zunderhafen&state=ni&state=hh&sort=changed")
         (link,) = re.findall(r'href="(/registry/export\?[^"]*format=csv)"', page.text)
         rows_ = table_of((await person.get(unescape(link))).content)
-        assert {row["Zuständiges Land"] for row in rows_} == {"ni", "hh"}
+        assert {row["Zuständiges Land"] for row in rows_} == {"Niedersachsen", "Hamburg"}

@@ -101,7 +101,7 @@ async def test_contact_persons_and_notes_come_with_a_list_and_go_with_it(
         assert one["note"] == "Seit 2019 betreut"
         # A name that nobody could reach is told, and keeps no row from being taken.
         assert "person" not in other
-        assert [item["code"] for item in other["warnings"]] == ["person_unreachable"]
+        assert [item["code"] for item in other["warnings"]] == ["person_unreachable", "legal_form_of_name"]
         done = await applied(client, plan)
         assert done["counts"]["result"] == {"created": 2}
         (person,) = await people_of(client, one["organisation_id"])
@@ -271,6 +271,30 @@ async def test_what_is_missing_in_a_register_entry_or_legal_form_keeps_no_row_ou
         assert [item["organisation"]["organisation_id"] for item in found.json()["items"]] == [one["organisation_id"]]
         again = await reached(client, await staged(client, table, source=f"Register {key}"), "planned")
         assert again["counts"]["outcome"] == {"unchanged": 3}
+
+
+async def test_a_new_organisation_takes_the_legal_form_its_name_shows(registry: Running) -> None:
+    key = mark()
+    async with registry.client() as client:
+        known = await registered(client, own_id=f"{key}-0", legal_name=f"Beispiel Alt {key} GmbH", legal_form=...)
+        table = csv_of(
+            "Kennung;Firma;PLZ;Ort;Rechtsform;Registergericht;Registerart;Registernummer",
+            f"{key}-0;Beispiel Alt {key} GmbH;28197;Bremen;;;;",
+            f"{key}-1;Beispiel Formwerk {key} GmbH & Co. KG;28195;Bremen;;;;",
+            f"{key}-2;Beispiel Giebelwerk {key} GmbH & Co. Beteiligungs KG;28195;Bremen;;;;",
+            f"{key}-3;Beispiel Hebelwerk {key} GmbH;28195;Bremen;Zunft;;;",
+            f"{key}-4;Beispiel Igelwerk {key} GmbH;28195;Bremen;;Bremen;HRA;{int(key[:6], 16)} HB",
+            f"{key}-5;Beispiel Jochwerk {key} AG;28195;Bremen;SE;;;",
+        )
+        plan = await planned(client, table, source=f"Formen {key}")
+        told = [[item["code"] for item in row["warnings"]] for row in await rows(client, plan)]
+        assert told == [[], ["legal_form_of_name"], [], ["legal_form"], [], []]
+        await applied(client, plan)
+        made = [await read(client, row["organisation_id"]) for row in await rows(client, plan)]
+        assert [item.get("legal_form") for item in made] == [None, "230", None, None, None, "360"]
+        assert made[0]["organisation_id"] == known["organisation_id"]
+        again = await reached(client, await staged(client, table, source=f"Formen {key}"), "planned")
+        assert again["counts"]["outcome"] == {"unchanged": 6}
 
 
 async def test_who_has_come_since_the_preview_is_seen_when_a_row_is_written(registry: Running) -> None:

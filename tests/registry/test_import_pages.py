@@ -11,7 +11,7 @@ from support.people import Person, signed_in, text_of
 from support.waiting import eventually
 
 from .conftest import registered, vat
-from .staged import csv_of, xlsx_of
+from .staged import IMPORTS, applied, csv_of, planned, rows, xlsx_of
 
 LIST = "/registry/import"
 
@@ -93,6 +93,25 @@ async def test_a_table_is_mapped_checked_applied_and_taken_back(registry: Runnin
         listed = text_of(await person.get(LIST))
         assert "Seiten" in listed
         assert "liste.csv" in listed
+
+
+async def test_an_import_of_which_nothing_could_be_taken_back_is_not_called_taken_back(registry: Running) -> None:
+    async with registry.client() as api, signed_in(registry) as person:
+        table = csv_of("Firma;PLZ;Ort;Kennung", "Beispiel Bleibt GmbH;28195;Bremen;b-1")
+        plan = await planned(api, table, source="Bleibt")
+        await applied(api, plan)
+        (row,) = await rows(api, plan)
+        page = f"{LIST}/{plan['import_id']}"
+        path = f"/api/v1/organisations/{row['organisation_id']}"
+        assert (await api.patch(path, json={"competences": ["BAT-02"]})).status_code == 200
+        asked = await person.get(f"{page}/revert")
+        await page_of(person, await person.post(f"{page}/revert", form_of(asked, f"{page}/revert")))
+        told = text_of(await settled(person, page, "nichts ließ sich zurücknehmen"))
+        assert "belassen" in told
+        listed = text_of(await person.get(LIST))
+        assert "nichts ließ sich zurücknehmen" in listed
+        assert "zurückgenommen" not in told.casefold()
+        assert (await api.get(f"{IMPORTS}/{plan['import_id']}")).json()["status"] == "reverted"
 
 
 async def test_what_cannot_be_read_is_told_at_the_field(registry: Running) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from norda_common.contracts.registry import EXAMPLE, Organisation
 from norda_common.states import State
+from norda_registry.rules.classifications import form_of_name
 from norda_registry.rules.import_cells import read_row
 from norda_registry.rules.import_rows import Current, Planned, plan
 from norda_registry.rules.size_class import Figures
@@ -110,6 +112,21 @@ def test_a_new_company_needs_a_name_and_a_place_and_other_bodies_no_place() -> N
     assert faults == []
     assert made is not None
     assert (made.organisation.kind, made.organisation.seat.state) == ("public_body", "DE-NI")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Beispiel GmbH", "350"), ("Beispiel G.m.b.H.", "350"), ("Verkehrsgesellschaft Bremen mbH", "350"),
+        ("Beispiel GmbH & Co. KG", "230"), ("Beispiel GmbH + Co KG", "230"), ("Murkel & Co. KG", "220"),
+        ("Beispiel AG & Co. KGaA", "223100"), ("Beispiel e. V.", "590"), ("Beispiel UG (haftungsbeschränkt)", "351"),
+        # Of two, of another country's, of what is a word of names, and in the midst nothing is taken.
+        ("Beispiel GmbH & Co. Beteiligungs KG", None), ("Beispiel Ltd. & Co. KG", None), ("Beispiel Stiftung", None),
+        ("Beispiel GmbH Bremen", None), ("GmbH", None), ("", None),
+    ],
+)  # fmt: skip
+def test_the_legal_form_of_a_name_is_the_one_it_ends_with(name: str, code: str | None) -> None:
+    assert form_of_name(name) == code
 
 
 def test_what_an_organisation_is_does_not_change_by_a_list_of_companies() -> None:

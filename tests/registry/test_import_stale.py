@@ -102,7 +102,11 @@ async def test_an_erased_person_does_not_come_back_by_what_was_planned(
         await progress(client, await asked(client, "erasure", email), answers=3)
         shown = await rows(client, plan)
         assert email not in str(shown)
-        assert [[item["code"] for item in row["warnings"]] for row in shown] == [["erased"], ["erased"], []]
+        assert [[item["code"] for item in row["warnings"]] for row in shown] == [
+            ["erased"],
+            ["legal_form_of_name", "erased"],
+            ["legal_form_of_name"],
+        ]
         done = await applied(client, plan)
         assert done["counts"]["result"] == {"changed": 1, "created": 2}
         found = await read(client, known["organisation_id"])
@@ -124,7 +128,7 @@ async def test_an_erased_person_does_not_come_back_by_what_was_planned(
         assert "profile" not in new
         assert new["internal"] == {"employees": 13}
         assert (await read(client, ids[4]))["profile"] == "Ohne Adresse."
-        assert by_row[4]["warnings"] == []
+        assert [item["code"] for item in by_row[4]["warnings"]] == ["legal_form_of_name"]
 
 
 async def test_an_erased_person_s_row_that_waits_for_a_decision_is_planned_from_what_is_left(

@@ -12,14 +12,18 @@ from email_validator import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 from norda_common.addresses import usual_address
+from norda_common.contracts.competences import competences
 from norda_common.errors import InvalidInput
 from norda_common.states import State
 from norda_registry.rules.cell_values import Draft, euros
+from norda_registry.rules.classifications import competence
+from norda_registry.rules.fields import normalised
 from norda_registry.rules.findings import Findings
 from norda_registry.rules.import_cells import read_row
 from norda_registry.rules.import_fields import FIELDS
-from norda_registry.rules.import_headings import find_heading, propose
+from norda_registry.rules.import_headings import find_heading, propose, same_headings
 from norda_registry.rules.spreadsheet_cells import guarded, unguarded
+from norda_registry.rules.words import KINDS, ROLES, SIZES, VALUE_CHAIN, competence_words, named
 from norda_registry.tables.reading import delimiter_of, encoding_of, open_upload
 
 from .staged import ods_of, xlsx_of
@@ -72,13 +76,19 @@ def test_encoding_and_delimiter_are_found_out(text: str, encoding: str, delimite
 
 
 def test_a_workbooks_cells_are_read_as_somebody_would_type_them() -> None:
-    content = [["Firma", "PLZ", "Umsatz", "seit"], ["Beispiel A", 1067, 6.25, date(2026, 2, 1)], [], ["Beispiel B"]]
+    content = [
+        ["Firma", "PLZ", "Umsatz", "seit"],
+        ["Beispiel A", 1067, 6.25, date(2026, 2, 1)],
+        [],
+        ["Beispiel B", 12.345],
+    ]
     kind, sheets, rows = read(xlsx_of(("Firmen", content), ("Leer", [])))
     assert (kind, sheets) == ("xlsx", ["Firmen", "Leer"])
     assert rows == [
         (0, 1, ["Firma", "PLZ", "Umsatz", "seit"]),
         (0, 2, ["Beispiel A", "1067", "6.25", "2026-02-01"]),
-        (0, 4, ["Beispiel B"]),
+        # Three digits after a point would be thousands to whoever reads it.
+        (0, 4, ["Beispiel B", "12.3450"]),
     ]
 
 
@@ -163,6 +173,50 @@ def test_headings_are_proposed_in_two_languages_and_each_field_once() -> None:
         assert propose([field.label.in_language(language) for field in FIELDS]) == [field.name for field in FIELDS]
 
 
+@pytest.mark.parametrize(
+    ("field", "headings"),
+    [
+        ("turnover_eur", "Umsatz|Umsatz in €|Umsatz EUR 2024|Jahresumsatz (Euro)|Turnover in EUR|Annual revenue"),
+        ("turnover_teur", "Umsatz in T€|Umsatz [TEUR] 2023|T€ Umsatz|Umsatz in 1.000 €|Umsatz 1000 EUR|Revenue (€k)"),
+        ("turnover_teur", "Umsatz ('000 €)|Umsatz in Tsd. Euro"),
+        ("turnover_meur", "Umsatz in Mio €|Umsatz (Mio. EUR)|Umsatz [Mio. €]|Umsatz in Mio. Euro (2024)|Turnover (€m)"),
+        ("balance_eur", "Bilanzsumme|Bilanzsumme in Euro|Balance sheet total (EUR)"),
+        ("balance_teur", "Bilanzsumme TEUR|Bilanzsumme 31.12.2023 (T€)"),
+        ("balance_meur", "Bilanzsumme in Mio €|Balance sheet total in EUR million"),
+        ("employees", "MA|MA 2024|Mitarbeiter (VZÄ)|Mitarbeiter:innen|Beschäftigte 2023|Anzahl der Beschäftigten"),
+        ("employees", "Employees (FTE)|Number of employees|Kennzahlen Mitarbeiter"),
+        # In what nobody knows, of part of it, or in relation to something: somebody has to say.
+        ("", "Umsatz $|USD Umsatz|Umsatz in Mrd. €|Umsatz %|Anteil Umsatz|Umsatz pro Mitarbeiter|Umsatz T Mio"),
+        ("", "Umsatz in 1 000 000 €|Umsatz 2022/23|Mitarbeiter Deutschland|Mitarbeiter in T€|Umsatz (VZÄ)"),
+    ],
+)  # fmt: skip
+def test_headings_of_figures_are_understood_with_their_unit_or_not_at_all(field: str, headings: str) -> None:
+    for heading in headings.split("|"):
+        assert propose([heading]) == [field], heading
+
+
+def test_a_remembered_heading_in_another_currency_is_another_one() -> None:
+    assert propose(["Umsatz $", "Umsatz €"], {"Umsatz €": "turnover_eur", "Umsatz $": ""}) == ["", "turnover_eur"]
+    assert not same_headings(["Umsatz €"], ["Umsatz $"])
+
+
+@pytest.mark.parametrize(
+    ("text", "cents"),
+    [
+        ("1.234", 123_400_000),
+        ("1.234,5 T€", 123_450_000),
+        ("6200", 620_000_000),
+        ("0,5 TEUR", 50_000),
+        ("12.3450", 1_234_500),
+    ],
+)
+def test_sums_in_thousands_of_euros_are_read(text: str, cents: int) -> None:
+    found = draft("legal_name turnover_teur balance_teur", "Beispiel A", text, text)
+    assert faults(found) == []
+    assert (found.figures.turnover_cents, found.figures.balance_cents) == (cents, cents)
+    assert faults(draft("turnover_teur", "1 Mio.")) == [("turnover_teur", "decimal_parsing")]
+
+
 def test_cells_are_read_as_offices_write_them() -> None:
     found = draft(
         "legal_name postal_code place state register_number register_court wz2025 turnover_eur employees "
@@ -180,6 +234,49 @@ def test_cells_are_read_as_offices_write_them() -> None:
     assert found.given["activities"] == [("WZ2025", "29.20.0"), ("WZ2025", "29.32.0")]
     assert draft("legal_name state", "Beispiel A", "Deutschland").states == ()
     assert draft("legal_name", "Beispiel A", own=State.HAMBURG).states == ("DE-HH",)
+
+
+@pytest.mark.parametrize(
+    ("cell", "codes"),
+    [
+        ("oem TIER1", ["oem", "tier1"]),
+        ("tier1,service", ["tier1", "service"]),
+        ("Zulieferer, Tier 1, Dienstleister", ["tier1", "service"]),
+        ("Zulieferer, Tier 2", ["tier2"]),
+        ("Supplier, tier 2\nService provider", ["tier2", "service"]),
+        ("Hersteller (OEM)/Forschung | Verband;tier3", ["oem", "research", "association", "tier3"]),
+    ],
+)
+def test_roles_are_read_as_the_pages_show_them_or_by_code(cell: str, codes: list[str]) -> None:
+    found = draft("legal_name roles", "Beispiel A", cell)
+    assert faults(found) == []
+    assert list(found.given["roles"]) == codes
+
+
+def test_competences_stages_and_sizes_are_read_in_words_or_by_code() -> None:
+    for cell in (
+        "BAT-02 PRD-02",
+        "bat-02\nprd-02",
+        "Module und Packs (BAT-02), Zerspanung",
+        "Modules and packs/PRD 02",
+    ):
+        findings = Findings()
+        given = draft("legal_name competences", "Beispiel A", cell).given
+        assert normalised(given, findings)["competences"] == ("BAT-02", "PRD-02"), cell
+        assert findings.errors == []
+    for language in ("de", "en"):
+        for texts, column in ((VALUE_CHAIN, "value_chain"), (SIZES, "size_class"), (KINDS, "kind"), (ROLES, "roles")):
+            for code in texts:
+                value = draft(f"legal_name {column}", "Beispiel A", named(texts, code, language)).given[column]
+                assert value in {code, (code,)}
+        for code in competences():
+            assert competence(competence_words(code, language)) == code
+
+
+def test_words_nobody_knows_are_refused_with_those_that_are_allowed() -> None:
+    found = draft("legal_name roles value_chain", "Beispiel A", "Dienstleister Zulieferer", "Teile, Module")
+    assert faults(found) == [("roles.0", "role"), ("value_chain", "value_chain")]
+    assert all("service" in error.text.de or "materials" in error.text.de for error in found.findings.errors)
 
 
 def test_a_cell_too_many_is_told_and_one_too_few_is_empty() -> None:

@@ -364,7 +364,7 @@ async def test_the_page_shows_facets_and_narrows_without_scripts(registry: Runni
         told = text_of(page)
         assert "120 Treffer" in told
         assert f"Bremen ({hb})" in told
-        assert "Zulieferer, Stufe 2" in told
+        assert "Zulieferer, Tier 2" in told
         narrowed = await person.get("/registry/organisations?q=facettenprobe&state=all&state=hb&state=hh&role=oem")
         both = sum(item.responsible_state in {"hb", "hh"} and "oem" in item.roles for item in sample)
         assert f"{both} Treffer" in text_of(narrowed)

@@ -114,6 +114,7 @@ class RowView(BaseModel):
     name: str
     outcome: str = Field(description="create, change, unchanged, duplicate, foreign, skipped or error")
     decision: str | None = Field(default=None, description="leave_out, same or other")
+    without: list[str] = Field(default=[], description="The fields whose cells are at fault and left out")
     organisation_id: UUID | None = None
     differences: list[Difference] = []
     figures: list[RowFigure] = []
@@ -199,6 +200,7 @@ def row_view(shown: ShownRow) -> RowView:
         name=shown.name,
         outcome=shown.outcome,
         decision=shown.decision,
+        without=sorted(shown.further.without),
         organisation_id=shown.organisation_id,
         differences=differences(shown),
         figures=[

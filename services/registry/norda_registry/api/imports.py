@@ -96,7 +96,9 @@ class MapColumns(Command):
 
 
 class DecideRow(Command):
-    """What is to become of a row: `leave_out`, of a suspected duplicate also `same` or `other`; null for as planned."""
+    """What is to become of a row: `leave_out`, of a suspected duplicate also `same` or `other`, of one with faults in
+    cells that it does not need `without` these; null for as planned.
+    """
 
     decision: Decision | None = None
 
@@ -276,7 +278,11 @@ async def rows(
 async def decide_row(
     import_id: UUID, row_id: RowNumber, command: DecideRow, caller: Importer, runtime: RuntimeDep
 ) -> None:
-    """Leave a row out, or say whether a suspected duplicate is the organisation it seems to be."""
+    """Leave a row or its faulty cells out, or say whether a suspected duplicate is the organisation it seems to be.
+
+    Which cells `without` leaves out is a warning of the row. Where one of them is needed, it is 409
+    `nothing_to_leave_out`.
+    """
     async with runtime.database.transaction(caller) as connection:
         await decide(
             connection,
@@ -291,7 +297,8 @@ async def decide_row(
 
 @router.put("/{import_id}/decisions", summary="Decide about many rows")
 async def decide_rows(import_id: UUID, command: DecideRows, caller: Importer, runtime: RuntimeDep) -> DecidedRows:
-    """Rows about which that cannot be said are passed over: of `same` and `other` those that are not suspected.
+    """Rows about which that cannot be said are passed over: of `same` and `other` those that are not suspected, of
+    `without` those that need what is at fault.
 
     Above 200 rows the worker plans the import anew (status `planning`).
     """

@@ -28,7 +28,7 @@ from ..rules.facets import (
 )
 from ..usecases.searching import Counted
 from . import texts
-from .texts import KINDS, SIZES, STATUSES, named
+from .texts import KINDS, ROLES, SIZES, STATUSES, named
 
 MOST_SHOWN = 12
 """So many values of a facet stand on the page, those of most organisations, and all that are chosen."""
@@ -42,22 +42,6 @@ NAMES: Mapping[str, Text] = {
     ROLE.name: Text("Rolle", "Role"),
     KIND.name: Text("Art", "Kind"),
     STATUS.name: Text("Status", "Status"),
-}
-ROLES: Mapping[str, Text] = {
-    "oem": Text("Hersteller (OEM)", "Manufacturer (OEM)"),
-    "tier1": Text("Zulieferer, Stufe 1", "Supplier, tier 1"),
-    "tier2": Text("Zulieferer, Stufe 2", "Supplier, tier 2"),
-    "tier3": Text("Zulieferer, Stufe 3", "Supplier, tier 3"),
-    "service": Text("Dienstleister", "Service provider"),
-    "research": Text("Forschung", "Research"),
-    "cluster": Text("Cluster", "Cluster"),
-    "association": Text("Verband", "Association"),
-    "administration": Text("Verwaltung", "Administration"),
-}
-_STATUSES = {
-    **STATUSES,
-    "dissolved": STATUSES.get("dissolved", Text("aufgelöst", "dissolved")),
-    "merged": STATUSES.get("merged", Text("verschmolzen", "merged")),
 }
 _NOT_KNOWN = Text("nicht bekannt", "not known")
 
@@ -128,7 +112,7 @@ def label(facet: Facet, value: str, language: str) -> str:
         return _activity(value)
     if facet == COMPETENCE:
         return texts.competence_label(value, language)
-    known = {STATE: None, KIND: KINDS, SIZE: SIZES, STATUS: _STATUSES, ROLE: ROLES}.get(facet)
+    known = {STATE: None, KIND: KINDS, SIZE: SIZES, STATUS: STATUSES, ROLE: ROLES}.get(facet)
     if facet == STATE:
         return texts.STATES.get(value, value)
     return named(known, value, language) if known else value

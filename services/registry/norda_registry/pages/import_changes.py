@@ -80,4 +80,5 @@ def bulk(rows: Sequence[ShownRow], outcomes: Mapping[str, int], only: str, *, nu
         "only": only if only in {"create", "change"} else "",
         "narrowed": number or 0,
         "left_out": outcomes.get("left_out", 0),
+        "faulty": any(row.spares_cells for row in rows),
     }

@@ -22,7 +22,7 @@ from ..rules.import_fields import BY_NAME, FIELDS, PERSON
 from ..rules.rights import IMPORT
 from ..store import import_rows, imports
 from ..store.import_rows import FILTERS
-from ..store.imports import Import, Source
+from ..store.imports import NOTHING_TAKEN_BACK, Import, Source
 from ..usecases.imports.rows import Mode
 from ..usecases.imports.showing import ShownRow, samples, shown_rows
 from ..usecases.imports.staging import LARGEST_FILE_BYTES, stage_import
@@ -47,6 +47,7 @@ STATUSES: Mapping[str, Text] = {
     "applied": Text("übernommen", "applied"),
     "reverting": Text("wird zurückgenommen", "is being taken back"),
     "reverted": Text("zurückgenommen", "taken back"),
+    NOTHING_TAKEN_BACK: Text("nichts ließ sich zurücknehmen", "nothing could be taken back"),
     "cancelled": Text("abgebrochen", "cancelled"),
     "failed": Text("fehlgeschlagen", "failed"),
 }
@@ -319,7 +320,7 @@ async def _show_rows(page: Page, connection: Connection, found: Import, *, only:
         if found.status == "planned"
         else None,
         part=page.asks_for_part and not only and cursor is None,
-        status_label=texts.named(STATUSES, found.status, language),
+        status_label=texts.named(STATUSES, found.said_status, language),
         counts=counts,
         may_apply=found.status == "planned" and any(counts["outcome"].get(name) for name in ("create", "change")),
         may_revert=found.status in {"applied", "cancelled", "failed"}

@@ -11,50 +11,13 @@ from norda_common.errors import Text
 from norda_common.states import ALL_STATES
 from norda_common.web.site import day_in
 
+from ..rules import words
 from ..rules.activities import title_of
 from ..rules.code_lists import legal_forms
 
-KINDS: Mapping[str, Text] = {
-    "company": Text("Unternehmen", "Company"),
-    "cluster": Text("Cluster", "Cluster"),
-    "research": Text("Forschungseinrichtung", "Research institution"),
-    "association": Text("Verband", "Association"),
-    "public_body": Text("Öffentliche Stelle", "Public body"),
-}
-STATUSES: Mapping[str, Text] = {
-    "active": Text("aktiv", "active"),
-    "deactivated": Text("deaktiviert", "deactivated"),
-    "dissolved": Text("aufgelöst", "dissolved"),
-    "merged": Text("aufgegangen", "merged"),
-}
-SIZES: Mapping[str, Text] = {
-    "micro": Text("Kleinstunternehmen", "Micro"),
-    "small": Text("Kleines Unternehmen", "Small"),
-    "medium": Text("Mittleres Unternehmen", "Medium"),
-    "large": Text("Großes Unternehmen", "Large"),
-}
-ROLES: Mapping[str, Text] = {
-    "oem": Text("Hersteller (OEM)", "Manufacturer (OEM)"),
-    "tier1": Text("Zulieferer, Tier 1", "Supplier, tier 1"),
-    "tier2": Text("Zulieferer, Tier 2", "Supplier, tier 2"),
-    "tier3": Text("Zulieferer, Tier 3", "Supplier, tier 3"),
-    "service": Text("Dienstleister", "Service provider"),
-    "research": Text("Forschung", "Research"),
-    "cluster": Text("Cluster", "Cluster"),
-    "association": Text("Verband", "Association"),
-    "administration": Text("Verwaltung", "Administration"),
-}
-VALUE_CHAIN: Mapping[str, Text] = {
-    "materials": Text("Werkstoffe", "Materials"),
-    "parts": Text("Teile", "Parts"),
-    "modules": Text("Module", "Modules"),
-    "systems": Text("Systeme", "Systems"),
-    "vehicles": Text("Fahrzeuge", "Vehicles"),
-    "software": Text("Software", "Software"),
-    "trade": Text("Handel", "Trade"),
-    "aftermarket": Text("Ersatzteile und Service", "Aftermarket"),
-    "recycling": Text("Verwertung", "Recycling"),
-}
+KINDS, STATUSES, SIZES = words.KINDS, words.STATUSES, words.SIZES
+ROLES, VALUE_CHAIN = words.ROLES, words.VALUE_CHAIN
+named = words.named
 MEMBERSHIPS: Mapping[str, Text] = {
     "full": Text("ordentliches Mitglied", "full member"),
     "associated": Text("assoziiert", "associated"),
@@ -214,14 +177,6 @@ FIELDS: Mapping[str, Text] = {
 }
 
 
-def named(texts: Mapping[str, Text], code: str | None, language: str) -> str:
-    """What a code is called; the code itself when nobody here knows it, since lists of codes are open."""
-    if code is None:
-        return ""
-    found = texts.get(code)
-    return found.in_language(language) if found else code
-
-
 def field_label(name: str, language: str) -> str:
     """What a field is called, by the last part of its name that is one: `seat.place`, `activities.0.code`."""
     parts = [part for part in name.split(".") if not part.isdigit()]
@@ -248,11 +203,8 @@ def code_title(edition: str, code: str) -> str:
 
 def competence_label(code: str, language: str) -> str:
     """`Module und Packs (BAT-02)`."""
-    known = competences().get(code)
-    if known is None:
-        return code
-    label = f"{known.label.in_language(language)} ({code})"
-    if known.active:
+    known, label = competences().get(code), words.competence_words(code, language)
+    if known is None or known.active:
         return label
     old = Text("veraltet", "deprecated").in_language(language)
     instead = Text("stattdessen", "instead").in_language(language)

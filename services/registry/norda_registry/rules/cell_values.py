@@ -6,21 +6,25 @@ Each function notes what is wrong under its column in the row's findings and the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from norda_common.addresses import checked_address
+from norda_common.contracts.competences import competences
 from norda_common.contracts.registry import Certificate, FormerName
+from norda_common.errors import Text
 from norda_common.messages import text_of
 from norda_common.states import State
 from pydantic_core import PydanticCustomError
 
+from .classifications import competence
 from .fields import EnteredRegisterEntry
-from .findings import Findings
+from .findings import Findings, Refused
 from .import_people import PersonSaid
 from .register_entries import court_of_suffix, is_court, titled
 from .size_class import Figures, SizeClass
@@ -28,6 +32,8 @@ from .size_class import Figures, SizeClass
 LONGEST_NAME = 500
 MOST_CODES = 50
 MOST_CLUSTERS = 20
+_EUROS = Text("Euro (z. B. 6200000)", "euros (e.g. 6200000)")
+_PARTS = re.compile(r"[\s,;/|]+")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 
@@ -67,15 +73,47 @@ class Draft:
         return own.iso in self.states
 
 
-def several(cells: Mapping[str, str], column: str, most: int, findings: Findings) -> list[str]:
+def several(
+    cells: Mapping[str, str],
+    column: str,
+    most: int,
+    findings: Findings,
+    *,
+    parted: Callable[[str], list[str]] = str.split,
+) -> list[str]:
     """A cell's words; none, and a fault, when there are more than an organisation can have."""
-    words = cells.get(column, "").split()
+    words = parted(cells.get(column, ""))
     if len(words) <= most:
         return words
     findings.refuse(
         column, "too_long", f"hat zu viele Einträge (höchstens {most})", f"has too many entries (at most {most})"
     )
     return []
+
+
+def entries(text: str, codes: Container[str], rule: Callable[[str], str]) -> list[str]:
+    """What a cell lists, in words or codes that `rule` knows. Blanks part codes alone; else commas, semicolons,
+    slashes, bars and lines do, but where what is known has a comma in it: `Zulieferer, Tier 1`.
+    """
+    words = list(filter(None, _PARTS.split(text)))
+    if all(word.casefold() in codes for word in words):
+        return words
+    found = []
+    for group in re.split(r"[;/|\n]", text):
+        parts = [" ".join(part.split()) for part in group.split(",") if part.strip()]
+        while parts:
+            taken = next((size for size in (3, 2) if size <= len(parts) and _knows(rule, ", ".join(parts[:size]))), 1)
+            found.append(", ".join(parts[:taken]))
+            parts = parts[taken:]
+    return found
+
+
+def _knows(rule: Callable[[str], str], text: str) -> bool:
+    try:
+        rule(text)
+    except Refused:
+        return False
+    return True
 
 
 def take_name(text: str | None, column: str, draft: Draft) -> None:
@@ -144,7 +182,7 @@ def take_classes(cells: Mapping[str, str], draft: Draft) -> None:
     ]
     if activities:
         draft.given["activities"] = activities
-    if codes := several(cells, "competences", MOST_CODES, draft.findings):
+    if codes := several(cells, "competences", MOST_CODES, draft.findings, parted=_competences):
         draft.given["competences"] = codes
     if size := cells.get("size_class"):
         if size in {known.value for known in SizeClass}:
@@ -152,6 +190,15 @@ def take_classes(cells: Mapping[str, str], draft: Draft) -> None:
         else:
             allowed = ", ".join(known.value for known in SizeClass)
             draft.findings.refuse("size_class", "size_class", f"ist keine von {allowed}", f"is none of {allowed}")
+
+
+def _competences(text: str) -> list[str]:
+    return entries(text, _competence_codes(), competence)
+
+
+@cache
+def _competence_codes() -> frozenset[str]:
+    return frozenset(map(str.casefold, competences()))
 
 
 def figures_of(cells: Mapping[str, str], findings: Findings) -> Figures:
@@ -174,18 +221,18 @@ def whole(text: str | None, column: str, findings: Findings) -> int | None:
     return int(digits)
 
 
-def euros(text: str | None, column: str, findings: Findings) -> int | None:
-    """Euros as cents: `1.234.567,89 €`, `1234567.89`."""
+def euros(text: str | None, column: str, findings: Findings, *, thousands: bool = False) -> int | None:
+    """Euros, or thousands of them, as cents: `1.234.567,89 €`, `1234567.89`; `1.234,5 T€`."""
     if not text:
         return None
-    number = re.sub(r"\s|€|EUR", "", text)
+    number = re.sub(r"\s|(?:T|Tsd\.?)?\s?(?:€|EUR)" if thousands else r"\s|€|EUR", "", text)
     number = number.replace(".", "").replace(",", ".") if "," in number else _without_thousands(number)
-    if not re.fullmatch(r"\d{1,13}(\.\d{1,2}0*)?", number, re.ASCII):
-        findings.refuse(
-            column, "decimal_parsing", "ist kein Betrag in Euro (z. B. 6200000)", "is no sum in euros (e.g. 6200000)"
-        )
+    cents = r"\d{1,17}" if thousands else r"\d{1,2}0*"
+    if not re.fullmatch(rf"\d{{1,13}}(\.{cents})?", number, re.ASCII):
+        unit = Text("Tausend Euro (z. B. 6200)", "thousands of euros (e.g. 6200)") if thousands else _EUROS
+        findings.refuse(column, "decimal_parsing", f"ist kein Betrag in {unit.de}", f"is no sum in {unit.en}")
         return None
-    return int(Decimal(number) * 100)
+    return round(Decimal(number) * (100_000 if thousands else 100))
 
 
 def _without_thousands(number: str) -> str:

@@ -10,9 +10,14 @@ from norda_common.contracts.competences import competences
 from norda_common.contracts.registry import RegisterEntry
 
 from .code_lists import legal_forms
+from .company_names import form_shown
 from .findings import Refused
 from .identifiers import plain
 from .names import fold
+from .words import competence_words
+
+_LONGEST_FORM = 6
+"""So many words a legal form has that is written out."""
 
 
 @lru_cache(maxsize=1_000)
@@ -32,13 +37,28 @@ def legal_form(text: str) -> str:
     return found
 
 
+def form_of_name(name: str) -> str | None:
+    """The code of the legal form with which a name ends, where it shows no other: none for `X GmbH & Co. Y KG`."""
+    words = name.split()
+    for place in range(max(1, len(words) - _LONGEST_FORM), len(words)):
+        before, ending = " ".join(words[:place]), " ".join(words[place:])
+        if code := _by_spelling().get(fold(ending)):
+            # Stiftung is a word of names, too, and no sign of what somebody is.
+            return code if form_shown(ending) and not form_shown(before) else None
+    return None
+
+
 @lru_cache(maxsize=2_000)
 def _competence_code(text: str) -> str:
-    return re.sub(r"[\s_–-]+", "-", plain(text).upper())
+    code = re.sub(r"[\s_–-]+", "-", plain(text).upper())
+    return code if code in competences() else _competences_by_word().get(fold(text), code)
 
 
 def competence(text: str, *, held: Collection[str] = ()) -> str:
-    """A competence's code in capitals. Raises Refused, also for a deprecated one, unless it is `held` already."""
+    """A competence's code in capitals; also as pages write it, `Module und Packs (BAT-02)`, or without the code.
+
+    Raises Refused, also for a deprecated one, unless it is `held` already.
+    """
     code = _competence_code(text)
     known = competences().get(code)
     if known is None:
@@ -83,6 +103,16 @@ def in_no_register(form_code: str) -> bool:
     """Whether nobody of that legal form is entered anywhere, such as a sole trader who is no registered merchant."""
     form = legal_forms().get(form_code)
     return form is not None and not form.register_types
+
+
+@cache
+def _competences_by_word() -> dict[str, str]:
+    return {
+        fold(word): code
+        for code, known in competences().items()
+        for language in ("de", "en")
+        for word in (known.label.in_language(language), competence_words(code, language))
+    }
 
 
 @cache

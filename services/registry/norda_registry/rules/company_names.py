@@ -168,6 +168,11 @@ def company_name(text: str, form_code: str | None = None) -> CompanyName:
     )
 
 
+def form_shown(text: str) -> str:
+    """The legal form a name shows, by one code for all its spellings; empty for none."""
+    return _form(_plain(text))[0]
+
+
 def _plain(text: str) -> str:
     """Lower case without umlauts and accents; letters of `G.m.b.H.` together, full stops and joining signs kept."""
     lowered = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()

@@ -14,30 +14,28 @@ from urllib.parse import urlsplit, urlunsplit
 import idna
 from norda_common.contracts.registry import Certificate, Organisation
 
+from . import words
 from .findings import Findings, Refused
 from .names import fold
 
-ROLES = ("oem", "tier1", "tier2", "tier3", "service", "research", "cluster", "association", "administration")
-VALUE_CHAIN = (
-    "materials", "parts", "modules", "systems", "vehicles", "software", "trade", "aftermarket", "recycling",
-)  # fmt: skip
+ROLES, VALUE_CHAIN = tuple(words.ROLES), tuple(words.VALUE_CHAIN)
 DESCRIBING = ("roles", "value_chain", "website", "name_en", "profile", "profile_en", "certificates")
 """The fields of an organisation that are checked here."""
 ENDS_SOON_DAYS = 90
 """So early an office learns that a certificate ends."""
-_ROLE_SPELLINGS = {
+_STAGES = words.by_word(words.VALUE_CHAIN)
+_ROLES = words.by_word(words.ROLES) | {
     "hersteller": "oem", "zulieferer": "tier1", "supplier": "tier1", "tier 1": "tier1", "tier 2": "tier2",
-    "tier 3": "tier3", "dienstleister": "service", "dienstleistung": "service", "forschung": "research",
-    "verband": "association", "verwaltung": "administration",
+    "tier 3": "tier3", "zulieferer stufe 1": "tier1", "zulieferer stufe 2": "tier2", "zulieferer stufe 3": "tier3",
+    "oem": "oem", "dienstleistung": "service",
 }  # fmt: skip
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))+", re.ASCII)
 LONGEST_ADDRESS = 500
 
 
 def role(text: str) -> str:
-    """A role's code; also as offices write it, `Tier 1` or `Zulieferer`. Raises Refused."""
-    code = text.strip().casefold()
-    found = code if code in ROLES else _ROLE_SPELLINGS.get(fold(text))
+    """A role's code; also as pages and offices write it, `Zulieferer, Tier 1` or `Tier 1`. Raises Refused."""
+    found = _ROLES.get(fold(text))
     if found is None:
         known = ", ".join(ROLES)
         raise Refused("role", f"ist keine Rolle ({known})", f"is no role ({known})")
@@ -45,14 +43,14 @@ def role(text: str) -> str:
 
 
 def value_chain_stage(text: str) -> str:
-    """A stage of the value chain (Wertschöpfungsstufe). Raises Refused."""
-    code = text.strip().casefold()
-    if code not in VALUE_CHAIN:
+    """The code of a stage of the value chain (Wertschöpfungsstufe); also as pages write it. Raises Refused."""
+    found = _STAGES.get(fold(text))
+    if found is None:
         known = ", ".join(VALUE_CHAIN)
         raise Refused(
             "value_chain", f"ist keine Stufe der Wertschöpfung ({known})", f"is no stage of the value chain ({known})"
         )
-    return code
+    return found
 
 
 def website(text: str) -> str:

@@ -1,4 +1,4 @@
-"""An organisation as a row of a table that leaves, in columns that an import understands.
+"""An organisation as a row of a table that leaves, in columns and words that an import understands.
 
 What a row cannot hold (sites, history, numbers of certificates, kind and days of memberships) is in JSON Lines only;
 importing a row changes nothing of it.
@@ -6,27 +6,24 @@ importing a row changes nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from norda_common.contracts.registry import Organisation
-from norda_common.errors import Text
+from norda_common.states import ALL_STATES
 
-from .code_lists import legal_forms
-from .import_cells import KINDS
+from .code_lists import federal_states, legal_forms
 from .import_fields import FIELDS, PRIVATE
 from .import_further import certificates_cell
 from .profile import current_clusters, current_entry
 from .register_entries import court_entered
 from .size_class import Figures
+from .words import KINDS, ROLES, SIZES, STATUSES, VALUE_CHAIN, competence_words, named
 
-STATUSES: Mapping[str, Text] = {
-    "active": Text("aktiv", "active"),
-    "deactivated": Text("deaktiviert", "deactivated"),
-    "dissolved": Text("aufgelöst", "dissolved"),
-    "merged": Text("verschmolzen", "merged"),
-}
+_STATES = {state.value: state.label for state in ALL_STATES}
+_SEVERAL = "; "
+"""Between entries: words may hold a comma."""
 Cell = str | int | Decimal | None
 
 
@@ -63,16 +60,16 @@ def _cells(item: Exported, language: str) -> dict[str, Cell]:
     entry, seat = current_entry(it), it.seat
     cells: dict[str, Cell] = {
         "organisation_id": str(it.organisation_id),
-        "responsible_state": it.responsible_state,
+        "responsible_state": _STATES.get(it.responsible_state, it.responsible_state),
         "own_id": it.own_id,
         "legal_name": it.legal_name,
-        "kind": KINDS[it.kind].in_language(language) if it.kind in KINDS else it.kind,
+        "kind": named(KINDS, it.kind, language),
         "cluster_code": it.cluster_code,
         "legal_form": _legal_form(it.legal_form),
         "street": seat.street,
         "postal_code": seat.postal_code,
         "place": seat.place,
-        "state": seat.state,
+        "state": federal_states()[seat.state].name if seat.state in federal_states() else seat.state,
         "ags": seat.ags,
         "nuts": seat.nuts,
         "vat_id": it.vat_id,
@@ -80,11 +77,11 @@ def _cells(item: Exported, language: str) -> dict[str, Cell]:
         "lei": it.lei,
         "wz2025": " ".join(activity.code for activity in it.activities if activity.edition == "WZ2025"),
         "wz2008": " ".join(activity.code for activity in it.activities if activity.edition == "WZ2008"),
-        "competences": " ".join(it.competences),
-        "roles": " ".join(it.roles),
-        "value_chain": it.value_chain,
+        "competences": _SEVERAL.join(competence_words(code, language) for code in it.competences),
+        "roles": _SEVERAL.join(named(ROLES, code, language) for code in it.roles),
+        "value_chain": named(VALUE_CHAIN, it.value_chain, language) or None,
         "clusters": " ".join(current_clusters(it.memberships)),
-        "size_class": it.size_class,
+        "size_class": named(SIZES, it.size_class, language) or None,
         "website": it.website,
         "name_en": it.name_en,
         "profile": it.profile,
@@ -94,7 +91,7 @@ def _cells(item: Exported, language: str) -> dict[str, Cell]:
         "turnover_eur": _euros(figures.turnover_cents),
         "balance_eur": _euros(figures.balance_cents),
         "email": item.email,
-        "status": STATUSES[it.status].in_language(language) if it.status in STATUSES else it.status,
+        "status": named(STATUSES, it.status, language),
     }
     if entry is not None:
         cells |= {

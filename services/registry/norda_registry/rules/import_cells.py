@@ -7,13 +7,12 @@ Nothing has to be there: what a new organisation needs is asked for when it turn
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from norda_common.errors import Text
 from norda_common.states import State
 
 from .cell_values import (
@@ -22,6 +21,7 @@ from .cell_values import (
     Draft,
     day,
     email_of,
+    entries,
     euros,
     millions,
     several,
@@ -32,28 +32,19 @@ from .cell_values import (
     whole,
 )
 from .csv_reading import LONGEST_CELL, cell_fault, clean
+from .descriptions import ROLES, role, value_chain_stage
 from .fields import EnteredRegisterEntry
 from .findings import Findings, Refused
-from .import_fields import BY_NAME
-from .import_further import paragraphs, take_further
+from .import_fields import BY_NAME, EUROS, figure_of
+from .import_further import FIGURES, paragraphs, take_further
 from .names import fold
 from .notes import MOST_LETTERS
 from .places import federal_state
 from .register_entries import court_entered, court_of_suffix, entry_of_text, number_of_text
 from .size_class import Figures
 from .spreadsheet_cells import formula_error
+from .words import KINDS, SIZES, by_word
 
-KINDS: Mapping[str, Text] = {
-    "company": Text("Unternehmen", "Company"),
-    "cluster": Text("Cluster", "Cluster"),
-    "research": Text("Forschungseinrichtung", "Research institution"),
-    "association": Text("Verband", "Association"),
-    "public_body": Text("Öffentliche Stelle", "Public body"),
-}
-ROLES = frozenset({"oem", "tier1", "tier2", "tier3", "service", "research", "cluster", "association", "administration"})
-VALUE_CHAIN = frozenset(
-    {"materials", "parts", "modules", "systems", "vehicles", "software", "trade", "aftermarket", "recycling"}
-)
 SEAT = ("place", "postal_code", "street", "state", "ags", "nuts")
 PROFILE = ("roles", "value_chain", "website", "name_en", "profile", "profile_en")
 """Fields of the document that say themselves what they are."""
@@ -65,17 +56,18 @@ _STATES = {
     "freie und hansestadt hamburg": "HH",
 }  # fmt: skip
 _GERMANY = frozenset({"deutschland", "germany", "de", "d", "brd"})
-_SIZES = {
-    "kleinst": "micro", "kleinstunternehmen": "micro", "klein": "small", "kleines unternehmen": "small",
-    "mittel": "medium", "mittleres unternehmen": "medium", "gross": "large", "grosses unternehmen": "large",
-}  # fmt: skip
+_KINDS = by_word(KINDS)
+_SIZES = by_word(SIZES) | {"kleinst": "micro", "klein": "small", "mittel": "medium", "gross": "large"}
 _SEPARATORS = re.compile(r"[,;|/]+")
 _USUAL = 200
 """Plain letters and digits, so many at most, have nothing that could be wrong or would have to be cleaned."""
-_LISTS = frozenset({"wz2025", "wz2008", "competences", "clusters", "roles", "states"})
+_LISTS = frozenset({"wz2025", "wz2008", "clusters", "states"})
 _TEXTS = ("own_id", "legal_form", "euid", "vat_id", "widnr", "lei")
 _LONGEST = {"own_id": 100, "website": 500, "name_en": LONGEST_NAME, "profile": 4_000, "profile_en": 4_000}
-_PARAGRAPHS: Mapping[str, int] = {"profile": 4_000, "profile_en": 4_000, "note": MOST_LETTERS, "certificates": 10_000}
+_PARAGRAPHS: Mapping[str, int] = {
+    "profile": 4_000, "profile_en": 4_000, "note": MOST_LETTERS, "certificates": 10_000, "roles": 2_000,
+    "competences": 5_000,
+}  # fmt: skip
 """Cells whose line breaks say something, and how long they may be."""
 _EMPTIES: Mapping[str, Any] = {"competences": (), "roles": (), "wz2025": None, "wz2008": None}
 
@@ -280,21 +272,20 @@ def _whole_entry(text: str) -> EnteredRegisterEntry:
 
 def _take_profile(found: Mapping[str, str], draft: Draft) -> None:
     if "roles" in found:
-        words = several(found, "roles", 20, draft.findings)
-        draft.given["roles"] = tuple(
-            dict.fromkeys(filter(None, (draft.findings.checked("roles", word, _role) for word in words)))
-        )
+        words = several(found, "roles", 20, draft.findings, parted=lambda text: entries(text, ROLES, role))
+        draft.given["roles"] = draft.findings.each("roles", words, role)
     if "value_chain" in found:
-        draft.given["value_chain"] = draft.findings.checked("value_chain", found["value_chain"], _stage)
+        draft.given["value_chain"] = draft.findings.checked("value_chain", found["value_chain"], value_chain_stage)
     for name in ("website", "name_en", "profile", "profile_en"):
         if name in found:
             draft.given[name] = _bounded(name, found[name], draft.findings)
 
 
 def _money(found: Mapping[str, str], name: str, findings: Findings) -> int | None:
-    if f"{name}_eur" in found:
-        return euros(found[f"{name}_eur"], f"{name}_eur", findings)
-    return millions(found.get(f"{name}_meur"), f"{name}_meur", findings)
+    said = next((f"{name}_{unit}" for unit in EUROS if f"{name}_{unit}" in found), f"{name}_eur")
+    if said.endswith("_meur"):
+        return millions(found[said], said, findings)
+    return euros(found.get(said), said, findings, thousands=said.endswith("_teur"))
 
 
 def _clear(empty: set[str], draft: Draft) -> None:
@@ -303,8 +294,8 @@ def _clear(empty: set[str], draft: Draft) -> None:
             continue
         if name in SEAT:
             draft.seat[name] = None
-        elif name in {"employees", "turnover_eur", "turnover_meur", "balance_eur", "balance_meur", "email"}:
-            draft.cleared |= {name.removesuffix("_meur").removesuffix("_eur")}
+        elif figure_of(name) in {*FIGURES, "email"}:
+            draft.cleared |= {figure_of(name)}
         elif name in {"wz2025", "wz2008"}:
             draft.given.setdefault("activities", [])
         else:
@@ -339,13 +330,12 @@ def state_of(text: str) -> str | None:
     return federal_state(_STATES.get(folded, text))
 
 
-@cache
-def _kinds() -> dict[str, str]:
-    return {fold(word): code for code, label in KINDS.items() for word in (code, label.de, label.en)}
-
-
 def _kind(text: str) -> str:
-    return _one_of(fold(text), _kinds().get, "kind", KINDS)
+    found = _KINDS.get(fold(text))
+    if found is None:
+        words = ", ".join(KINDS)
+        raise Refused("kind", f"ist keines von {words}", f"is none of {words}")
+    return found
 
 
 def _cluster_code(text: str) -> str:
@@ -355,26 +345,6 @@ def _cluster_code(text: str) -> str:
     return code
 
 
-def _role(text: str) -> str:
-    return _one_of(text.casefold(), lambda word: word if word in ROLES else None, "role", sorted(ROLES))
-
-
-def _stage(text: str) -> str:
-    return _one_of(
-        text.casefold(), lambda word: word if word in VALUE_CHAIN else None, "value_chain", sorted(VALUE_CHAIN)
-    )
-
-
-def _one_of(
-    text: str, known: Callable[[str], str | None], code: str, allowed: Sequence[str] | Mapping[str, Any]
-) -> str:
-    found = known(text)
-    if found is None:
-        words = ", ".join(allowed)
-        raise Refused(code, f"ist keines von {words}", f"is none of {words}")
-    return found
-
-
 def size_of(text: str) -> str:
-    """A size class by its code or German name, as text for the rules."""
+    """A size class by its code or name, as text for the rules."""
     return _SIZES.get(fold(text), text.casefold())

@@ -2,6 +2,7 @@
 
 Headings are compared folded (rules/names.py), in German and English. Ambiguous ones are not guessed: `Wirtschaftszweig`
 says no edition, and codes of the two editions mean other things; `Nr.` and `Lfd. Nr.` number rows and mean nobody.
+Headings of figures have units, and no list of them would be long enough: import_units.py.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ FIELDS: tuple[ImportField, ...] = (
     _field(
         "legal_name", "Name (Firma)", "Legal name",
         "name|firma|firmenname|unternehmen|unternehmensname|company|company name|firmierung|"
-        "name der firma|firmenbezeichnung|organisation|name des unternehmens|firma name",
+        "name der firma|firmenbezeichnung|organisation|name des unternehmens|firma name|firma unternehmen|"
+        "unternehmen firma|name unternehmen|name firma|name of company|organisation name",
         clearable=False,
     ),
     _field("kind", "Art", "Kind", "organisationsart|art der organisation|typ|type", clearable=False),
@@ -63,7 +65,8 @@ FIELDS: tuple[ImportField, ...] = (
     _field("legal_form", "Rechtsform", "Legal form", "gesellschaftsform"),
     _field(
         "street", "Straße und Hausnummer", "Street and number",
-        "strasse|str|strasse hausnummer|strasse nr|strasse hnr|anschrift|adresse|street|address",
+        "strasse|str|strasse hausnummer|strasse nr|strasse hnr|strasse hausnr|strasse und hausnr|strasse u hausnummer|"
+        "strasse und nr|str nr|str hausnr|anschrift|adresse|street|street no|address",
     ),
     _field("postal_code", "Postleitzahl", "Postal code", "plz|zip|zip code|postcode"),
     _field("place", "Ort", "Place", "stadt|sitz|city|town|standort|gemeinde|firmensitz", clearable=False),
@@ -102,7 +105,8 @@ FIELDS: tuple[ImportField, ...] = (
     _field(
         "vat_id", "USt-IdNr.", "VAT number",
         "ust idnr|ustidnr|ust id|ust id nr|ustid|umsatzsteuer id|umsatzsteuer idnr|"
-        "umsatzsteuer identifikationsnummer|umsatzsteueridentifikationsnummer|vat id|vat|vat no",
+        "umsatzsteuer identifikationsnummer|umsatzsteueridentifikationsnummer|ust id nummer|umsatzsteuer id nr|"
+        "umsatzsteuer id nummer|vat id|vat|vat no|vat id no",
     ),
     _field(
         "widnr", "Wirtschafts-IdNr.", "Business id (W-IdNr)",
@@ -162,7 +166,10 @@ FIELDS: tuple[ImportField, ...] = (
         clearable=False, exported=False,
     ),
     _field("size_class", "Größenklasse", "Size class", "unternehmensgroesse|kmu|groesse"),
-    _field("website", "Website", "Website", "internet|homepage|web|url|webseite|internetadresse|www"),
+    _field(
+        "website", "Website", "Website",
+        "internet|homepage|web|url|webseite|internetadresse|www|internetseite|webadresse|website url|web site",
+    ),
     _field("name_en", "Name (englisch)", "English name", "name en"),
     _field(
         "profile", "Profil", "Profile",
@@ -172,29 +179,13 @@ FIELDS: tuple[ImportField, ...] = (
         "profile_en", "Profil (englisch)", "English profile",
         "profile en|profil en|beschreibung englisch|kurzprofil englisch|description en|english description",
     ),
-    _field(
-        "employees", "Beschäftigte", "Employees",
-        "mitarbeiter|mitarbeiterzahl|anzahl mitarbeiter|anzahl beschaeftigte|mitarbeitende|"
-        "anzahl mitarbeitende|ma|headcount|beschaeftigtenzahl",
-    ),
-    _field(
-        "turnover_eur", "Jahresumsatz in Euro", "Annual turnover in euros",
-        "umsatz|umsatz eur|umsatz euro|umsatz in euro|jahresumsatz|turnover|turnover eur|umsatz in eur",
-    ),
-    _field(
-        "turnover_meur", "Jahresumsatz in Mio. Euro", "Annual turnover in millions of euros",
-        "turnover meur|umsatz mio|umsatz mio eur|umsatz in mio eur|umsatz in mio euro|umsatz mio euro",
-        exported=False,
-    ),
-    _field(
-        "balance_eur", "Bilanzsumme in Euro", "Balance sheet total in euros",
-        "bilanzsumme|balance eur|bilanzsumme eur",
-    ),
-    _field(
-        "balance_meur", "Bilanzsumme in Mio. Euro", "Balance sheet total in millions of euros",
-        "balance meur|bilanzsumme mio|bilanzsumme in mio eur|bilanzsumme mio eur",
-        exported=False,
-    ),
+    _field("employees", "Beschäftigte", "Employees", "mitarbeiter|mitarbeitende|headcount"),
+    _field("turnover_eur", "Jahresumsatz in Euro", "Annual turnover in euros", "umsatz|jahresumsatz|turnover"),
+    _field("turnover_teur", "Jahresumsatz in Tausend Euro", "Annual turnover in thousands of euros", exported=False),
+    _field("turnover_meur", "Jahresumsatz in Mio. Euro", "Annual turnover in millions of euros", exported=False),
+    _field("balance_eur", "Bilanzsumme in Euro", "Balance sheet total in euros", "bilanzsumme"),
+    _field("balance_teur", "Bilanzsumme in Tausend Euro", "Balance sheet total in thousands of euros", exported=False),
+    _field("balance_meur", "Bilanzsumme in Mio. Euro", "Balance sheet total in millions of euros", exported=False),
     _field(
         "email", "Kontaktadresse (E-Mail)", "Contact address (e-mail)",
         "e mail|email|mail|e mail adresse|emailadresse|kontakt e mail|contact email|mailadresse|"
@@ -243,6 +234,8 @@ FIELDS: tuple[ImportField, ...] = (
     ),
 )  # fmt: skip
 BY_NAME = {field.name: field for field in FIELDS}
+EUROS = ("eur", "teur", "meur")
+"""In what fields of money are: euros, thousands, millions."""
 IGNORED = ""
 """The meaning of a column that is left alone."""
 PRIVATE = ("employees", "turnover_eur", "balance_eur", "email")
@@ -250,6 +243,12 @@ PRIVATE = ("employees", "turnover_eur", "balance_eur", "email")
 PERSON = ("person_name", "person_first_name", "person_last_name", "person_role", "person_email", "person_phone")
 """What says who a contact person is: with any of them it is asked why the list's persons are kept, and how long."""
 PERSON_NAMES = frozenset(PERSON[:3])
+
+
+def figure_of(name: str) -> str:
+    """The figure a field says, whatever its unit: `turnover` for `turnover_meur`."""
+    stem, _, unit = name.rpartition("_")
+    return stem if unit in EUROS else name
 
 
 @cache

@@ -17,7 +17,7 @@ from norda_common.contracts.registry import Address, Certificate, Membership, Or
 from .cell_values import Draft, day
 from .figures import EARLIEST_YEAR
 from .findings import Findings
-from .import_fields import PERSON
+from .import_fields import PERSON, figure_of
 from .import_people import person_of
 from .names import fold
 from .places import plain_postal_code, state_code, states_of_postal_code
@@ -80,7 +80,7 @@ def years_of(columns: Sequence[str], headings: Sequence[str]) -> dict[str, date]
     """The last days of the years that headings of figures name: `Mitarbeiter 2023`."""
     found = {}
     for name, heading in zip(columns, headings, strict=False):
-        figure = name.removesuffix("_meur").removesuffix("_eur")
+        figure = figure_of(name)
         if figure in FIGURES and (year := year_of_heading(heading)):
             found[figure] = year
     return found

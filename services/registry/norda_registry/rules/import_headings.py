@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .csv_reading import clean, legible
 from .import_fields import BY_NAME, IGNORED, PERSON, PERSON_NAMES, by_heading
-from .names import fold
+from .import_units import figure_field, folded
 
 LOOKED_AT = 30
 """So many rows may stand above a table: titles, the day it was made."""
@@ -102,9 +102,11 @@ def _recognised(heading: Heading) -> int:
 def meaning_of(heading: str) -> str:
     """What a heading means, by itself or below a merged one: `Sitz PLZ`, `Umsatz in Mio. Euro (2024)`."""
     known = by_heading()
-    text = fold(heading)
+    text = folded(heading)
     if text in known:
         return known[text]
+    if (figure := figure_field(text)) is not None:
+        return figure
     words = [word for word in text.split() if not (len(word) == 4 and word.isdigit())]
     for first in range(len(words)):
         if (rest := " ".join(words[first:])) in known:
@@ -114,7 +116,7 @@ def meaning_of(heading: str) -> str:
 
 def propose(headings: Sequence[str], remembered: Mapping[str, str] | None = None) -> list[str]:
     """What each column means, each field once: as remembered of that heading, else by its words; empty for unknown."""
-    earlier = {fold(heading): name for heading, name in (remembered or {}).items()}
+    earlier = {folded(heading): name for heading, name in (remembered or {}).items()}
     exact = by_heading()
     taken: set[str] = set()
     found = [IGNORED] * len(headings)
@@ -125,11 +127,11 @@ def propose(headings: Sequence[str], remembered: Mapping[str, str] | None = None
             taken.add(name)
 
     for column, heading in enumerate(headings):
-        take(column, earlier.get(fold(heading), IGNORED))
-    decided = {column for column, heading in enumerate(headings) if fold(heading) in earlier}
+        take(column, earlier.get(folded(heading), IGNORED))
+    decided = {column for column, heading in enumerate(headings) if folded(heading) in earlier}
     for column, heading in enumerate(headings):
         if column not in decided:
-            take(column, exact.get(fold(heading), IGNORED))
+            take(column, exact.get(folded(heading), IGNORED))
     for column, heading in enumerate(headings):
         if column not in decided:
             take(column, meaning_of(heading))
@@ -141,4 +143,4 @@ def propose(headings: Sequence[str], remembered: Mapping[str, str] | None = None
 
 def same_headings(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether two headings are the same but for case, blanks and the spelling of umlauts."""
-    return [fold(text) for text in one] == [fold(text) for text in other]
+    return [folded(text) for text in one] == [folded(text) for text in other]

@@ -16,9 +16,11 @@ from norda_common.contracts.registry import Activity, Address, Membership, Organ
 from norda_common.errors import FieldError
 
 from .cell_values import Draft
+from .classifications import check_register_fits, form_of_name
+from .code_lists import legal_forms
 from .fields import address, onto
 from .figures import Figure, said_by
-from .findings import Findings
+from .findings import Findings, Refused
 from .identity import said_of, spelled_alike
 from .import_further import same_text, with_certificates, with_memberships, with_site
 from .profile import ACTIVE, DISSOLVED, Identifier, check_whole, entry_key, identifiers, past_entry
@@ -145,6 +147,27 @@ def plan(
         public_change=organisation != before,
         private_change=current is None or figures != current.figures or email != earlier or bool(said),
         said=said,
+    )
+
+
+def take_form_of_name(fields: dict[str, Any], findings: Findings) -> None:
+    """Give a new organisation the legal form its name shows, where the row says none and nothing speaks against it."""
+    if "legal_form" in fields or any(found.field == "legal_form" for found in findings.warnings):
+        return
+    code = form_of_name(fields.get("legal_name", ""))
+    if code is None:
+        return
+    try:
+        for entry in fields.get("register_entries", ()):
+            check_register_fits(code, entry)
+    except Refused:
+        return
+    fields["legal_form"], label = code, legal_forms()[code].label
+    findings.warn(
+        "legal_form",
+        "legal_form_of_name",
+        f"fehlt und ist aus dem Namen übernommen: {label}",
+        f"is missing and taken from the name: {label}",
     )
 
 

@@ -10,6 +10,9 @@ from uuid import UUID
 from asyncpg import Record
 from norda_common.database import Connection
 
+_WITHOUT = """further like '%"without": [%'"""
+"""Whether cells of a row are left out: in the JSON of a text the quotation marks would be escaped."""
+
 
 class Cells(NamedTuple):
     """A row as it came, its cells as JSON; `erased` says that a person was taken out of them."""
@@ -47,6 +50,7 @@ class Decided(NamedTuple):
     outcome: str
     decision: str | None
     further: str | None
+    findings: str | None
 
 
 class Result(NamedTuple):
@@ -120,18 +124,38 @@ async def forget_plans(connection: Connection, import_id: UUID) -> None:
     await connection.execute("delete from import_plan where import_id = $1", import_id)
 
 
-async def decisions(connection: Connection, import_id: UUID) -> dict[int, str]:
-    """What people said about rows, by row."""
-    rows = await connection.fetch(
-        "select row, decision from import_plan where import_id = $1 and decision is not null", import_id
+async def said(
+    connection: Connection, import_id: UUID, rows: Sequence[int] | None = None
+) -> list[tuple[int, str | None, str | None]]:
+    """What people said about rows, about all or these: (row, decision, what it says beside its document)."""
+    found = await connection.fetch(
+        f"""select row, decision, further from import_plan
+             where import_id = $1 and (decision is not null or {_WITHOUT}) and ($2::int[] is null or row = any($2))""",  # noqa: S608
+        import_id,
+        rows,
     )
-    return {row["row"]: row["decision"] for row in rows}
+    return [tuple(row.values()) for row in found]
+
+
+async def forget_without(connection: Connection, import_id: UUID) -> None:
+    """Leave no cells of rows out any more, which are to be planned anew."""
+    await connection.execute(f"update import_plan set further = null where import_id = $1 and {_WITHOUT}", import_id)  # noqa: S608
+
+
+async def put_further(connection: Connection, import_id: UUID, rows: Sequence[tuple[int, str | None]]) -> None:
+    """Keep what rows say beside their documents: (row, as JSON)."""
+    await connection.execute(
+        """update import_plan set further = said.further from unnest($2::int[], $3::text[]) as said(row, further)
+            where import_id = $1 and import_plan.row = said.row""",
+        import_id,
+        *zip(*rows, strict=True),
+    )
 
 
 async def outcomes(connection: Connection, import_id: UUID, rows: Sequence[int]) -> list[Decided]:
     """What is planned and decided for these rows; who is no row is left out."""
     found = await connection.fetch(
-        """select row, outcome, decision, further from import_plan where import_id = $1 and row = any($2)
+        """select row, outcome, decision, further, findings from import_plan where import_id = $1 and row = any($2)
             order by row""",
         import_id,
         list(rows),
@@ -142,7 +166,7 @@ async def outcomes(connection: Connection, import_id: UUID, rows: Sequence[int])
 async def narrowed(connection: Connection, import_id: UUID, *, only: str) -> list[Decided]:
     """The same of all rows narrowed to one of `FILTERS`."""
     found = await connection.fetch(
-        f"""select plan.row, plan.outcome, plan.decision, plan.further from import_plan as plan
+        f"""select plan.row, plan.outcome, plan.decision, plan.further, plan.findings from import_plan as plan
               left join import_result as result on result.import_id = plan.import_id and result.row = plan.row
              where plan.import_id = $1 and {FILTERS[only]} order by plan.row""",  # noqa: S608 - constants
         import_id,
@@ -262,6 +286,14 @@ async def mark_reverted(connection: Connection, import_id: UUID, marks: Sequence
         import_id,
         *zip(*marks, strict=True),
     )
+
+
+async def any_taken_back(connection: Connection, import_id: UUID) -> bool:
+    """Whether of any row something was taken back."""
+    found: bool = await connection.fetchval(
+        "select exists (select from import_result where import_id = $1 and reverted <> 'left')", import_id
+    )
+    return found
 
 
 async def follow_versions(connection: Connection, import_id: UUID, ids: Sequence[UUID]) -> None:

@@ -20,6 +20,8 @@ from .organisations import Stored
 
 WORKING = ("planning", "applying", "reverting")
 """While the worker has something to do."""
+NOTHING_TAKEN_BACK = "nothing_taken_back"
+"""The fault of an import that was to be taken back, and of which nothing could be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,11 @@ class Import:
     def working(self) -> bool:
         """Whether the worker has something to do."""
         return self.status in WORKING
+
+    @property
+    def said_status(self) -> str:
+        """Its status as people are told: NOTHING_TAKEN_BACK is another one to them than `reverted`."""
+        return NOTHING_TAKEN_BACK if self.fault == NOTHING_TAKEN_BACK else self.status
 
     def rows_per_second(self, now: datetime) -> float | None:
         """How quick the running phase is; None while nothing can be said."""

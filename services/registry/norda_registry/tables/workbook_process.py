@@ -147,7 +147,9 @@ def _text(value: Cell) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        # Three digits after a point would be read as thousands: `12.345`.
+        return f"{text}0" if text[-4:-3] == "." else text
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time.min else value.isoformat(sep=" ")
     return value.isoformat() if isinstance(value, (date, time)) else str(value)

@@ -1,8 +1,11 @@
-"""What a person says about rows of a planned import, one or many at once: leave out, the same, another one."""
+"""What a person says about rows of a planned import, one or many at once: leave out, the same, another one, without the
+cells that are at fault.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,11 +14,12 @@ from norda_common.database import Connection
 from norda_common.errors import Conflict, NotFound
 from norda_common.states import State
 
+from ...rules.import_faults import cells_at_fault
 from ...store import import_known, import_rows
 from ...store.import_rows import Decided
 from ...store.imports import Import
-from .further import Further, unpacked_further
-from .plan_batch import plan_decided
+from .further import Further, packed_further, unpacked_further
+from .plan_batch import plan_decided, unpacked
 from .rows import Decision, Outcome
 from .steps import begin, locked
 
@@ -36,8 +40,9 @@ async def decide(
 ) -> int:
     """Say what is to become of rows; they are planned anew. None takes back what was said. How many there were.
 
-    Whether it is the organisation it seems to be can be said of a suspected row alone: of one it is refused, of several
-    the others are passed over. Idempotent. Raises NotFound, Conflict.
+    Whether it is the organisation it seems to be can be said of a suspected row alone, and without the cells at fault
+    only one is taken that does not need them: of one it is refused, of several the others are passed over.
+    Idempotent. Raises NotFound, Conflict.
     """
     found = await locked(connection, import_id, caller=caller, served=served, of={"planned"})
     known = await import_rows.outcomes(connection, import_id, rows)
@@ -45,17 +50,24 @@ async def decide(
         raise NotFound("Diese Zeile gibt es nicht.", "There is no such row.")
     meant = _meant(known, decision)
     if not meant:
-        raise Conflict(
-            "Diese Zeile hat keinen Dublettenverdacht."
-            if len(known) == 1
-            else "Keine dieser Zeilen hat einen Dublettenverdacht.",
-            "This row is not suspected to be a duplicate."
-            if len(known) == 1
-            else "None of these rows is suspected to be a duplicate.",
-            code="no_duplicate",
-        )
+        raise _refusal(decision, one=len(known) == 1)
     await _decide(connection, found, meant, decision, now=now)
     return len(meant)
+
+
+def _refusal(decision: Decision | None, *, one: bool) -> Conflict:
+    """Why nothing is decided of the row, or of any of the rows."""
+    if decision is Decision.WITHOUT:
+        return Conflict(
+            "Keine fehlerhafte Zelle lässt sich weglassen: Es fehlt nichts, oder was fehlerhaft ist, wird gebraucht.",
+            "No cell at fault can be left out: there is none, or what is at fault is needed.",
+            code="nothing_to_leave_out",
+        )
+    return Conflict(
+        "Diese Zeile hat keinen Dublettenverdacht." if one else "Keine dieser Zeilen hat einen Dublettenverdacht.",
+        "This row is not suspected to be a duplicate." if one else "None of these rows is suspected to be a duplicate.",
+        code="no_duplicate",
+    )
 
 
 async def decide_all(
@@ -79,10 +91,7 @@ async def decide_all(
     if len(meant) <= DECIDED_AT_ONCE:
         await _decide(connection, found, meant, decision, now=now)
         return len(meant)
-    rows = [item.row for item in meant]
-    await import_rows.decide(connection, import_id, rows, decision)
-    if _about_duplicates(meant, decision):
-        await _forget(connection, found, meant, decision)
+    if await _keep(connection, found, meant, decision):
         total = await import_rows.count(connection, found.id, found.sheet, first_row=found.first_row)
         await begin(connection, found, "planning", total, caller=caller, now=now)
     return len(meant)
@@ -92,6 +101,8 @@ def _meant(known: Sequence[Decided], decision: Decision | None) -> list[Decided]
     """The rows about which that can be said."""
     if decision in _ABOUT_DUPLICATES:
         return [item for item in known if suspected(item.outcome, item.decision, unpacked_further(item.further))]
+    if decision is Decision.WITHOUT:
+        return [item for item in known if item.decision != Decision.LEAVE_OUT and _spares_cells(item)]
     return list(known)
 
 
@@ -104,12 +115,50 @@ def suspected(outcome: str, decision: str | None, further: Further) -> bool:
 async def _decide(
     connection: Connection, found: Import, meant: Sequence[Decided], decision: Decision | None, *, now: datetime
 ) -> None:
-    rows = [item.row for item in meant]
-    await import_rows.decide(connection, found.id, rows, decision)
+    if again := await _keep(connection, found, meant, decision):
+        await plan_decided(connection, found, again, now=now)
+
+
+async def _keep(
+    connection: Connection, found: Import, meant: Sequence[Decided], decision: Decision | None
+) -> list[int]:
+    """Keep what was said; the rows that have to be planned anew."""
+    if decision is not Decision.WITHOUT:
+        await import_rows.decide(connection, found.id, [item.row for item in meant], decision)
     if _about_duplicates(meant, decision):
         await _forget(connection, found, meant, decision)
-        again = [item.row for item in meant if _about_duplicates([item], decision)]
-        await plan_decided(connection, found, again, decision, now=now)
+    again = [
+        item
+        for item in meant
+        if decision is Decision.WITHOUT
+        or _about_duplicates([item], decision)
+        or (decision is None and item.decision is None and _left_out(item))
+    ]
+    if again:
+        further = [(item.row, packed_further(_further(item, decision))) for item in again]
+        await import_rows.put_further(connection, found.id, further)
+    return [item.row for item in again]
+
+
+def _spares_cells(item: Decided) -> bool:
+    return bool(_at_fault(item) if item.outcome == Outcome.ERROR else _left_out(item))
+
+
+def _left_out(item: Decided) -> Collection[str]:
+    return unpacked_further(item.further).without
+
+
+def _further(item: Decided, decision: Decision | None) -> Further:
+    """What the row says beside its document, with the cells that are left out."""
+    further = unpacked_further(item.further)
+    if decision is None:
+        return replace(further, without=())
+    more = _at_fault(item) if decision is Decision.WITHOUT else ()
+    return replace(further, without={*further.without, *more})
+
+
+def _at_fault(item: Decided) -> Collection[str]:
+    return cells_at_fault(unpacked(item.findings)["errors"])
 
 
 def _about_duplicates(meant: Sequence[Decided], decision: Decision | None) -> bool:

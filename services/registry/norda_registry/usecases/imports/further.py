@@ -43,6 +43,8 @@ class Further:
     person: PersonSaid | None = None
     note: str | None = None
     key: str | None = None
+    without: Collection[str] = ()
+    """The fields whose cells are left out."""
 
     def dated(self, found: Import, *, by: str, now: datetime) -> list[Figure]:
         """The figures as the import's source says them."""
@@ -65,10 +67,10 @@ NOTHING = Further()
 def further_of(row: Row) -> Further:
     """What a row says beside its document."""
     said = row.planned.said if row.planned else ()
-    if not (said or row.person or row.note or row.key):
+    if not (said or row.person or row.note or row.key or row.without):
         return NOTHING
     figures = [(figure.kind.value, figure.on.isoformat(), figure.value) for figure in said]
-    return Further(figures, row.person, row.note, row.key.hex() if row.key else None)
+    return Further(figures, row.person, row.note, row.key.hex() if row.key else None, row.without)
 
 
 def packed_further(further: Further) -> str | None:
@@ -80,6 +82,7 @@ def packed_further(further: Further) -> str | None:
         "person": asdict(further.person) if further.person else None,
         "note": further.note,
         "key": further.key,
+        "without": sorted(further.without),
     }
     said = {name: value for name, value in document.items() if value}
     return json.dumps(said, ensure_ascii=False) if said else None
@@ -96,6 +99,7 @@ def unpacked_further(text: str | None) -> Further:
         PersonSaid(**person | {"roles": tuple(person["roles"])}) if person else None,
         said.get("note"),
         said.get("key"),
+        said.get("without", ()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from ...store import import_known, import_rows, imports, matches
 from ...store.import_rows import Cells, Plan
 from ...store.imports import Import
 from ..organisations import local_day
-from .further import NOTHING, Further, further_of, packed_further
+from .further import Further, further_of, packed_further, unpacked_further
 from .matching import candidate_of_row
 from .planning import plan_rows
 from .rows import Decision, Desk, Mode, Outcome, Row, row_of
@@ -55,14 +55,16 @@ class PlanRun:
 
 async def begin_planning(connection: Connection, found: Import, *, read: Read, now: datetime) -> PlanRun:
     """Begin with the first row, whatever an earlier run planned."""
-    decided = await import_rows.decisions(connection, found.id)
+    said = await import_rows.said(connection, found.id)
     await imports.change(connection, found.id, done=0, cursor_row=0, phase_started_at=now, phase_done=0)
-    desk = _desk(found, {row: Decision(said) for row, said in decided.items()}, now)
+    desk = _desk(found, said, now)
     desk.remembers = await import_known.any_of(connection, found.source)
     return PlanRun(found, desk, found.first_row - 1, read)
 
 
-def _desk(found: Import, decisions: dict[int, Decision], now: datetime) -> Desk:
+def _desk(found: Import, said: Iterable[tuple[int, str | None, str | None]], now: datetime) -> Desk:
+    """The desk with what people said of rows: (row, decision, what it says beside its document)."""
+    known = list(said)
     return Desk(
         State(found.state),
         now,
@@ -73,7 +75,10 @@ def _desk(found: Import, decisions: dict[int, Decision], now: datetime) -> Desk:
         by=found.acting_subject,
         suspecting=True,
         with_persons=found.persons is not None,
-        decisions=decisions,
+        decisions={row: Decision(decision) for row, decision, _ in known if decision},
+        without={row: cells for row, _, further in known if (cells := unpacked_further(further).without)},
+        found=found,
+        read=read_rows,
     )
 
 
@@ -153,7 +158,7 @@ def plan_of(row: Row, decision: Decision | None) -> Plan:
         balance_cents=planned.figures.balance_cents if planned else None,
         email=_new_email(row, planned),
         findings=packed(row.draft.findings),
-        further=packed_further(further_of(row) if planned else Further(key=key) if key else NOTHING),
+        further=packed_further(further_of(row) if planned else Further(key=key, without=row.without)),
         name_hash=row.name_hash if row.outcome is Outcome.CREATE else None,
         changes=" ".join(sorted(changes_of(row))) if row.outcome is Outcome.CHANGE else None,
     )
@@ -228,13 +233,11 @@ def unreadable() -> str | None:
     return packed(findings)
 
 
-async def plan_decided(
-    connection: Connection, found: Import, decided: Sequence[int], decision: Decision | None, *, now: datetime
-) -> None:
+async def plan_decided(connection: Connection, found: Import, decided: Sequence[int], *, now: datetime) -> None:
     """Plan rows anew, after a person decided about them."""
     cells = await import_rows.cells(connection, found.id, found.sheet, decided)
     rows = await asyncio.to_thread(read_rows, cells, found)
-    desk = _desk(found, dict.fromkeys(decided, decision) if decision else {}, now)
+    desk = _desk(found, await import_rows.said(connection, found.id, decided), now)
     await plan_rows(connection, rows, desk, lock=False)
     await import_rows.put_plans(connection, found.id, found.state, _plans(rows, desk))
 
@@ -243,9 +246,9 @@ async def plan_stale(connection: Connection, found: Import, plans: Sequence[Plan
     """Plan rows anew whose organisations changed since, which are locked; by row."""
     cells = await import_rows.cells(connection, found.id, found.sheet, [plan.row for plan in plans])
     rows = await asyncio.to_thread(read_rows, cells, found)
-    decided = {plan.row: Decision(plan.decision) for plan in plans if plan.decision}
     ids = {plan.row: plan.organisation_id for plan in plans if plan.outcome == Outcome.CREATE}
     for row in rows:
         row.new_id = ids.get(row.draft.row)
-    await plan_rows(connection, rows, _desk(found, decided, now), lock=True)
+    desk = _desk(found, [(plan.row, plan.decision, plan.further) for plan in plans], now)
+    await plan_rows(connection, rows, desk, lock=True)
     return {row.draft.row: row for row in rows}

@@ -14,7 +14,7 @@ from norda_common.identifiers import new_id
 from ...rules.figures import newest
 from ...rules.findings import Findings
 from ...rules.handovers import open_offer
-from ...rules.import_rows import Current, Planned, leave_alone, plan
+from ...rules.import_rows import Current, Planned, leave_alone, plan, take_form_of_name
 from ...rules.profile import ACTIVE
 from ...store import figures, imports, matches, organisations
 from ...store.matches import Cluster, Match
@@ -23,6 +23,7 @@ from ..organisations import unknown_cluster
 from ..recording import taken_error
 from .doubting import refuse_doubtful, trust_former_names
 from .further import leave_out_known
+from .leaving_out import leave_out_cells
 from .matching import (
     by_number,
     choose,
@@ -42,6 +43,7 @@ async def plan_rows(connection: Connection, rows: Sequence[Row], desk: Desk, *, 
 
     `lock` keeps the organisations from being changed until the transaction ends.
     """
+    await leave_out_cells(connection, rows, desk)
     for row in rows:
         if row.draft.findings.errors and desk.staged:
             leave_other_states(row, desk)
@@ -170,6 +172,8 @@ def _planned(row: Row, desk: Desk, clusters: dict[str, Cluster]) -> Planned | No
             leave_alone(row.before.organisation, row.draft.findings, merged=merged)
             row.person = row.note = None
             return Planned(row.before.organisation, row.before.figures, row.email, False, False)
+    elif desk.staged:
+        take_form_of_name(row.fields, row.draft.findings)
     return plan(
         row.draft,
         row.fields,

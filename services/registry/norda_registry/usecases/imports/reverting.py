@@ -58,7 +58,8 @@ async def revert_batch(connection: Connection, run: RevertRun, *, now: datetime)
     await matches.plan_every_statement(connection)
     results = await import_rows.to_revert(connection, run.found.id, run.after, limit=run.limit)
     if not results:
-        await imports.change(connection, run.found.id, status="reverted", ended_at=now, done=run.done)
+        fault = None if await import_rows.any_taken_back(connection, run.found.id) else imports.NOTHING_TAKEN_BACK
+        await imports.change(connection, run.found.id, status="reverted", fault=fault, ended_at=now, done=run.done)
         return False
     stored = await organisations.lock_many(
         connection, [result.organisation_id for result in results if result.organisation_id]

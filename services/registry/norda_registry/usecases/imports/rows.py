@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -19,6 +19,8 @@ from ...rules.findings import Refused
 from ...rules.import_cells import PROFILE
 from ...rules.import_people import PersonSaid
 from ...rules.import_rows import Planned, claimed_numbers, natural_keys
+from ...store.import_rows import Cells
+from ...store.imports import Import
 from ...store.matches import Match
 from ...store.organisations import Stored
 
@@ -48,6 +50,8 @@ class Decision(StrEnum):
     """It is the organisation it seems to be."""
     OTHER = "other"
     """It is another one."""
+    WITHOUT = "without"
+    """It is taken without the cells that are at fault: these are kept (`Row.without`), beside what else is said."""
 
 
 class Mode(StrEnum):
@@ -81,6 +85,8 @@ class Row:
     """The contact person and the note that are to be entered."""
     new_id: UUID | None = None
     """Of a new organisation, where it has been planned before: the id that was shown."""
+    without: Collection[str] = ()
+    """The fields whose cells are at fault and left out, because somebody said so."""
     name_hash: int | None = None
     key: bytes | None = None
     """By what it is known the next time, for a row that no number recognises."""
@@ -138,5 +144,10 @@ class Desk:
     with_persons: bool = False
     """Whether somebody said why its contact persons are kept."""
     decisions: Mapping[int, Decision] = field(default_factory=dict)
+    without: Mapping[int, Collection[str]] = field(default_factory=dict)
+    """By row the fields whose cells are left out."""
+    found: Import | None = None
+    read: Callable[[Sequence[Cells], Import], list[Row]] = lambda *_: []
+    """Reads rows of the import once more."""
     seen: dict[int, int] = field(default_factory=dict)
     """Hash of a number to the row that had it first: a hundred thousand rows take some forty megabytes."""

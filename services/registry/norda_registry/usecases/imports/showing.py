@@ -14,6 +14,7 @@ from norda_common.errors import FieldError, Text
 
 from ...rules.csv_reading import legible
 from ...rules.import_cells import name_of
+from ...rules.import_faults import cells_at_fault
 from ...rules.size_class import Figures
 from ...store import import_rows
 from ...store.imports import Import
@@ -61,6 +62,11 @@ class ShownRow:
     def left_out(self) -> bool:
         """Whether somebody said that it is not to be taken."""
         return self.decision is Decision.LEAVE_OUT
+
+    @property
+    def spares_cells(self) -> bool:
+        """Whether a person may say that it is taken without the cells that are at fault."""
+        return self.outcome is Outcome.ERROR and bool(cells_at_fault(self.errors))
 
     @property
     def suspected(self) -> bool:

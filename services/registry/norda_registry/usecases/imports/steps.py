@@ -150,6 +150,7 @@ async def map_columns(
         ),
     )
     await _keep(connection, changed, "persons")
+    await import_rows.forget_without(connection, import_id)
     return await begin(
         connection,
         changed,
