@@ -59,6 +59,10 @@ async def test_one_search_finds_events_persons_and_organisations(
         bare = await office.post(PATH, {"q": wanted.replace("ö", "o")})
         assert headings(bare) == ["Angemeldete Personen (1)", "Organisationen (1)"]
     async with signed_in(offices.running, state="hb") as office:
+        assert not re.search(r'href="[^"]*[?&]q=', page.text), "the words, which may be a name, lead into no address"
+        alone = await office.post(PATH, {"q": wanted, "only": "events"})
+        assert headings(alone) == ["Veranstaltungen (2)"]
+        page = await office.get(PATH, params={"q": wanted})
         every = re.search(r'href="(/events/list\?[^"]+)"', page.text)
         assert every
         listed = await office.get(every[1].replace("&amp;", "&"))

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import httpx2
 import pytest
 from norda_common.identifiers import new_id
+from norda_common.requests import read_cursor
 from norda_notifications.mail.letters import kinds
 from norda_notifications.pages.labels import NOTICES
 from support.people import Person, signed_in, text_of
@@ -300,9 +302,15 @@ async def test_pages_of_a_list_follow_one_another(desk: Desk, sort: str) -> None
         cursor = parse_qs(urlsplit(onward).query)["cursor"][0]
         assert domain.encode() not in urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), "it names nobody"
         second = await office.get(onward)
-    pages = [set(re.findall(rf"p\d\d@{domain}", page.text)) for page in (first, second)]
-    assert [len(page) for page in pages] == [50, 3]
-    assert pages[0] | pages[1] == wanted
+        pages = [set(re.findall(rf"p\d\d@{domain}", page.text)) for page in (first, second)]
+        assert [len(page) for page in pages] == [50, 3]
+        assert pages[0] | pages[1] == wanted
+        # Whose place the cursor names may be erased meanwhile: then the list begins again.
+        admin = await desk.installation.connect()
+        await admin.execute("delete from notifications.subscription where id = $1", *read_cursor(cursor, UUID))
+        await admin.close()
+        again = await office.get(onward)
+        assert len(set(re.findall(rf"p\d\d@{domain}", again.text))) == 50
 
 
 async def test_another_states_subscription_is_not_there(desk: Desk) -> None:

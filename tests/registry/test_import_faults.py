@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 from norda_common.errors import FieldError, Text
 from norda_registry.rules.import_faults import cells_at_fault
@@ -23,6 +24,13 @@ def told(row: dict[str, Any]) -> list[tuple[str, str]]:
     return [(item["field"], item["code"]) for item in row["warnings"]]
 
 
+async def settled(client: httpx2.AsyncClient, plan: dict[str, Any], row: int, decision: str | None) -> int:
+    """Say something of a row's cells; the whole table is planned anew by the worker."""
+    answer = await decided(client, plan, row, decision)
+    await reached(client, plan, "planned")
+    return answer
+
+
 async def test_a_row_is_taken_without_the_cells_at_fault_when_somebody_says_so(registry: Running) -> None:
     key = mark()
     async with registry.client() as client:
@@ -38,7 +46,7 @@ async def test_a_row_is_taken_without_the_cells_at_fault_when_somebody_says_so(r
         # Empty cells empty fields: one that is left out does not.
         plan = await mapped(client, made, empty_clears=True)
         assert plan["counts"]["outcome"] == {"error": 4}
-        assert [await decided(client, plan, row, "without") for row in (2, 3, 4, 5)] == [204, 204, 409, 409]
+        assert [await settled(client, plan, row, "without") for row in (2, 3, 4, 5)] == [204, 204, 409, 409]
         changed, new, *needed = await rows(client, plan)
         assert (changed["outcome"], changed["without"], told(changed)) == (
             "change",
@@ -47,19 +55,19 @@ async def test_a_row_is_taken_without_the_cells_at_fault_when_somebody_says_so(r
         )
         # What stands in the cells comes out when they are looked at together with what is stored.
         assert (new["outcome"], [item["field"] for item in new["errors"]]) == ("error", ["postal_code"])
-        assert await decided(client, plan, 3, "without") == 204
+        assert await settled(client, plan, 3, "without") == 204
         new = (await rows(client, plan))[1]
         assert (new["outcome"], new["without"]) == ("create", ["employees", "postal_code", "vat_id"])
         assert {name for name, code in told(new) if code == "left_out"} == set(new["without"])
         assert {row["outcome"] for row in needed} == {"error"}
         # Said again it is the same; taken back it is refused as before.
-        assert await decided(client, plan, 2, "without") == 204
-        assert await decided(client, plan, 2, None) == 204
+        assert await settled(client, plan, 2, "without") == 204
+        assert await settled(client, plan, 2, None) == 204
         assert (await rows(client, plan))[0]["outcome"] == "error"
-        assert await decided(client, plan, 2, "without") == 204
+        assert await settled(client, plan, 2, "without") == 204
         # Left out and taken after all it is still without the cell, and so it is when it is planned anew.
-        assert await decided(client, plan, 2, "leave_out") == 204
-        assert await decided(client, plan, 2, None) == 204
+        assert await settled(client, plan, 2, "leave_out") == 204
+        assert await settled(client, plan, 2, None) == 204
         answer = await client.patch(
             f"/api/v1/organisations/{known['organisation_id']}", json={"competences": ["BAT-02"]}
         )
@@ -67,10 +75,34 @@ async def test_a_row_is_taken_without_the_cells_at_fault_when_somebody_says_so(r
         assert (await applied(client, plan))["counts"]["result"] == {"changed": 1, "created": 1}
         found = await read(client, known["organisation_id"])
         assert (found["vat_id"], found["internal"]["employees"]) == (known["vat_id"], 12)
-        created = await read(client, new["organisation_id"])
+        created = await read(client, (await rows(client, plan))[1]["organisation_id"])
         assert created["seat"].get("postal_code") is None
         assert "neu.example" in created["website"]
         assert "vat_id" not in created
+
+
+async def test_without_its_cells_a_row_may_be_one_that_stands_in_the_table_already(registry: Running) -> None:
+    key = mark()
+    async with registry.client() as client:
+        known = await registered(client, own_id=f"{key}-k", legal_name=f"Beispiel Kai {key}", vat_id=..., employees=3)
+        table = csv_of(
+            HEADING,
+            f";Beispiel Zweimal {key};28195;Bremen;;;",
+            f"{key}-1;Beispiel Eins {key};28195;Bremen;;4;",
+            f"{key}-k;Beispiel Kai {key};28195;Bremen;;4;",
+            f";Beispiel Zweimal {key};28195;Bremen;;viele;",
+            f"{key}-1;Beispiel Eins {key};28195;Bremen;;viele;",
+            f"{key}-k;Beispiel Kai {key};28195;Bremen;;viele;www.kai.example",
+        )
+        plan = await planned(client, table, source=f"Doppelt {key}")
+        assert plan["counts"]["outcome"] == {"create": 2, "change": 1, "error": 3}
+        for row in (5, 6, 7):
+            assert await settled(client, plan, row, "without") == 204
+        again = (await rows(client, plan))[3:]
+        assert [row["outcome"] for row in again] == ["error"] * 3
+        assert [row["errors"][0]["code"] for row in again] == ["repeated_row"] * 3
+        assert (await applied(client, plan))["counts"]["result"] == {"created": 2, "changed": 1}
+        assert (await read(client, known["organisation_id"]))["internal"]["employees"] == 4
 
 
 async def test_who_seems_to_be_known_without_the_number_is_asked_about(registry: Running) -> None:
@@ -81,7 +113,7 @@ async def test_who_seems_to_be_known_without_the_number_is_asked_about(registry:
         table = csv_of(HEADING, f";Quittenpresse {key} GmbH;28197;Bremen;{WRONG};12;")
         plan = await planned(client, table, source=f"Verdacht {key}")
         assert await decided(client, plan, 2, "same") == 409
-        assert await decided(client, plan, 2, "without") == 204
+        assert await settled(client, plan, 2, "without") == 204
         assert [row["outcome"] for row in await rows(client, plan)] == ["duplicate"]
         assert await decided(client, plan, 2, "same") == 204
         (row,) = await rows(client, plan)
@@ -112,15 +144,18 @@ async def test_faults_are_left_out_on_the_page(registry: Running) -> None:
             *(f"{key}-{number};Beispiel Blatt {key} {number};28195;Bremen;{WRONG};4;" for number in range(2)),
             f"{key}-n;#NV;28195;Bremen;{WRONG};4;",
         )
-        page = f"/registry/import/{(await planned(api, table, source=f'Blatt {key}'))['import_id']}"
+        made = await planned(api, table, source=f"Blatt {key}")
+        page = f"/registry/import/{made['import_id']}"
         shown = await person.get(page)
         assert text_of(shown).count("Ohne fehlerhafte Zellen übernehmen") == 2
         await person.post(f"{page}/rows/2", form_of(shown, f"{page}/rows/2"))
+        await reached(api, made, "planned")
         shown = await person.get(page)
         assert "USt-IdNr: ist fehlerhaft und bleibt weg" in text_of(shown)
         assert "Nur mit allen Zellen" in text_of(shown)
         answer = await person.post(f"{page}/decisions", form_of(shown, f"{page}/decisions"))
         assert answer.status_code == 303
+        await reached(api, made, "planned")
         shown = text_of(await person.get(page))
         assert shown.count("ist fehlerhaft und bleibt weg") == 2
         assert "Ohne fehlerhafte Zellen übernehmen" not in shown

@@ -122,7 +122,7 @@ def test_a_new_company_needs_a_name_and_a_place_and_other_bodies_no_place() -> N
         ("Beispiel AG & Co. KGaA", "223100"), ("Beispiel e. V.", "590"), ("Beispiel UG (haftungsbeschränkt)", "351"),
         # Of two, of another country's, of what is a word of names, and in the midst nothing is taken.
         ("Beispiel GmbH & Co. Beteiligungs KG", None), ("Beispiel Ltd. & Co. KG", None), ("Beispiel Stiftung", None),
-        ("Beispiel GmbH Bremen", None), ("GmbH", None), ("", None),
+        ("Allianz Wasserstoff Partnerschaft", None),        ("Beispiel GmbH Bremen", None), ("GmbH", None), ("", None),
     ],
 )  # fmt: skip
 def test_the_legal_form_of_a_name_is_the_one_it_ends_with(name: str, code: str | None) -> None:

@@ -214,7 +214,9 @@ def test_sums_in_thousands_of_euros_are_read(text: str, cents: int) -> None:
     found = draft("legal_name turnover_teur balance_teur", "Beispiel A", text, text)
     assert faults(found) == []
     assert (found.figures.turnover_cents, found.figures.balance_cents) == (cents, cents)
-    assert faults(draft("turnover_teur", "1 Mio.")) == [("turnover_teur", "decimal_parsing")]
+    # In whole euros it would be a thousand times as much.
+    for other in ("1 Mio.", "6.200.000 €", "6200 EUR"):
+        assert faults(draft("turnover_teur", other)) == [("turnover_teur", "decimal_parsing")]
 
 
 def test_cells_are_read_as_offices_write_them() -> None:

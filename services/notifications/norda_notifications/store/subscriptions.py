@@ -155,7 +155,9 @@ async def sorted_page(
     value: str | None,
     address_key: str | None,
 ) -> list[Record]:
-    """A state's running or ended subscriptions, sorted, after that one."""
+    """A state's running or ended subscriptions, sorted, after that one; from the first, where that is gone by now."""
+    if after and not await connection.fetchval("select exists (select from subscription where id = $1)", after):
+        after = None
     columns, places = _SORTS[sort]
     order, beyond = ("desc", "<") if descending else ("asc", ">")
     by = ", ".join(f"{column} {order}" for column in columns[1:-1].split(", "))

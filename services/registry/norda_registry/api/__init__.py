@@ -9,6 +9,7 @@ from . import (
     duplicates,
     exports,
     identity,
+    import_decisions,
     imports,
     imports_at_once,
     members,
@@ -41,6 +42,7 @@ ROUTERS = (
     # `/imports/organisations` comes before `/imports/{id}`.
     imports_at_once.router,
     imports.router,
+    import_decisions.router,
     exports.router,
     people.router,
     requests.router,

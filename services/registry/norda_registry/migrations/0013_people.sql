@@ -68,7 +68,7 @@ create table contact_replaced (
     organisation_id uuid not null,
     email           text not null
 );
-comment on table contact_replaced is 'Contact addresses from before a merger, for its undoing; forgotten after thirty days.';
+comment on table contact_replaced is 'Contact addresses from before a merger, for its undoing; forgotten when that can be no more.';
 create index contact_replaced_organisation on contact_replaced (organisation_id);
 create index contact_replaced_email on contact_replaced (lower(email));
 alter table contact_replaced enable row level security;

@@ -222,10 +222,12 @@ def whole(text: str | None, column: str, findings: Findings) -> int | None:
 
 
 def euros(text: str | None, column: str, findings: Findings, *, thousands: bool = False) -> int | None:
-    """Euros, or thousands of them, as cents: `1.234.567,89 €`, `1234567.89`; `1.234,5 T€`."""
+    """Euros, or thousands of them, as cents: `1.234.567,89 €`, `1234567.89`; `1.234,5 T€`. Where thousands are meant
+    somebody has to look at `6.200.000 €`.
+    """
     if not text:
         return None
-    number = re.sub(r"\s|(?:T|Tsd\.?)?\s?(?:€|EUR)" if thousands else r"\s|€|EUR", "", text)
+    number = re.sub(r"\s|(?:T|Tsd\.?)\s?(?:€|EUR)" if thousands else r"\s|€|EUR", "", text)
     number = number.replace(".", "").replace(",", ".") if "," in number else _without_thousands(number)
     cents = r"\d{1,17}" if thousands else r"\d{1,2}0*"
     if not re.fullmatch(rf"\d{{1,13}}(\.{cents})?", number, re.ASCII):

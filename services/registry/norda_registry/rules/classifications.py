@@ -42,8 +42,8 @@ def form_of_name(name: str) -> str | None:
     words = name.split()
     for place in range(max(1, len(words) - _LONGEST_FORM), len(words)):
         before, ending = " ".join(words[:place]), " ".join(words[place:])
-        if code := _by_spelling().get(fold(ending)):
-            # Stiftung is a word of names, too, and no sign of what somebody is.
+        if (code := _by_spelling().get(fold(ending))) and fold(ending) != "partnerschaft":
+            # Stiftung and Partnerschaft are words of names, too, and no sign of what somebody is.
             return code if form_shown(ending) and not form_shown(before) else None
     return None
 

@@ -275,7 +275,7 @@ def taken_error(match: Match, *, row: int | None = None) -> FieldError:
 def raced_error(number: tuple[str, str], *, row: int | None = None) -> FieldError:
     """What is said when somebody else takes a number at the same moment."""
     return FieldError(
-        field=FIELDS[number[0]],
+        field=FIELDS.get(number[0], "own_id"),
         code="identifier_taken",
         text=Text("gehört schon zu einer anderen Organisation", "already belongs to another organisation"),
         row=row,

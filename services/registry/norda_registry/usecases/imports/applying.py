@@ -35,6 +35,7 @@ from ..recording import raced_error
 from ..recording_many import Written, record_many
 from ..sizing import resize_counting_in
 from .further import NOTHING, Entered, Further, enter_further, further_of, unpacked_further
+from .matching import by_number
 from .plan_batch import changes_of, packed, plan_stale, unreadable
 from .rows import Number, Outcome, Row
 
@@ -110,7 +111,7 @@ class _Ahead:
     items: list[_Item]
     namesakes: set[int | None]
     """Hashes of names of new organisations that are borne by now, but by those that this import made."""
-    holders: Mapping[Number, Sequence[Match]]
+    holders: dict[Number, list[Match]]
 
 
 async def apply_batch(connection: Connection, run: ApplyRun, *, now: datetime) -> bool:
@@ -119,14 +120,14 @@ async def apply_batch(connection: Connection, run: ApplyRun, *, now: datetime) -
     Raises `organisations.NumberTaken`: the caller rolls back, notes the number in `run.taken`, and tries again.
     """
     await matches.plan_every_statement(connection)
-    ahead = await (run.upcoming or _look(run, run.after, now=now))
+    ahead = await (run.upcoming or _look(connection, run, run.after, now=now))
     run.upcoming = None
     items = ahead.items
     if not items:
         await imports.change(connection, run.found.id, status="applied", ended_at=now, done=run.done)
         return False
     after, done = items[-1].plan.row, run.done + len(items)
-    upcoming = asyncio.create_task(_look(run, after, now=now))
+    upcoming = asyncio.create_task(_look_ahead(run, after, now=now))
     try:
         await _apply(connection, ahead, run, now=now)
         await imports.change(connection, run.found.id, done=done, cursor_row=after)
@@ -137,19 +138,21 @@ async def apply_batch(connection: Connection, run: ApplyRun, *, now: datetime) -
     return True
 
 
-async def _look(run: ApplyRun, after: int, *, now: datetime) -> _Ahead:
-    """Look at the rows after that one. What somebody else writes until they are written themselves is not seen: numbers
-    are held by an index, and those of one name are found as suspects later.
+async def _look_ahead(run: ApplyRun, after: int, *, now: datetime) -> _Ahead:
+    """Look beside the batch that is being written. What somebody else writes until these are written is not seen: the
+    numbers are held by an index, and those of one name are found as suspects later.
     """
     async with run.looking() as connection:
         await matches.plan_every_statement(connection)
-        plans = await import_rows.to_apply(connection, run.found.id, after, limit=run.limit)
-        items = await asyncio.to_thread(_items, plans, now=now)
-        namesakes = await _namesakes(connection, items, run)
-        holders: dict[Number, list[Match]] = {}
-        for match in await matches.find(connection, [number for item in items for number in _asked(item)]):
-            holders.setdefault((match.kind, match.value), []).append(match)
-    return _Ahead(items, namesakes, holders)
+        return await _look(connection, run, after, now=now)
+
+
+async def _look(connection: Connection, run: ApplyRun, after: int, *, now: datetime) -> _Ahead:
+    plans = await import_rows.to_apply(connection, run.found.id, after, limit=run.limit)
+    items = await asyncio.to_thread(_items, plans, now=now)
+    namesakes = await _namesakes(connection, items, run)
+    holders = await matches.find(connection, [number for item in items for number in item.numbers])
+    return _Ahead(items, namesakes, by_number(holders))
 
 
 async def _apply(connection: Connection, ahead: _Ahead, run: ApplyRun, *, now: datetime) -> None:
@@ -158,7 +161,9 @@ async def _apply(connection: Connection, ahead: _Ahead, run: ApplyRun, *, now: d
     for item in items:
         if item.plan.email is not None:
             item.new_email = item.plan.email or None
-    stale = _stale(ahead, run)
+    # No index holds own ids: whoever got one since the look ahead, the batch before among them, is seen only now.
+    own_ids = await matches.find(connection, [number for item in items for number in _own_id(item)])
+    stale = _stale(items, ahead, ahead.holders | by_number(own_ids), run)
     if stale:
         again = await plan_stale(connection, run.found, [item.plan for item in stale], now=now)
         for item in stale:
@@ -248,27 +253,43 @@ def _known(item: _Item) -> UUID | None:
     return item.plan.organisation_id if item.plan.outcome == Outcome.CHANGE else None
 
 
-def _stale(ahead: _Ahead, run: ApplyRun) -> list[_Item]:
+def _stale(
+    items: Sequence[_Item], ahead: _Ahead, holders: Mapping[Number, Sequence[Match]], run: ApplyRun
+) -> list[_Item]:
     """Those that the plan does not fit any more: the organisation has changed, a number has been given out, or somebody
     who is called so has come.
     """
-    claimed: set[Number] = set()
+    claimed: set[Number | UUID] = set()
     stale = []
-    for item in ahead.items:
-        if raced := next((number for number in item.numbers if number in run.taken or number in claimed), None):
+    for item in items:
+        wanted = [*item.numbers, *_own_id(item)]
+        if raced := next((number for number in wanted if number in run.taken or number in claimed), None):
             findings = Findings(row=item.plan.row)
             findings.errors.append(raced_error(raced))
             item.refused = packed(findings)
             continue
-        claimed.update(item.numbers)
+        if (key := _known(item)) in claimed:
+            item.refused = packed(_meant_twice(item))
+            continue
+        claimed.update(wanted)
+        if key is not None:
+            claimed.add(key)
         if (
             item.planned is None
             or _moved_on(item)
             or item.plan.name_hash in ahead.namesakes
-            or any(_is_news(item, match) for number in _asked(item) for match in ahead.holders.get(number, ()))
+            or any(_is_news(item, match) for number in wanted for match in holders.get(number, ()))
         ):
             stale.append(item)
     return stale
+
+
+def _meant_twice(item: _Item) -> Findings:
+    findings = Findings(row=item.plan.row)
+    findings.refuse(
+        "row", "repeated_row", "meint dieselbe Organisation wie eine frühere", "means the same organisation as another"
+    )
+    return findings
 
 
 async def _namesakes(connection: Connection, items: Sequence[_Item], run: ApplyRun) -> set[int | None]:
@@ -281,10 +302,10 @@ async def _namesakes(connection: Connection, items: Sequence[_Item], run: ApplyR
     return {hashed for hashed, key in called if key not in own}
 
 
-def _asked(item: _Item) -> list[Number]:
-    own_id = item.planned.own_id if item.planned else None
-    new = item.plan.outcome == Outcome.CREATE
-    return [*item.numbers, ("own", own_id)] if new and own_id else item.numbers
+def _own_id(item: _Item) -> list[Number]:
+    """That of a new organisation."""
+    new = item.planned is not None and item.plan.outcome == Outcome.CREATE
+    return [("own", item.planned.own_id)] if new and item.planned and item.planned.own_id else []
 
 
 def _moved_on(item: _Item) -> bool:

@@ -4,6 +4,7 @@ cells that are at fault.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,8 +16,8 @@ from norda_common.errors import Conflict, NotFound
 from norda_common.states import State
 
 from ...rules.import_faults import cells_at_fault
-from ...store import import_known, import_rows
-from ...store.import_rows import Decided
+from ...store import import_decisions, import_known, import_rows
+from ...store.import_decisions import Decided
 from ...store.imports import Import
 from .further import Further, packed_further, unpacked_further
 from .plan_batch import plan_decided, unpacked
@@ -38,20 +39,21 @@ async def decide(
     served: Collection[State],
     now: datetime,
 ) -> int:
-    """Say what is to become of rows; they are planned anew. None takes back what was said. How many there were.
+    """Say what is to become of rows; they are planned anew, where cells are left out the whole table with them by the
+    worker. None takes back what was said. How many there were.
 
     Whether it is the organisation it seems to be can be said of a suspected row alone, and without the cells at fault
     only one is taken that does not need them: of one it is refused, of several the others are passed over.
     Idempotent. Raises NotFound, Conflict.
     """
     found = await locked(connection, import_id, caller=caller, served=served, of={"planned"})
-    known = await import_rows.outcomes(connection, import_id, rows)
+    known = await import_decisions.outcomes(connection, import_id, rows)
     if not known:
         raise NotFound("Diese Zeile gibt es nicht.", "There is no such row.")
-    meant = _meant(known, decision)
+    meant = await asyncio.to_thread(_meant, known, decision)
     if not meant:
         raise _refusal(decision, one=len(known) == 1)
-    await _decide(connection, found, meant, decision, now=now)
+    await _decide(connection, found, meant, decision, caller=caller, now=now)
     return len(meant)
 
 
@@ -85,15 +87,10 @@ async def decide_all(
     Idempotent: where nothing is to be decided nothing is done. Raises NotFound, Conflict.
     """
     found = await locked(connection, import_id, caller=caller, served=served, of={"planned"})
-    meant = _meant(await import_rows.narrowed(connection, import_id, only=only), decision)
-    if not meant:
-        return 0
-    if len(meant) <= DECIDED_AT_ONCE:
-        await _decide(connection, found, meant, decision, now=now)
-        return len(meant)
-    if await _keep(connection, found, meant, decision):
-        total = await import_rows.count(connection, found.id, found.sheet, first_row=found.first_row)
-        await begin(connection, found, "planning", total, caller=caller, now=now)
+    known = await import_decisions.narrowed(connection, import_id, only=only)
+    meant = await asyncio.to_thread(_meant, known, decision)
+    if meant:
+        await _decide(connection, found, meant, decision, caller=caller, now=now)
     return len(meant)
 
 
@@ -113,9 +110,21 @@ def suspected(outcome: str, decision: str | None, further: Further) -> bool:
 
 
 async def _decide(
-    connection: Connection, found: Import, meant: Sequence[Decided], decision: Decision | None, *, now: datetime
+    connection: Connection,
+    found: Import,
+    meant: Sequence[Decided],
+    decision: Decision | None,
+    *,
+    caller: Caller,
+    now: datetime,
 ) -> None:
-    if again := await _keep(connection, found, meant, decision):
+    again = await _keep(connection, found, meant, decision)
+    # A row that was an error was not held against the others yet: without its cells it may mean what another one does.
+    cells = decision is Decision.WITHOUT or (decision is None and any(map(_left_out, meant)))
+    if again and (cells or len(again) > DECIDED_AT_ONCE):
+        total = await import_rows.count(connection, found.id, found.sheet, first_row=found.first_row)
+        await begin(connection, found, "planning", total, caller=caller, now=now)
+    elif again:
         await plan_decided(connection, found, again, now=now)
 
 
@@ -124,7 +133,7 @@ async def _keep(
 ) -> list[int]:
     """Keep what was said; the rows that have to be planned anew."""
     if decision is not Decision.WITHOUT:
-        await import_rows.decide(connection, found.id, [item.row for item in meant], decision)
+        await import_decisions.decide(connection, found.id, [item.row for item in meant], decision)
     if _about_duplicates(meant, decision):
         await _forget(connection, found, meant, decision)
     again = [
@@ -135,9 +144,12 @@ async def _keep(
         or (decision is None and item.decision is None and _left_out(item))
     ]
     if again:
-        further = [(item.row, packed_further(_further(item, decision))) for item in again]
-        await import_rows.put_further(connection, found.id, further)
+        await import_decisions.put_further(connection, found.id, await asyncio.to_thread(_packed, again, decision))
     return [item.row for item in again]
+
+
+def _packed(items: Sequence[Decided], decision: Decision | None) -> list[tuple[int, str | None]]:
+    return [(item.row, packed_further(_further(item, decision))) for item in items]
 
 
 def _spares_cells(item: Decided) -> bool:

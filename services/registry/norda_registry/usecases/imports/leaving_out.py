@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from norda_common.database import Connection
 
 from ...rules.import_fields import IGNORED
 from ...store import import_rows
+from ...store.import_rows import Cells
+from ...store.imports import Import
 from .rows import Desk, Row
 
 
@@ -17,7 +20,12 @@ async def leave_out_cells(connection: Connection, rows: Sequence[Row], desk: Des
     found, asked = desk.found, {row.draft.row: row for row in rows if row.draft.row in desk.without}
     if found is None or not asked:
         return
-    for record in await import_rows.cells(connection, found.id, found.sheet, list(asked)):
+    records = await import_rows.cells(connection, found.id, found.sheet, list(asked))
+    await asyncio.to_thread(_read_without, records, found, asked, desk)
+
+
+def _read_without(records: Sequence[Cells], found: Import, asked: Mapping[int, Row], desk: Desk) -> None:
+    for record in records:
         row, names = asked[record.row], desk.without[record.row]
         columns = [IGNORED if name in names else name for name in found.columns]
         (read,) = desk.read([record], replace(found, columns=columns))

@@ -20,7 +20,7 @@ from ...rules.import_cells import read_row
 from ...rules.import_changes import marks_of
 from ...rules.import_further import years_of
 from ...rules.import_rows import Current, Planned, field_of
-from ...store import import_known, import_rows, imports, matches
+from ...store import import_decisions, import_known, import_rows, imports, matches
 from ...store.import_rows import Cells, Plan
 from ...store.imports import Import
 from ..organisations import local_day
@@ -55,7 +55,7 @@ class PlanRun:
 
 async def begin_planning(connection: Connection, found: Import, *, read: Read, now: datetime) -> PlanRun:
     """Begin with the first row, whatever an earlier run planned."""
-    said = await import_rows.said(connection, found.id)
+    said = await import_decisions.said(connection, found.id)
     await imports.change(connection, found.id, done=0, cursor_row=0, phase_started_at=now, phase_done=0)
     desk = _desk(found, said, now)
     desk.remembers = await import_known.any_of(connection, found.source)
@@ -237,7 +237,7 @@ async def plan_decided(connection: Connection, found: Import, decided: Sequence[
     """Plan rows anew, after a person decided about them."""
     cells = await import_rows.cells(connection, found.id, found.sheet, decided)
     rows = await asyncio.to_thread(read_rows, cells, found)
-    desk = _desk(found, await import_rows.said(connection, found.id, decided), now)
+    desk = _desk(found, await import_decisions.said(connection, found.id, decided), now)
     await plan_rows(connection, rows, desk, lock=False)
     await import_rows.put_plans(connection, found.id, found.state, _plans(rows, desk))
 

@@ -19,7 +19,7 @@ from norda_common.telemetry import current_traceparent
 from ...rules.import_fields import BY_NAME, PERSON, PERSON_NAMES
 from ...rules.import_headings import heading_at, propose
 from ...rules.rights import IMPORT, PERSON_KEEP
-from ...store import import_rows, imports
+from ...store import import_decisions, import_rows, imports
 from ...store.imports import Import, Source
 from ..people import check_terms
 from ..people_commands import PersonTerms
@@ -150,7 +150,7 @@ async def map_columns(
         ),
     )
     await _keep(connection, changed, "persons")
-    await import_rows.forget_without(connection, import_id)
+    await import_decisions.forget_without(connection, import_id)
     return await begin(
         connection,
         changed,
