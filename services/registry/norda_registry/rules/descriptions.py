@@ -37,8 +37,8 @@ def role(text: str) -> str:
     """A role's code; also as pages and offices write it, `Zulieferer, Tier 1` or `Tier 1`. Raises Refused."""
     found = _ROLES.get(fold(text))
     if found is None:
-        known = ", ".join(ROLES)
-        raise Refused("role", f"ist keine Rolle ({known})", f"is no role ({known})")
+        known = words.listed(words.ROLES)
+        raise Refused("role", f"ist keine Rolle ({known.de})", f"is no role ({known.en})")
     return found
 
 
@@ -46,9 +46,11 @@ def value_chain_stage(text: str) -> str:
     """The code of a stage of the value chain (Wertschöpfungsstufe); also as pages write it. Raises Refused."""
     found = _STAGES.get(fold(text))
     if found is None:
-        known = ", ".join(VALUE_CHAIN)
+        known = words.listed(words.VALUE_CHAIN)
         raise Refused(
-            "value_chain", f"ist keine Stufe der Wertschöpfung ({known})", f"is no stage of the value chain ({known})"
+            "value_chain",
+            f"ist keine Stufe der Wertschöpfung ({known.de})",
+            f"is no stage of the value chain ({known.en})",
         )
     return found
 

@@ -60,6 +60,11 @@ def named(texts: Mapping[str, Text], code: str | None, language: str) -> str:
     return found.in_language(language) if found else code
 
 
+def listed(texts: Mapping[str, Text]) -> Text:
+    """What there is to choose from, for whoever said something else."""
+    return Text("; ".join(text.de for text in texts.values()), "; ".join(text.en for text in texts.values()))
+
+
 def by_word(texts: Mapping[str, Text]) -> dict[str, str]:
     """Codes by what they are called in either language, folded, and by themselves."""
     return {fold(word): code for code, text in texts.items() for word in (code, text.de, text.en)}
