@@ -25,6 +25,7 @@ from norda_common.errors import Unavailable
 from norda_common.input import clean_line
 from norda_common.states import State
 from norda_registry.api.spooling import Spools
+from norda_registry.rules.csv_reading import clean
 from norda_registry.rules.export_rows import Exported, exported_headings, exported_names, exported_row
 from norda_registry.rules.fields import normalised
 from norda_registry.rules.import_cells import PROFILE, read_row
@@ -390,6 +391,13 @@ def _written(kind: str, headings: list[str], row: list[Any]) -> list[tuple[int, 
         table.close()
         with CalamineWorkbook.from_path(str(path)) as workbook:
             return [(0, *found) for found in list(rows_of(workbook.get_sheet_by_index(0)))[1:]]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize("text", ["'=", "'", "''+1", "=1", "'s Hertogenbosch"])
+def test_what_looks_guarded_or_calculated_comes_back_from_any_table(kind: str, text: str) -> None:
+    ((_, _, cells),) = _written(kind, ["Ort"], [text])
+    assert [clean(cell) for cell in cells] == [text]
 
 
 def test_what_is_more_than_a_sheet_holds_begins_a_further_one(tmp_path: Path) -> None:

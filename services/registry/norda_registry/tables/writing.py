@@ -86,7 +86,9 @@ class XlsxTable:
             for column, cell in enumerate(row):
                 if isinstance(cell, str):
                     if cell:
-                        self._sheet.write_string(self._row, column, _storable(cell))
+                        # Nothing is calculated here; yet who reads it takes an apostrophe for a guard.
+                        text = guarded(cell) if cell[0] == "'" else cell
+                        self._sheet.write_string(self._row, column, _storable(text))
                 elif cell is not None:
                     self._sheet.write_number(self._row, column, float(cell))
 
