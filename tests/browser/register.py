@@ -5,8 +5,6 @@ phase, requests, saved searches, confirmations, proposed memberships.
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,7 @@ from norda_local.demo.companies import examples
 from support.forms import form_of
 from support.installation import in_thread
 from support.signing_in import Browser
-from support.waiting import eventually
+from support.waiting import eventually, until
 
 if TYPE_CHECKING:
     from .world import Filled
@@ -58,15 +56,6 @@ def register(made: Filled, state: str, name: str, **fields: Any) -> str:
     made.typed.add(name)
     answer = made.world.post(made.organisations("?ignore_duplicates=true"), body, state=state)
     return str(answer.json()["organisation_id"])
-
-
-def until(found: Callable[[], Any], what: str, *, within: float = 30) -> Any:
-    """What is found after a while."""
-    deadline = time.monotonic() + within
-    while not (result := found()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-    return result
 
 
 def _profile(made: Filled) -> None:

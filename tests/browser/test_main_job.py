@@ -6,8 +6,8 @@ scripts.
 
 from __future__ import annotations
 
+import functools
 import re
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from norda_local.demo.world import World
 from norda_local.mail import list_mails
 from playwright.sync_api import Browser, Page
 from support.signing_in import Realm
+from support.waiting import until
 
 from .conftest import window
 from .hands import Hands
@@ -104,21 +105,22 @@ def import_companies(bremen: Hands, way: Way) -> None:
     bremen.at.picture(f"main-job-{way.name}-1-mapping")
     bremen.press("button", "Zeilen prüfen", "Check the rows")
     page = bremen.page
-    deadline = time.monotonic() + 15
-    while not page.get_by_text(bremen.word("Noch ist nichts geschrieben.", "Nothing is written yet.")).count():
-        assert time.monotonic() < deadline, "the rows are not checked"
-        time.sleep(0.5)
+
+    def checked() -> int:
         page.reload()
+        return page.get_by_text(bremen.word("Noch ist nichts geschrieben.", "Nothing is written yet.")).count()
+
+    until(checked, "the rows are not checked", pause=0.5)
     bremen.at.picture(f"main-job-{way.name}-1-preview")
     # Whoever comes second finds all companies there, and nothing to apply.
     if page.get_by_role("button", name=bremen.word("Jetzt übernehmen", "Apply now"), exact=True).count():
         bremen.press("button", "Jetzt übernehmen", "Apply now")
-    while True:
-        page = bremen.search(way.company.split()[1])
-        if page.get_by_role("link", name=way.company, exact=True).count():
-            return
-        assert time.monotonic() < deadline, f"{way.company} is not listed"
-        time.sleep(0.5)
+
+    def listed() -> int:
+        found = bremen.search(way.company.split()[1])
+        return found.get_by_role("link", name=way.company, exact=True).count()
+
+    until(listed, f"{way.company} is not listed", pause=0.5)
 
 
 def hold_together(offices: dict[str, Hands], way: Way) -> str:
@@ -210,19 +212,20 @@ def move_company(bremen: Hands, lower_saxony: Hands, way: Way) -> None:
     edit = lower_saxony.page.get_by_role("link", name=lower_saxony.word("Bearbeiten", "Edit"), exact=True)
     assert edit.count() == 1
     lower_saxony.at.picture(f"main-job-{way.name}-4-moved")
-    deadline = time.monotonic() + 20
     inbox = ("Eingang", "Inbox")
-    while way.company not in lower_saxony.open("notifications", "/inbox", inbox).locator("main").inner_text():
-        assert time.monotonic() < deadline, "the office that receives the company was not told"
-        time.sleep(0.5)
+
+    def told() -> bool:
+        return way.company in lower_saxony.open("notifications", "/inbox", inbox).locator("main").inner_text()
+
+    until(told, "the office that receives the company was not told", pause=0.5)
     lower_saxony.at.picture(f"main-job-{way.name}-4-inbox")
 
 
 def accept_company(lower_saxony: Hands, way: Way) -> None:
-    deadline = time.monotonic() + 20
-    while way.company not in lower_saxony.open("registry", "/").locator("main").inner_text():
-        assert time.monotonic() < deadline, "the overview does not show what is offered"
-        time.sleep(0.5)
+    def offered() -> bool:
+        return way.company in lower_saxony.open("registry", "/").locator("main").inner_text()
+
+    until(offered, "the overview does not show what is offered", pause=0.5)
     lower_saxony.at.picture(f"main-job-{way.name}-4-offered")
     look_up(lower_saxony, way)
     lower_saxony.press("link", "Annehmen", "Accept", within="main")
@@ -247,13 +250,12 @@ def cancel(bremen: Hands, path: str, way: Way) -> None:
     bremen.go(bremen.page.locator("main form button").locator("visible=true").last)
     bremen.says("Die Halle steht nicht zur Verfügung.", "Die Halle steht nicht zur Verfügung.")
     bremen.at.picture(f"main-job-{way.name}-5-cancelled")
-    deadline = time.monotonic() + 60
     servers = bremen.at.norda.services["registry"].installation.servers
+
+    def told(email: str) -> bool:
+        subjects = [mail.subject for mail in list_mails(servers.mail, recipient=email)]
+        return any(word in subject for subject in subjects for word in ("bgesagt", "ancelled", "Absage"))
+
     for number in (1, 2):
-        while not [
-            mail
-            for mail in list_mails(servers.mail, recipient=f"{way.name}-{number}@person.example")
-            if "bgesagt" in mail.subject or "ancelled" in mail.subject or "Absage" in mail.subject
-        ]:
-            assert time.monotonic() < deadline, f"person {number} was not told"
-            time.sleep(0.5)
+        email = f"{way.name}-{number}@person.example"
+        until(functools.partial(told, email), f"person {number} was not told", pause=0.5)

@@ -23,7 +23,7 @@ from norda_common.settings import ServiceSettings
 from norda_common.states import State
 from norda_common.topic_admin import ensure_topics
 from pydantic import SecretStr
-from support.installation import dsn_for
+from support.installation import dsn_for, remove
 from support.servers import Servers
 
 NOW = "2026-11-23T15:00:00Z"
@@ -104,7 +104,7 @@ def thing(key: UUID, sequence: int, text: str = "x", *, change: str = "changed",
 
 
 @pytest.fixture
-async def probe(servers: Servers, tmp_path: Path) -> Probe:
+async def probe(servers: Servers, tmp_path: Path) -> AsyncIterator[Probe]:
     name = secrets.token_hex(4)
     database = f"norda_p{name}"
     admin = await asyncpg.connect(servers.postgres)
@@ -129,7 +129,8 @@ async def probe(servers: Servers, tmp_path: Path) -> Probe:
         token_jwks_file=tmp_path / "jwks.json",
         token_issuer="norda-local",
     )
-    return Probe(servers, database, settings, prefix)
+    yield Probe(servers, database, settings, prefix)
+    await remove(servers, databases=[database], prefix=prefix)
 
 
 Handler = Callable[..., Awaitable[None]]

@@ -21,6 +21,7 @@ from norda_events.usecases.drafting import draft_event
 from norda_events.usecases.office import Office
 from norda_events.usecases.registering import register_participant
 from support.installation import Installation
+from support.waiting import here
 
 from .conftest import Offices, event_body, person_body
 
@@ -117,8 +118,8 @@ async def test_ten_thousand_registrations_are_cancelled_in_seconds(
         )
         seconds = time.monotonic() - started
         assert response.status_code == 200, response.text
-        # Measured: 1.5 to 3.9 s on two cores busy with other work (load 7-8); a slower machine gets room.
-        assert seconds < 20, f"cancelling took {seconds:.1f} s"
+        # Measured: 1.5 to 3.9 s on two cores busy with other work (load 7-8).
+        assert seconds < here(20), f"cancelling took {seconds:.1f} s"
         others.cancel()
         print(f"cancelled {MANY} registrations in {seconds:.1f} s; others waited {max(waits) * 1_000:.0f} ms at most")
         left = await connection.fetchval(

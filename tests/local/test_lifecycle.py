@@ -21,6 +21,7 @@ from norda_local import processes
 from norda_local.errors import DiskFullError, PartFailedError, PortInUseError
 from norda_local.folders import Home
 from norda_local.stack import Stack
+from support.waiting import PATIENCE
 
 MakeStack = Callable[..., Stack]
 
@@ -47,7 +48,7 @@ def states(stack: Stack) -> dict[str, str]:
 
 
 def wait_until_gone(number: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 10 * PATIENCE
     while psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.02)

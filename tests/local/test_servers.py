@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -25,6 +26,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.servers import Servers
+from support.waiting import until
 
 MakeStack = Callable[..., Stack]
 
@@ -61,10 +63,11 @@ def test_a_trace_comes_back_with_broker_database_and_links(servers: Servers) -> 
     spans[1].links.add(trace_id=bytes(15) + b"\x07", span_id=bytes(7) + b"\x09")
     assert post(f"{servers.otlp}/v1/traces", request.SerializeToString()) == 200
 
-    deadline = time.monotonic() + 10
-    while len(found := fetch_trace(servers.tracing, trace_id.hex())) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    def both() -> list[dict[str, Any]]:
+        spans = fetch_trace(servers.tracing, trace_id.hex())
+        return spans if len(spans) == 2 else []
+
+    found = until(both, "two spans", within=10, pause=0.05)
     by_name = {span["name"]: span for span in found}
     assert by_name["step 0"]["remoteEndpoint"] == {"serviceName": "kafka"}
     assert by_name["step 0"]["localEndpoint"] == {"serviceName": "registry"}

@@ -17,6 +17,7 @@ from norda_local.folders import PROJECT_ROOT, Home
 from norda_local.services import SERVICES, SOURCE_SUFFIXES, Servers, code_digest, run_setup_if_due, service_part
 from norda_local.stack import Stack
 from support.installation import free_port
+from support.waiting import PATIENCE
 
 MakeStack = Callable[..., Stack]
 STRAY = {
@@ -108,7 +109,7 @@ def test_variables_of_the_shell_do_not_reach_a_service(
     part = service_part(home, "notifications", port=free_port(), states="hb", servers=unreachable, needs=())
     started.append(part.name)
     process = processes.launch(home, part)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 30 * PATIENCE
     while "503" not in (answer := lifecycle.problem_of(part.probe)):
         assert process.poll() is None, processes.log_tail(home, part.name)
         assert time.monotonic() < deadline, answer

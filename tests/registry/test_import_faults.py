@@ -124,6 +124,22 @@ async def test_who_seems_to_be_known_without_the_number_is_asked_about(registry:
         assert (row["outcome"], row.get("without", [])) == ("error", [])
 
 
+async def test_of_two_rows_that_mean_the_same_organisation_the_second_is_refused_for_that(registry: Running) -> None:
+    key = mark()
+    async with registry.client() as client:
+        name = f"Quittenkorb {key} GmbH"
+        known = await registered(client, legal_name=name, own_id=f"{key}-q", vat_id=vat(), employees=3)
+        await in_directory(client, known["organisation_id"])
+        table = csv_of(HEADING, f"{key}-q;{name};28195;Bremen;;12;", f";{name};28195;Bremen;;13;")
+        plan = await planned(client, table, source=f"Zweimal {key}")
+        assert plan["counts"]["outcome"] == {"change": 1, "duplicate": 1}
+        assert await decided(client, plan, 3, "same") == 204
+        assert (await applied(client, plan))["counts"]["result"] == {"changed": 1, "failed": 1}
+        (failed,) = [row for row in await rows(client, plan) if row["result"] == "failed"]
+        assert (failed["row"], [error["code"] for error in failed["errors"]]) == (3, ["repeated_row"])
+        assert (await read(client, known["organisation_id"]))["internal"]["employees"] == 12
+
+
 async def test_many_rows_are_taken_without_their_faults_by_the_worker(registry: Running) -> None:
     key = mark()
     lines = [f"{key}-{number};Beispiel Reihe {key} {number};28195;Bremen;{WRONG};4;" for number in range(230)]

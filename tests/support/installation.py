@@ -28,6 +28,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import httpx2
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
@@ -39,7 +40,7 @@ from norda_common.states import ALL_STATES, State
 from norda_common.topic_admin import ensure_topics
 
 from .servers import Servers
-from .waiting import eventually
+from .waiting import PATIENCE, eventually
 
 SERVICES = tuple(
     name for name in ("registry", "events", "notifications") if importlib.util.find_spec(f"norda_{name}.service")
@@ -123,17 +124,17 @@ class Running:
         """An HTTP client that calls as somebody of that state and role; `state=None` for operators."""
         token = self.installation.token(state=state, role=role)
         headers = {"authorization": f"Bearer {token}"} | options.pop("headers", {})
-        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=30, **options)
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=60, **options)
 
     def stop(self, signal_number: int = signal.SIGTERM) -> int:
         """Stop the process and wait; returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
-        return self.process.wait(15)
+        return self.process.wait(15 * PATIENCE)
 
     def wait_ready(self) -> None:
         """Wait until `/readyz` says ready; on failure show the end of the log."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_SECONDS * PATIENCE
         last = "no answer"
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -159,6 +160,7 @@ class Installation:
     database: str
     key: ECKey
     running: list[Running] = field(default_factory=list)
+    databases: list[str] = field(default_factory=list)
 
     def token(self, *, state: str | None, role: str = "office", **claims: Any) -> str:
         """A token of the local issuer; `claims` overwrite single ones."""
@@ -250,6 +252,7 @@ class Installation:
         """One more database with all schemas, for an instance that shares nothing but topics."""
         name = f"norda_t{secrets.token_hex(5)}"
         await clone(self.servers.postgres, name)
+        self.databases.append(name)
         return name
 
     async def read_topic(
@@ -281,14 +284,15 @@ class Installation:
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)
             records: list[Any] = []
-            deadline = time.monotonic() + within
+            limit = within * PATIENCE
+            deadline = time.monotonic() + limit
             while True:
                 ends = await consumer.end_offsets(partitions)
                 behind = any([await consumer.position(p) < ends[p] for p in partitions])
                 if not behind and len(records) >= minimum:
                     return records
                 if time.monotonic() > deadline:
-                    raise AssertionError(f"{name}: {len(records)} records within {within} s, expected {minimum}")
+                    raise AssertionError(f"{name}: {len(records)} records within {limit:g} s, expected {minimum}")
                 for batch in (await consumer.getmany(timeout_ms=100)).values():
                     records.extend(batch)
         finally:
@@ -333,6 +337,23 @@ class Installation:
                 item.process.wait(5)
 
 
+async def remove(servers: Servers, *, databases: Sequence[str], prefix: str) -> None:
+    """Drop what a test had of its own: servers that keep what a thousand tests had get slower with every test."""
+    connection = await asyncpg.connect(servers.postgres)
+    try:
+        for name in databases:
+            await connection.execute(f'drop database if exists "{name}" with (force)')
+    finally:
+        await connection.close()
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
+    await admin.start()
+    try:
+        if topics := [name for name in await admin.list_topics() if name.startswith(prefix)]:
+            await admin.delete_topics(topics)
+    finally:
+        await admin.close()
+
+
 async def clone(admin: str, database: str) -> None:
     """Make a database from the template."""
     connection = await asyncpg.connect(admin)
@@ -345,7 +366,7 @@ async def clone(admin: str, database: str) -> None:
 
 @contextmanager
 def new_installation(servers: Servers, folder: Path) -> Iterator[Installation]:
-    """An installation that is taken down at the end; its database stays, the servers are thrown away."""
+    """An installation that is taken down at the end, with its databases and topics; its logs stay in `folder`."""
     name = secrets.token_hex(4)
     in_thread(clone(servers.postgres, f"norda_i{name}"))
     key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
@@ -355,6 +376,8 @@ def new_installation(servers: Servers, folder: Path) -> Iterator[Installation]:
         yield installation
     finally:
         installation.stop()
+        databases = [installation.database, *installation.databases]
+        in_thread(remove(servers, databases=databases, prefix=installation.prefix))
 
 
 ALL_CODES = ",".join(state.value for state in ALL_STATES)

@@ -25,6 +25,7 @@ from norda_local.folders import Home
 from norda_local.issuer.clients import VARIABLE, service_client, written
 
 from .installation import Installation, Running, free_port
+from .waiting import PATIENCE
 
 ISSUER_SECONDS = 60
 # One client for all requests: each new one would read all certificate authorities, which takes longer than a page.
@@ -87,7 +88,7 @@ def realm(installation: Installation, services: Sequence[str] = ("registry",), *
 
 
 def _wait_for(issuer: str, log: Path) -> None:
-    deadline = time.monotonic() + ISSUER_SECONDS
+    deadline = time.monotonic() + ISSUER_SECONDS * PATIENCE
     while time.monotonic() < deadline:
         try:
             if httpx2.get(f"{issuer}/.well-known/openid-configuration", timeout=2).status_code == 200:

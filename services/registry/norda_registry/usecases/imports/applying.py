@@ -262,14 +262,15 @@ def _stale(
     claimed: set[Number | UUID] = set()
     stale = []
     for item in items:
+        # First of all: whoever means the same organisation also wants its numbers.
+        if (key := _known(item)) in claimed:
+            item.refused = packed(_meant_twice(item))
+            continue
         wanted = [*item.numbers, *_own_id(item)]
         if raced := next((number for number in wanted if number in run.taken or number in claimed), None):
             findings = Findings(row=item.plan.row)
             findings.errors.append(raced_error(raced))
             item.refused = packed(findings)
-            continue
-        if (key := _known(item)) in claimed:
-            item.refused = packed(_meant_twice(item))
             continue
         claimed.update(wanted)
         if key is not None:
