@@ -15,7 +15,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +38,7 @@ from norda_common.service import Service
 from norda_common.states import ALL_STATES, State
 from norda_common.topic_admin import ensure_topics
 
+from .processes import ServiceProcess
 from .servers import Servers
 from .waiting import PATIENCE, eventually
 
@@ -115,7 +115,7 @@ class Running:
 
     name: str
     url: str
-    process: subprocess.Popen[bytes]
+    process: ServiceProcess
     log: Path
     installation: Installation
     database_url: str
@@ -217,13 +217,8 @@ class Installation:
         in_thread(self.make_topics(states))
         port = port or free_port()
         log = self.folder / f"{service}-{port}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"norda_{service}", "serve"],
-                env=self.environment(service, states=states, port=port, database=chosen) | (environment or {}),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        variables = self.environment(service, states=states, port=port, database=chosen) | (environment or {})
+        process = ServiceProcess(service, environment=variables, log=log)
         started = Running(service, f"http://127.0.0.1:{port}", process, log, self, self.dsn(service, database=chosen))
         self.running.append(started)
         if wait:
