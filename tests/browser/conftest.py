@@ -20,6 +20,7 @@ from norda_local.folders import PROJECT_ROOT
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from support.installation import SERVICES, Installation
 from support.signing_in import Realm, realm
+from support.waiting import PATIENCE
 
 PICTURES = PROJECT_ROOT / ".norda" / "pictures"
 FLAGS = [
@@ -110,7 +111,7 @@ class Watched:
 def window(browser: Browser, norda: Realm, **options: object) -> Iterator[Watched]:
     """A window of its own; what the page complained about fails the test at its end."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "de-DE", **options})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(15_000 * PATIENCE)
     page = context.new_page()
     watched = Watched(context, page, norda)
     hosts = {urlsplit(service.url).netloc for service in norda.services.values()} | {urlsplit(norda.issuer).netloc}

@@ -42,7 +42,7 @@ async def test_a_handler_that_hangs_shows_and_its_batch_counts_as_lag(probe: Pro
 
     async with probe.running(consumers=[Consumer(name="hanging", topics=(THING,), each=hang)]) as runtime:
         await send(probe, thing(new_id(), 1))
-        await asyncio.wait_for(hanging.wait(), 20)
+        await asyncio.wait_for(hanging.wait(), 60)
         await shows(runtime, f"no progress on {probe.topic()}/0", time.monotonic())
         assert runtime.consuming.lag() == {"hanging": 1}
         released.set()
@@ -118,7 +118,7 @@ async def test_who_works_slowly_does_not_stand_still(probe: Probe) -> None:
         for _ in range(8):
             # While one is worked on, the next comes: there is always something to do, and each batch is one record.
             await send(probe, thing(new_id(), 1))
-            await asyncio.wait_for(begun.acquire(), 20)
+            await asyncio.wait_for(begun.acquire(), 60)
             assert runtime.consumer_runtimes[0].status.stuck is None
 
 

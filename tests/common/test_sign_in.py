@@ -356,7 +356,7 @@ def test_with_the_provider_away_people_stay_signed_in_and_nobody_new_comes_in(in
         registry, browser = made.services["registry"], Browser()
         assert signed_in(browser.sign_in(registry, "hb-office"))
         made.process.kill()
-        made.process.wait(10)
+        made.process.wait(30)
         assert signed_in(browser.get(f"{registry.url}/registry/"))
         refused = Browser().get(f"{made.services['events'].url}/events/")
         assert refused.status_code == 503

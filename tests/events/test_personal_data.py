@@ -154,7 +154,7 @@ async def test_the_second_event_waits_for_the_pseudonym_the_first_one_draws(modu
             done, _ = await asyncio.wait([waiting], timeout=0.5)
             assert not done, "the second one did not wait"
         assert made.row.participant
-        assert await asyncio.wait_for(waiting, 10) == made.row.participant.person_id
+        assert await asyncio.wait_for(waiting, 60) == made.row.participant.person_id
     finally:
         await first.close()
         await second.close()

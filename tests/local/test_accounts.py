@@ -52,7 +52,7 @@ def norda(account: Account, make_stack: MakeStack, tmp_path: Path) -> Iterator[N
             capture_output=True,
             text=True,
             check=False,
-            timeout=90,
+            timeout=300,
             cwd=user_home,
         )
 

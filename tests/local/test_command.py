@@ -24,7 +24,7 @@ def norda(tmp_path: Path) -> Iterator[Norda]:
     base = free_ports()["registry"]
     environment = {**os.environ, "NORDA_HOME": str(tmp_path / "home"), "NORDA_PORT_BASE": str(base), "COLUMNS": "200"}
 
-    def run(*arguments: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "norda_local", *arguments],
             env=environment,

@@ -34,7 +34,7 @@ class Stack:
         self._home = Home(Path(home))
         self._environment = {**os.environ, "NORDA_HOME": home, "NORDA_PORT_BASE": str(base), "COLUMNS": "80"}
 
-    def __call__(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "norda_local", *arguments],
             env=self._environment,

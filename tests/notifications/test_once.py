@@ -135,7 +135,7 @@ async def test_a_kill_in_the_send_repeats_one_mail_or_as_many_as_may_be_in_doubt
         await eventually(all_are_held, within=5)
         # The server has these mails and waits with its answers: the window between acceptance and commit.
         desk.service.process.send_signal(signal.SIGKILL)
-        desk.service.process.wait(5)
+        desk.service.process.wait(30)
         held = dict(server.accepted)
         server.answering = True
         # Mail needs no consumer group, which first waits for the dead member's session to end.

@@ -84,7 +84,7 @@ def realm(installation: Installation, services: Sequence[str] = ("registry",), *
         yield Realm(issuer, home, process, started)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
 
 
 def _wait_for(issuer: str, log: Path) -> None:
