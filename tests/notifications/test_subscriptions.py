@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -153,8 +154,9 @@ async def test_an_objection_holds_at_once_and_after_subscribing_again(desk: Desk
     assert (await desk.mail(email))["subject"].startswith("Anmeldung bestätigt")
 
 
-async def test_an_objection_stops_a_mail_that_already_waits(desk: Desk) -> None:
+async def test_an_objection_stops_a_mail_that_already_waits(start_desk: Callable[..., Desk]) -> None:
     """Cancellations wait a moment for the participants' own notice; the objection comes in between."""
+    desk = start_desk(NORDA_MAIL_SETTLE_SECONDS="6")
     event, objector, leaver, stayer = make_event(), person(), person(), person()
     for email in (objector, stayer):
         await desk.subscribe(email, "event", str(event.event_id))

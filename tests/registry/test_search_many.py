@@ -15,6 +15,7 @@ from norda_registry.rules import facets
 from norda_registry.rules.search import other_words
 from norda_registry.store.facet_index import BEGINNING, COMMON_ROWS, MANY_ROWS
 from support.installation import Installation, Running, dsn_for, in_thread
+from support.waiting import eventually
 
 from .test_search import ask, made, published
 
@@ -69,7 +70,15 @@ def by_hand(many: Sequence[Row], text: str, choice: Mapping[str, str]) -> int:
 async def test_many_rows_are_counted_and_shown_as_by_looking_at_each(
     registry: Running, module_installation: Installation, many: list[Row]
 ) -> None:
+    common = [text for text in TEXTS if len(text) == BEGINNING and by_hand(many, text, {}) >= COMMON_ROWS]
+    assert len(common) >= 2
     async with registry.client() as client:
+
+        async def which_beginnings_are_common_is_known() -> None:
+            for text in common:
+                assert (await ask(client, q=text, limit=1, facets="true"))["total"]["exact"], text
+
+        await eventually(which_beginnings_are_common_is_known, within=30)
         inexact = set()
         for text in TEXTS:
             for choice in CHOICES:
@@ -82,8 +91,6 @@ async def test_many_rows_are_counted_and_shown_as_by_looking_at_each(
                 _check_counts(many, page, text, choice)
         # Two letters are beginnings of very many words.
         assert inexact <= {"te", "c1"}
-        common = [text for text in TEXTS if len(text) == BEGINNING and by_hand(many, text, {}) >= COMMON_ROWS]
-        assert len(common) >= 2
 
         # What is written afterwards is in the sets at once, under common words and under others that begin so.
         new = [made(f"Technikfreunde Nachher {number} Technik", responsible_state="hb") for number in range(3)]
