@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -17,12 +18,16 @@ from norda_common.contracts.envelope import decode
 from norda_common.database import SYSTEM, Database
 from norda_common.identifiers import new_id
 from norda_common.states import State
-from support.waiting import eventually
+from support.waiting import eventually, soon
 
 from .conftest import THING, Probe, thing
 
+Wait = Callable[..., Awaitable[None]]
 
-async def read(probe: Probe, minimum: int, state: State = State.BREMEN, within: float = 20) -> list[Any]:
+
+async def read(
+    probe: Probe, minimum: int, state: State = State.BREMEN, within: float = 20, *, wait: Wait = eventually
+) -> list[Any]:
     consumer = AIOKafkaConsumer(bootstrap_servers=probe.servers.kafka)
     await consumer.start()
     try:
@@ -37,7 +42,7 @@ async def read(probe: Probe, minimum: int, state: State = State.BREMEN, within: 
                 records.extend(batch)
             assert len(records) >= minimum, f"{len(records)} of {minimum}"
 
-        await eventually(enough, within=within)
+        await wait(enough, within)
         return records
     finally:
         await consumer.stop()
@@ -227,7 +232,7 @@ async def test_many_keys_of_a_missing_topic_hold_nobody_up(probe: Probe) -> None
     await connection.execute("update outbox set topic = 'hb.probe.unheard.v1' where key = any($1)", missing)
     await connection.close()
     async with probe.running():
-        records = await read(probe, 1, within=8)
+        records = await read(probe, 1, within=8, wait=soon)
         assert [record.key for record in records] == [str(somewhere).encode()]
         await eventually(lambda: has_rows(probe, 200))
 
@@ -260,9 +265,9 @@ async def test_two_replicas_have_one_active_relay_and_the_other_takes_over(probe
     await connection.close()
     key = new_id()
     await append(probe, thing(key, 1))
-    assert len(await read(probe, 1, within=5)) == 1
+    assert len(await read(probe, 1, within=5, wait=soon)) == 1
     await first.stop()
-    await eventually(_active(second), within=3)
+    await soon(_active(second), within=3)
     await append(probe, thing(key, 2))
     assert len(await read(probe, 2)) == 2
     await second.stop()
@@ -282,7 +287,7 @@ async def test_a_holder_that_is_silent_for_long_loses_the_lease(probe: Probe, mo
             assert not runtime.relay.status.active
 
         await eventually(seen_by_the_standby, within=5)
-        assert len(await read(probe, 1, within=10)) == 1
+        assert len(await read(probe, 1, within=10, wait=soon)) == 1
         await eventually(_active(runtime))
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await frozen.execute("select 1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from norda_local import aot, processes
 from norda_local.folders import Home
 from norda_local.stack import Stack
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, until
 
 MakeStack = Callable[..., Stack]
 
@@ -27,11 +26,12 @@ def _kill_while_it_writes(home: Home) -> None:
     process = processes.running(home, "kafka")
     assert process is not None
     process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + 60 * PATIENCE
-    while not list((home.data / "aot").glob("*.aot")):
+
+    def begun() -> bool:
         assert process.is_running()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+        return any((home.data / "aot").glob("*.aot"))
+
+    until(begun, "it writes no cache", within=60, pause=0.005)
     processes.kill_session(process)
 
 

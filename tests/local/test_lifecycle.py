@@ -21,7 +21,7 @@ from norda_local import processes
 from norda_local.errors import DiskFullError, PartFailedError, PortInUseError
 from norda_local.folders import Home
 from norda_local.stack import Stack
-from support.waiting import PATIENCE
+from support.waiting import until
 
 MakeStack = Callable[..., Stack]
 
@@ -48,10 +48,10 @@ def states(stack: Stack) -> dict[str, str]:
 
 
 def wait_until_gone(number: int) -> None:
-    deadline = time.monotonic() + 10 * PATIENCE
-    while psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    def gone() -> bool:
+        return not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+
+    until(gone, f"process {number} lives", within=10, pause=0.02)
 
 
 def test_up_twice_starts_nothing_anew_and_down_leaves_no_process(home: Home, make_stack: MakeStack) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from norda_local.folders import PROJECT_ROOT, Home
 from norda_local.services import SERVICES, SOURCE_SUFFIXES, Servers, code_digest, run_setup_if_due, service_part
 from norda_local.stack import Stack
 from support.installation import free_port
-from support.waiting import PATIENCE
+from support.waiting import until
 
 MakeStack = Callable[..., Stack]
 STRAY = {
@@ -109,11 +108,12 @@ def test_variables_of_the_shell_do_not_reach_a_service(
     part = service_part(home, "notifications", port=free_port(), states="hb", servers=unreachable, needs=())
     started.append(part.name)
     process = processes.launch(home, part)
-    deadline = time.monotonic() + 30 * PATIENCE
-    while "503" not in (answer := lifecycle.problem_of(part.probe)):
+
+    def unready() -> bool:
         assert process.poll() is None, processes.log_tail(home, part.name)
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.1)
+        return "503" in lifecycle.problem_of(part.probe)
+
+    until(unready, "it does not say that the servers are away", pause=0.1)
     processes.stop(psutil.Process(process.pid), stop_signal=signal.SIGTERM, seconds=15)
     refused = subprocess.run(
         part.command, env={**os.environ, **part.environment}, capture_output=True, text=True, check=False, timeout=30

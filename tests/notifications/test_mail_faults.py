@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from support.installation import Installation
-from support.waiting import PATIENCE, eventually, here
+from support.waiting import eventually, soon
 
 from .conftest import Desk, event_said, make_all_topics, make_event, participation_said, person
 from .mailserver import MailServer, mail_server
@@ -41,14 +41,13 @@ async def send(desk: Desk, email: str) -> None:
     await desk.publish(participation_said("confirmed", make_event(), email))
 
 
-async def arrived(
-    server: MailServer, email: str, *, times: int = 1, within: float = 15, patience: float = PATIENCE
-) -> list[str]:
-    async def check() -> None:
-        assert server.count(email) == times
-
-    await eventually(check, within=within, patience=patience)
+async def arrived(server: MailServer, email: str, *, times: int = 1) -> list[str]:
+    await eventually(lambda: _arrived(server, email, times=times), within=15)
     return [message_id for address, message_id in server.accepted if address == email]
+
+
+async def _arrived(server: MailServer, email: str, *, times: int = 1) -> None:
+    assert server.count(email) == times
 
 
 async def delivery_of(desk: Desk, email: str) -> dict[str, Any]:
@@ -175,7 +174,7 @@ async def test_a_server_that_was_away_is_asked_again_soon_however_many_mails_it_
         assert [server.count(email) for email in emails] == [1] * 8
 
     # One fault of all of them is one reason to wait: half a second, not the ten of the fifth in a row.
-    await eventually(all_arrived, within=here(6), patience=1)
+    await soon(all_arrived, within=6)
     await desk.settled()
 
 
@@ -186,9 +185,9 @@ async def test_a_mail_taken_meanwhile_ends_the_pause_of_one_that_was_not(desk: D
     await send(desk, slow)
     await arrived(server, slow)
     await send(desk, turned_away)
-    await eventually(lambda: _attempted(server, turned_away), within=5)
+    await eventually(lambda: _attempted(server, turned_away))
     server.answering = True
-    await arrived(server, turned_away, within=here(6), patience=1)
+    await soon(lambda: _arrived(server, turned_away), within=6)
     await desk.settled()
 
 

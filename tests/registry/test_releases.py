@@ -17,7 +17,7 @@ from norda_registry.store.facet_index import FacetIndex
 from norda_registry.store.searches import Filters
 from support.installation import Installation, Running
 from support.people import signed_in, text_of
-from support.waiting import eventually, here
+from support.waiting import eventually, soon
 
 from .conftest import cluster, in_directory, registered, relocated
 from .test_pages import follow, path
@@ -272,7 +272,7 @@ async def test_a_withdrawal_is_seen_within_seconds_elsewhere(installation: Insta
             assert await suggested(nobody, made) == []
             assert made["legal_name"] not in (await nobody.get("/registry/public?state=all")).text
 
-        await eventually(gone, within=here(WITHIN_SECONDS), patience=1)
+        await soon(gone, within=WITHIN_SECONDS)
         print(f"{kind}: gone {time.monotonic() - clicked:.2f} s after the click")
 
 

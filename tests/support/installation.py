@@ -227,7 +227,7 @@ class Installation:
 
     async def make_topics(self, states: str = "hb,hh,ni") -> None:
         """Create all services' topics for these states below this installation's prefix; idempotent."""
-        # Two partitions show order and sharing as six do, and a broker full of test topics stays quick.
+        # Two partitions show order and sharing as six do, and are made and dropped sooner.
         topics = [dataclasses.replace(topic, partitions=2) for name in SERVICES for topic in service_of(name).topics]
         chosen = [State(code) for code in states.split(",")]
         await ensure_topics(self.servers.kafka, topics, chosen, replication=1, prefix=self.prefix)

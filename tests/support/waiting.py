@@ -16,12 +16,20 @@ comes, waits no longer for that.
 TURNS, QUIET_SECONDS = 4_000_000, 0.1
 
 
-async def eventually(check: Callable[[], Awaitable[T]], within: float = 10.0, *, patience: float = PATIENCE) -> T:
+async def eventually(check: Callable[[], Awaitable[T]], within: float = 10.0) -> T:
     """Run `check` until it neither raises nor returns something falsy but None; its last error when time is over.
 
     `check` asserts; None counts as success. `within` are seconds on a quiet machine.
     """
-    limit = within * patience
+    return await _repeated(check, within * PATIENCE)
+
+
+async def soon(check: Callable[[], Awaitable[T]], within: float) -> T:
+    """As `eventually`, where that it takes no longer than `within` is what the test says."""
+    return await _repeated(check, here(within))
+
+
+async def _repeated(check: Callable[[], Awaitable[T]], limit: float) -> T:
     deadline = time.monotonic() + limit
     while True:
         try:
