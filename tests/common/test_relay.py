@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,6 +19,7 @@ from norda_common.contracts.envelope import decode
 from norda_common.database import SYSTEM, Database
 from norda_common.identifiers import new_id
 from norda_common.states import State
+from norda_common.topic_admin import ensure_topics
 from support.waiting import eventually, soon
 
 from .conftest import THING, Probe, thing
@@ -235,6 +237,23 @@ async def test_many_keys_of_a_missing_topic_hold_nobody_up(probe: Probe) -> None
         records = await read(probe, 1, within=8, wait=soon)
         assert [record.key for record in records] == [str(somewhere).encode()]
         await eventually(lambda: has_rows(probe, 200))
+
+
+async def test_a_topic_made_after_its_rows_lets_them_go_within_seconds(probe: Probe) -> None:
+    late = dataclasses.replace(THING, aggregate="late")
+    first, second = new_id(), new_id()
+    await append(probe, thing(first, 1), thing(first, 2), thing(second, 1))
+    connection = await probe.connect()
+    await connection.execute("update outbox set topic = $1", late.name(State.BREMEN))
+    await connection.close()
+    async with probe.running() as runtime:
+
+        async def all_wait() -> None:
+            assert runtime.relay.status.blocked == 2  # of a key the first row is, and holds back the next
+
+        await eventually(all_wait)
+        await ensure_topics(probe.servers.kafka, [late], [State.BREMEN], replication=1, prefix=probe.prefix)
+        await soon(lambda: is_empty(probe), 5)
 
 
 async def test_large_rows_are_read_in_bounded_portions_and_in_order(probe: Probe) -> None:

@@ -53,6 +53,7 @@ _DELETE = "delete from outbox where id = any($1::bigint[])"
 _BLOCK = "update outbox set blocked_at = now(), blocked_reason = $2 where id = any($1::bigint[])"
 _UNBLOCK = """update outbox set blocked_at = null
 where blocked_at = '-infinity'
+   or blocked_reason = 'unknown_topic' and topic = any($2)
    or blocked_at < now() - make_interval(secs => $1)
       and blocked_reason in ('unknown_topic', 'TopicAuthorizationFailedError')"""
 _WRITERS = """
@@ -167,8 +168,9 @@ class OutboxReader:
             self._blocked += len(ids)
             await self._connection.execute(_BLOCK, ids, reason)
 
-    async def unblock(self, *, after_seconds: float) -> None:
-        """Let blocked rows go on: those an operator has mended, and those whose cause may have passed by itself.
+    async def unblock(self, *, after_seconds: float, topics: Sequence[str]) -> None:
+        """Let blocked rows go on: those an operator has mended, those for `topics` that are there by now, and those
+        whose cause may have passed by itself.
 
         To be called between two sweeps: the next one begins at the very start, so that each key goes on where it
         stopped, before anything newer.
@@ -176,7 +178,7 @@ class OutboxReader:
         if not self._blocked:
             return
         async with self._turn:
-            released = affected(await self._connection.execute(_UNBLOCK, after_seconds))
+            released = affected(await self._connection.execute(_UNBLOCK, after_seconds, topics))
         if released:
             self._blocked -= released
             self._floor = self._settled = 0

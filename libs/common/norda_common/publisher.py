@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer
@@ -29,10 +28,6 @@ MAX_BATCH_BYTES = 524_288
 
 MAX_RECORD_BYTES = 1_000_000
 """Largest value sent; a little below Kafka's default `max.message.bytes`, which counts key, headers and framing too."""
-
-
-UNKNOWN_SECONDS = 30.0
-"""How long a topic that is not there is believed to be missing, so that its rows do not hold up the others."""
 
 
 class UnknownTopic(Exception):  # noqa: N818
@@ -61,21 +56,29 @@ async def new_producer(bootstrap_servers: str, *, client_id: str) -> AIOKafkaPro
 
 
 class Partitions:
-    """How many partitions topics have, remembered."""
+    """How many partitions topics have, remembered, and which topics are not there, so none is waited for twice."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._client = producer.client
         self._counts: dict[str, int] = {}
-        self._unknown_since: dict[str, float] = {}
+        self._missing: set[str] = set()
 
     async def count(self, topic: str) -> int:
         """The topic's partitions. Raises UnknownTopic, or KafkaConnectionError when the cluster does not answer."""
         count = self._counts.get(topic)
         if count is None:
-            if time.monotonic() - self._unknown_since.get(topic, -UNKNOWN_SECONDS) < UNKNOWN_SECONDS:
+            if topic in self._missing:
                 raise UnknownTopic(topic)
             count = self._counts[topic] = await self._ask(topic)
         return count
+
+    async def appeared(self) -> set[str]:
+        """The topics that were missing and are there now; asks the cluster once for all of them, when there are any."""
+        if not self._missing or not await self._refresh():
+            return set()
+        found = {topic for topic in self._missing if self._client.cluster.partitions_for_topic(topic)}
+        self._missing -= found
+        return found
 
     async def _ask(self, topic: str) -> int:
         self._client.add_topic(topic)
@@ -83,9 +86,12 @@ class Partitions:
             known = self._client.cluster.partitions_for_topic(topic)
             if known:
                 return len(known)
-            if not await asyncio.wait_for(asyncio.shield(self._client.force_metadata_update()), 15):
+            if not await self._refresh():
                 raise KafkaConnectionError(f"no metadata for {topic}: the cluster does not answer")
             # A topic made a moment ago reaches the broker's metadata with a little delay.
             await asyncio.sleep(0.1 * attempt)
-        self._unknown_since[topic] = time.monotonic()
+        self._missing.add(topic)
         raise UnknownTopic(topic)
+
+    async def _refresh(self) -> bool:
+        return bool(await asyncio.wait_for(asyncio.shield(self._client.force_metadata_update()), 15))

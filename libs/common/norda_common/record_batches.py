@@ -111,6 +111,10 @@ class BatchWriter:
                 batch.traces.append(traceparent)
         return batches, unsendable
 
+    async def appeared(self) -> list[str]:
+        """The topics for which rows could not be sent, and now can; asks the cluster when there are any."""
+        return [topic.removeprefix(self._prefix) for topic in await self._partitions.appeared()]
+
     async def _count(self, topic: str) -> int | None:
         """How many partitions the topic has; None when the cluster does not know it."""
         try:

@@ -177,7 +177,8 @@ class Relay:
                     await self._sweep_carefully(reader, producer, writer)
                 progressed = await self._sweep(reader, producer, writer)
                 if time.monotonic() - self.status.measured_at > HEARTBEAT_SECONDS:
-                    await reader.unblock(after_seconds=RETRY_BLOCKED_SECONDS)
+                    appeared = await self._heartbeating(reader, writer.appeared())
+                    await reader.unblock(after_seconds=RETRY_BLOCKED_SECONDS, topics=appeared)
                     self.status.take(await reader.measure())
                 if progressed:
                     await asyncio.sleep(began + GATHER_SECONDS - time.monotonic())

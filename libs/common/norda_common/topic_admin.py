@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -12,6 +14,7 @@ from .contracts.topics import Topic
 from .migrate import SetupError
 from .states import State
 
+LED_SECONDS = 30
 REPLICAS_THAT_SPARE_ONE = 3
 MIN_IN_SYNC = {"min.insync.replicas": "2"}
 """With `acks=all` an acknowledgement then means two copies, and one broker of three can be lost without losing it."""
@@ -25,7 +28,10 @@ def settings_of(topic: Topic, *, replication: int) -> dict[str, str]:
 async def ensure_topics(
     bootstrap_servers: str, topics: Iterable[Topic], states: Sequence[State], *, replication: int, prefix: str
 ) -> list[str]:
-    """Create what is missing; returns the names made. Idempotent. Raises SetupError."""
+    """Create what is missing, and wait until it can be written to; returns the names made. Idempotent.
+
+    Raises SetupError.
+    """
     wanted = {topic.name(state, prefix=prefix): topic for topic in topics for state in states}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=15_000)
     try:
@@ -46,6 +52,7 @@ async def ensure_topics(
             for name, code, *detail in response.topic_errors:
                 if code and for_code(code) is not TopicAlreadyExistsError:
                     raise SetupError(f"topic {name}: {for_code(code).__name__} {' '.join(map(str, detail))}")
+            await _led(admin, [topic.name for topic in missing])
         return [topic.name for topic in missing]
     except (KafkaError, OSError, TimeoutError) as error:
         raise SetupError(
@@ -54,3 +61,23 @@ async def ensure_topics(
         ) from error
     finally:
         await admin.close()
+
+
+async def _led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """Wait until each partition of the topics has a leader: creating is acknowledged a little before, and on a busy
+    broker long before. Raises SetupError after LED_SECONDS.
+    """
+    deadline = time.monotonic() + LED_SECONDS
+    while waiting := [topic["topic"] for topic in await admin.describe_topics(list(names)) if not _is_led(topic)]:
+        if time.monotonic() > deadline:
+            raise SetupError(
+                f"topic {waiting[0]} and {len(waiting) - 1} others were created, but have no leader after "
+                f"{LED_SECONDS:g} s: are all brokers up? Set up again once they are"
+            )
+        await asyncio.sleep(0.05)
+
+
+def _is_led(topic: dict[str, Any]) -> bool:
+    return not topic["error_code"] and all(
+        not partition["error_code"] and partition["leader"] >= 0 for partition in topic["partitions"]
+    )
