@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import smtplib
+import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from norda_local.errors import StackError
+from norda_local.errors import PartFailedError, StackError
 from norda_local.mail import list_mails
+from norda_local.postgres import until_runnable
 from norda_local.stack import Stack
 from norda_local.topics import _show
 from norda_local.tracing import fetch_trace
@@ -181,3 +186,23 @@ async def test_a_look_into_a_topic_shows_key_headers_and_value(
 async def test_topics_are_never_created_by_a_look_or_a_write(servers: Servers) -> None:
     with pytest.raises(StackError, match="there is no topic never"):
         await _show(servers.kafka, "never.created.v1", from_beginning=True, count=None)
+
+
+def test_a_program_that_somebody_still_writes_is_waited_for(tmp_path: Path) -> None:
+    program = tmp_path / "true"
+    shutil.copy("/bin/true", program)
+    with ThreadPoolExecutor(1) as beside, program.open("ab") as held:
+        with pytest.raises(OSError, match="Text file busy"):
+            subprocess.run([program], check=True)
+        waiting = beside.submit(until_runnable, program)
+        assert not wait([waiting], timeout=0.3).done
+        held.close()
+        waiting.result(timeout=20)
+
+
+def test_a_program_that_does_not_run_here_is_named_with_the_reason(tmp_path: Path) -> None:
+    program = tmp_path / "postgres"
+    program.write_text("#!/bin/sh\necho cannot load libnothing >&2; exit 127\n")
+    program.chmod(0o755)
+    with pytest.raises(PartFailedError, match="postgres does not run here: cannot load libnothing"):
+        until_runnable(program)

@@ -5,6 +5,7 @@ only a test stack (`durable=False`) trades that for speed; the data folder belon
 """
 
 import asyncio
+import errno
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,7 @@ ADMIN = "norda"
 DATABASE = "norda"
 PROBE_SECONDS = 3
 ORPHAN_SECONDS = 10
+BUSY_SECONDS = 10
 
 COMMON_SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -123,6 +125,7 @@ def unpack(artifact: Artifact, cache: Path) -> Path:
         _extract(Path(scratch) / name, contents)
         # The server's account must be able to read what a strict umask would hide.
         contents.chmod(0o755)
+        until_runnable(contents / "bin" / "postgres")
         try:
             contents.rename(target)
         except OSError:
@@ -130,6 +133,28 @@ def unpack(artifact: Artifact, cache: Path) -> Path:
             if not target.exists():
                 raise
     return target
+
+
+def until_runnable(program: Path) -> None:
+    """Return once a program that was just written can be run.
+
+    A process that another thread began while the file was being written holds it open until it has become another
+    program, and so long nobody can run it (ETXTBSY). `initdb` would say that `postgres` is missing.
+
+    Raises:
+        PartFailedError: it does not run on this machine, or is still held open after BUSY_SECONDS.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            subprocess.run([program, "-V"], check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            if getattr(error, "errno", None) != errno.ETXTBSY or time.monotonic() > deadline:
+                detail = (getattr(error, "stderr", None) or str(error)).strip()
+                raise PartFailedError(f"{program.name} does not run here: {detail}", "run ./norda doctor") from error
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _extract(packed: Path, target: Path) -> None:
