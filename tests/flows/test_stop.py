@@ -1,4 +1,4 @@
-"""SIGTERM ends a service within ten seconds, whatever is open or away."""
+"""SIGTERM ends a service within ten seconds, whatever is open or away; until then connections stay open."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 
+import httpx2
 from support.installation import Installation
 from support.waiting import here
 
@@ -31,6 +32,19 @@ def test_sigterm_ends_the_process_within_ten_seconds(installation: Installation)
             service.process.wait(30)
             took = time.monotonic() - started
     assert took < here(10), f"it took {took:.1f} s"
+
+
+def test_a_connection_nobody_uses_stays_open_longer_than_those_who_ask_keep_theirs(installation: Installation) -> None:
+    service = installation.start("registry")
+    with httpx2.Client(base_url=service.url, limits=httpx2.Limits(keepalive_expiry=None)) as client:
+        first = client.get("/livez").extensions["network_stream"].get_extra_info("client_addr")
+        time.sleep(7)
+        again = client.get("/livez").extensions["network_stream"].get_extra_info("client_addr")
+        started = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(30)
+    assert again == first, "the connection was closed in between"
+    assert time.monotonic() - started < here(10)
 
 
 def _swallow(server: socket.socket) -> None:

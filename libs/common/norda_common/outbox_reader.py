@@ -168,7 +168,7 @@ class OutboxReader:
             self._blocked += len(ids)
             await self._connection.execute(_BLOCK, ids, reason)
 
-    async def unblock(self, *, after_seconds: float, topics: Sequence[str]) -> None:
+    async def unblock(self, *, after_seconds: float, topics: Sequence[str] = ()) -> None:
         """Let blocked rows go on: those an operator has mended, those for `topics` that are there by now, and those
         whose cause may have passed by itself.
 

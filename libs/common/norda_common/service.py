@@ -48,6 +48,10 @@ from .web.site import STATIC, Files, Site, static_version
 
 REQUEST_GRACE_SECONDS = 3
 """How long open requests may take when the process stops; parts and telemetry take what is left of ten seconds."""
+IDLE_CONNECTION_SECONDS = 100
+"""How long a connection stays open that nobody asks anything over. Longer than clients and proxies keep theirs (mostly
+60 to 90 s): who closes first must be the one who asks, or a request meets a connection that is just being closed.
+"""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of mallopt(3)."""
@@ -221,6 +225,7 @@ def serve(service: Service, settings: ServiceSettings) -> None:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
+        timeout_keep_alive=IDLE_CONNECTION_SECONDS,
         server_header=False,
         # `web/sparing.py` knows who asks, by what configured proxies say; uvicorn would believe any local one.
         proxy_headers=False,
