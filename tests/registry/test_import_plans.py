@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from norda_common.contracts.registry import EXAMPLE, Organisation
 from norda_common.states import State
 from norda_registry.rules.classifications import form_of_name
 from norda_registry.rules.import_cells import read_row
 from norda_registry.rules.import_rows import Current, Planned, plan
 from norda_registry.rules.size_class import Figures
+from norda_registry.store.organisations import dated_document, document_of
 from norda_registry.usecases.imports.rows import row_of
 
 ROLAND = EXAMPLE.model_copy(
@@ -132,3 +137,20 @@ def test_the_legal_form_of_a_name_is_the_one_it_ends_with(name: str, code: str |
 def test_what_an_organisation_is_does_not_change_by_a_list_of_companies() -> None:
     made, _ = planned("kind", "Cluster")
     assert changed(made) == {}
+
+
+@given(
+    name=st.text() | st.just('","changed_at":"2026-01-01T00:00:00Z"}'),
+    at=st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC) | st.timezones()),
+)
+def test_a_document_with_another_day_is_what_would_be_written_anew(name: str, at: datetime) -> None:
+    named = EXAMPLE.model_copy(update={"legal_name": name})
+    anew = document_of(named.model_copy(update={"changed_at": at}))
+    assert dated_document(document_of(named), at) == anew
+    # As an earlier release may have written it.
+    in_another_order = json.dumps(dict(reversed(json.loads(document_of(named)).items())))
+    assert dated_document(in_another_order, at) == anew
+
+
+def test_documents_end_with_their_day_so_that_none_is_written_anew_for_it() -> None:
+    assert list(json.loads(document_of(EXAMPLE)))[-1] == "changed_at"

@@ -6,7 +6,7 @@ An `Organisation` of the contract is the one shape: stored, published and checke
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from norda_common.contracts.registry import Membership, Organisation, RegisterEntry
 
@@ -21,8 +21,7 @@ DEACTIVATED = "deactivated"
 DISSOLVED = "dissolved"
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+class Identifier(NamedTuple):
     """A number under which an organisation is found; `current` is False for those it no longer holds."""
 
     kind: str

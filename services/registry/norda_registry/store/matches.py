@@ -11,6 +11,7 @@ from functools import cache
 from itertools import chain
 from uuid import UUID
 
+from asyncpg import Record
 from norda_common.database import Connection
 
 from ..rules.merging import MERGED
@@ -37,26 +38,35 @@ class Match:
 
 # Each `offset 0` keeps the planner from joining whole tables: a plan is kept for a connection's life, and one made
 # while the tables were small would read them from end to end when they no longer are.
-_FIND = """
-select wanted.kind, wanted.value, found.id, found.responsible_state, found.legal_name, found.held, found.own,
-       found.status
-  from ({wanted}) as wanted(kind, value)
- cross join lateral (
+_OWN = """
     select holder.id, holder.responsible_state, holder.legal_name, identifier.held, true as own, holder.status
       from identifier
      cross join lateral (select id, responsible_state, legal_name, status from organisation
                           where id = identifier.organisation_id offset 0) as holder
      where identifier.kind = wanted.kind and identifier.value = wanted.value
-    union all
+"""
+_OTHERS = """
     select holder.organisation_id, holder.responsible_state, holder.legal_name, number.held, false, holder.status
       from directory_number as number
      cross join lateral (select organisation_id, responsible_state, legal_name, status from directory
                           where organisation_id = number.organisation_id offset 0) as holder
      where number.kind = wanted.kind and number.value = wanted.value
        and not exists (select from organisation where id = number.organisation_id offset 0)
-    offset 0) as found
 """
-_FIND_MANY = _FIND.format(wanted="select * from unnest($1::text[], $2::text[])")
+
+
+def _finding(wanted: str, *holders: str) -> str:
+    return f"""
+select wanted.kind, wanted.value, found.id, found.responsible_state, found.legal_name, found.held, found.own,
+       found.status
+  from ({wanted}) as wanted(kind, value)
+ cross join lateral ({" union all ".join(holders)} offset 0) as found
+"""  # noqa: S608 - constants and numbers of parameters
+
+
+_MANY = "select * from unnest($1::text[], $2::text[])"
+_FIND_MANY = _finding(_MANY, _OWN, _OTHERS)
+_FIND_MANY_OWN = _finding(_MANY, _OWN)
 MOST_WRITTEN_OUT = 10
 """So many numbers stand in the statement one by one; a row estimate that is exact lets PostgreSQL keep one plan."""
 
@@ -64,7 +74,7 @@ MOST_WRITTEN_OUT = 10
 @cache
 def _find_few(count: int) -> str:
     rows = ", ".join(f"(${2 * place + 1}::text, ${2 * place + 2}::text)" for place in range(count))
-    return _FIND.format(wanted=f"values {rows}")
+    return _finding(f"values {rows}", _OWN, _OTHERS)
 
 
 async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> list[Match]:
@@ -78,7 +88,16 @@ async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> li
     if len(wanted) <= MOST_WRITTEN_OUT:
         rows = await connection.fetch(_find_few(len(wanted)), *chain.from_iterable(wanted))
     else:
-        rows = await connection.fetch(_FIND_MANY, [kind for kind, _ in wanted], [value for _, value in wanted])
+        rows = await connection.fetch(_FIND_MANY, *zip(*wanted, strict=True))
+    return _matches(rows)
+
+
+async def find_own(connection: Connection, numbers: Sequence[tuple[str, str]]) -> list[Match]:
+    """As `find`, but only those whose rows are in this database."""
+    return _matches(await connection.fetch(_FIND_MANY_OWN, *zip(*numbers, strict=True))) if numbers else []
+
+
+def _matches(rows: Sequence[Record]) -> list[Match]:
     alive = {(row["kind"], row["value"]) for row in rows if row["status"] != MERGED}
     return [
         Match(kind, value, key, state, name, held, own, status == MERGED)

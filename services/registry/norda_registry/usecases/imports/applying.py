@@ -162,7 +162,7 @@ async def _apply(connection: Connection, ahead: _Ahead, run: ApplyRun, *, now: d
         if item.plan.email is not None:
             item.new_email = item.plan.email or None
     # No index holds own ids: whoever got one since the look ahead, the batch before among them, is seen only now.
-    own_ids = await matches.find(connection, [number for item in items for number in _own_id(item)])
+    own_ids = await matches.find_own(connection, [number for item in items for number in _own_id(item)])
     stale = _stale(items, ahead, ahead.holders | by_number(own_ids), run)
     if stale:
         again = await plan_stale(connection, run.found, [item.plan for item in stale], now=now)
@@ -224,10 +224,8 @@ def _items(plans: Sequence[Plan], *, now: datetime) -> list[_Item]:
         if plan.document is None:
             items.append(_Item(plan, None, [], None, figures=figures))
             continue
-        organisation, document = Organisation.model_validate_json(plan.document), None
-        if plan.outcome == Outcome.CREATE:
-            organisation = organisation.model_copy(update={"changed_at": now})
-            document = organisations.document_of(organisation)
+        document = organisations.dated_document(plan.document, now) if plan.outcome == Outcome.CREATE else None
+        organisation = Organisation.model_validate_json(document or plan.document)
         known = identifiers(organisation)
         numbers = [(item.kind, item.value) for item in known if item.current and organisation.status == ACTIVE]
         further = unpacked_further(plan.further)
