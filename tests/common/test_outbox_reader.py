@@ -10,7 +10,7 @@ from typing import Any
 
 from norda_common import outbox
 from norda_common.identifiers import new_id
-from norda_common.outbox_reader import ALWAYS_BY_INDEX, SETTLE_SECONDS, OutboxReader, Row
+from norda_common.outbox_reader import _UNBLOCK, ALWAYS_BY_INDEX, SETTLE_SECONDS, OutboxReader, Row
 
 from .conftest import Probe, thing
 
@@ -138,3 +138,29 @@ async def test_rows_let_go_on_are_read_before_anything_newer(probe: Probe) -> No
         await reader.unblock(after_seconds=60)
         assert await swept(reader) == [1, 2, 3, 4]
         assert (await reader.measure()).rows == 0
+
+
+async def test_what_is_let_go_on_is_told_by_reason_and_topic(probe: Probe) -> None:
+    async with reading(probe) as (reader, writer, _):
+        await outbox.append(writer, *(thing(new_id(), sequence) for sequence in range(1, 6)))
+        for sequence, topic in ((1, "there"), (2, "gone"), (3, "unheard"), (4, "there")):
+            await writer.execute("update outbox set topic = $2 where sequence = $1", sequence, topic)
+        rows = await reader.page(await reader.begin(), 10)
+        await reader.block([row["id"] for row in rows[:3]], "unknown_topic")
+        await reader.block([rows[3]["id"]], "too_large")
+        assert await swept(reader) == [5]
+        await reader.unblock(after_seconds=60, appeared=["there"], missing=["gone"])
+        assert await swept(reader) == [1]
+        await reader.unblock(after_seconds=0, appeared=["there"], missing=["gone"])
+        assert await swept(reader) == [3]
+        assert (await reader.measure()).blocked == 2
+
+
+async def test_what_is_let_go_on_is_found_by_the_index_of_blocked_rows(probe: Probe) -> None:
+    """Whatever the planner takes the table for: the relay asks each second, and holds its lease by this connection."""
+    async with reading(probe) as (_, connection, _):
+        await connection.execute(ALWAYS_BY_INDEX)
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        await connection.execute(f"prepare unblock (float8, text[], text[]) as {_UNBLOCK}")
+        plan = await connection.fetch("explain execute unblock (60, '{}', '{}')")
+    assert any("outbox_blocked" in line for (line,) in plan), plan

@@ -16,6 +16,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
 from norda_common import outbox, relay_lease
 from norda_common.contracts.envelope import decode
+from norda_common.contracts.topics import Topic
 from norda_common.database import SYSTEM, Database
 from norda_common.identifiers import new_id
 from norda_common.states import State
@@ -28,13 +29,19 @@ Wait = Callable[..., Awaitable[None]]
 
 
 async def read(
-    probe: Probe, minimum: int, state: State = State.BREMEN, within: float = 20, *, wait: Wait = eventually
+    probe: Probe,
+    minimum: int,
+    state: State = State.BREMEN,
+    within: float = 20,
+    *,
+    topic: Topic = THING,
+    wait: Wait = eventually,
 ) -> list[Any]:
     consumer = AIOKafkaConsumer(bootstrap_servers=probe.servers.kafka)
     await consumer.start()
     try:
         await consumer.topics()
-        parts = [TopicPartition(probe.topic(state), p) for p in range(THING.partitions)]
+        parts = [TopicPartition(topic.name(state, prefix=probe.prefix), p) for p in range(topic.partitions)]
         consumer.assign(parts)
         await consumer.seek_to_beginning(*parts)
         records: list[Any] = []
@@ -239,21 +246,37 @@ async def test_many_keys_of_a_missing_topic_hold_nobody_up(probe: Probe) -> None
         await eventually(lambda: has_rows(probe, 200))
 
 
-async def test_a_topic_made_after_its_rows_lets_them_go_within_seconds(probe: Probe) -> None:
+async def test_a_topic_made_after_its_rows_lets_them_go_within_seconds_and_in_order(probe: Probe) -> None:
     late = dataclasses.replace(THING, aggregate="late")
-    first, second = new_id(), new_id()
-    await append(probe, thing(first, 1), thing(first, 2), thing(second, 1))
+    first, second, stuck = new_id(), new_id(), new_id()
+    await append(probe, thing(first, 1), thing(first, 2), thing(second, 1), thing(stuck, 1))
     connection = await probe.connect()
-    await connection.execute("update outbox set topic = $1", late.name(State.BREMEN))
-    await connection.close()
+
+    async def is_late() -> None:
+        await connection.execute(
+            "update outbox set topic = $1 where key <> $2 and topic <> $1", late.name(State.BREMEN), stuck
+        )
+
+    await is_late()
+    await connection.execute("update outbox set value = $1 where key = $2", b"x" * 1_500_000, stuck)
     async with probe.running() as runtime:
 
-        async def all_wait() -> None:
-            assert runtime.relay.status.blocked == 2  # of a key the first row is, and holds back the next
+        async def three_are_blocked() -> None:
+            # Of a key the first row, which holds back the next.
+            assert runtime.relay.status.blocked == 3
 
-        await eventually(all_wait)
+        await eventually(three_are_blocked)
+        async with connection.transaction():
+            await outbox.append(connection, thing(first, 3))
+            await is_late()
         await ensure_topics(probe.servers.kafka, [late], [State.BREMEN], replication=1, prefix=probe.prefix)
-        await soon(lambda: is_empty(probe), 5)
+        await soon(lambda: has_rows(probe, 1), 5)
+        records = await read(probe, 4, topic=late)
+    await connection.close()
+    sequences = [int(dict(record.headers)["ce_sequence"]) for record in records if record.key == str(first).encode()]
+    assert sequences == [1, 2, 3]
+    (row,) = await outbox_rows(probe)
+    assert row["blocked_reason"] == "too_large"
 
 
 async def test_large_rows_are_read_in_bounded_portions_and_in_order(probe: Probe) -> None:

@@ -125,7 +125,8 @@ def unpack(artifact: Artifact, cache: Path) -> Path:
         _extract(Path(scratch) / name, contents)
         # The server's account must be able to read what a strict umask would hide.
         contents.chmod(0o755)
-        until_runnable(contents / "bin" / "postgres")
+        for program in ("initdb", "postgres"):
+            until_runnable(contents / "bin" / program)
         try:
             contents.rename(target)
         except OSError:
@@ -136,19 +137,19 @@ def unpack(artifact: Artifact, cache: Path) -> Path:
 
 
 def until_runnable(program: Path) -> None:
-    """Return once a program that was just written can be run.
+    """Return once a program that was just written can be run: it is, with `-V`.
 
     A process that another thread began while the file was being written holds it open until it has become another
     program, and so long nobody can run it (ETXTBSY). `initdb` would say that `postgres` is missing.
 
     Raises:
-        PartFailedError: it does not run on this machine, or is still held open after BUSY_SECONDS.
+        PartFailedError: it does not run on this machine, or not within BUSY_SECONDS, or is held open that long.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            subprocess.run([program, "-V"], check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
+            subprocess.run([program, "-V"], check=True, capture_output=True, text=True, timeout=BUSY_SECONDS)
+        except (OSError, subprocess.SubprocessError) as error:
             if getattr(error, "errno", None) != errno.ETXTBSY or time.monotonic() > deadline:
                 detail = (getattr(error, "stderr", None) or str(error)).strip()
                 raise PartFailedError(f"{program.name} does not run here: {detail}", "run ./norda doctor") from error

@@ -52,10 +52,12 @@ _BEHIND_BLOCKED = """and not exists (
 _DELETE = "delete from outbox where id = any($1::bigint[])"
 _BLOCK = "update outbox set blocked_at = now(), blocked_reason = $2 where id = any($1::bigint[])"
 _UNBLOCK = """update outbox set blocked_at = null
-where blocked_at = '-infinity'
-   or blocked_reason = 'unknown_topic' and topic = any($2)
-   or blocked_at < now() - make_interval(secs => $1)
-      and blocked_reason in ('unknown_topic', 'TopicAuthorizationFailedError')"""
+where blocked_at is not null
+  and (blocked_at = '-infinity'
+       or blocked_reason = 'unknown_topic' and topic = any($2)
+       or blocked_at < now() - make_interval(secs => $1)
+          and (blocked_reason = 'TopicAuthorizationFailedError'
+               or blocked_reason = 'unknown_topic' and topic <> all($3)))"""
 _WRITERS = """
 select virtualtransaction from pg_locks
 where locktype = 'relation' and relation = 'outbox'::regclass and mode = 'RowExclusiveLock' and pid <> pg_backend_pid()
@@ -168,17 +170,18 @@ class OutboxReader:
             self._blocked += len(ids)
             await self._connection.execute(_BLOCK, ids, reason)
 
-    async def unblock(self, *, after_seconds: float, topics: Sequence[str] = ()) -> None:
-        """Let blocked rows go on: those an operator has mended, those for `topics` that are there by now, and those
-        whose cause may have passed by itself.
+    async def unblock(self, *, after_seconds: float, appeared: Sequence[str] = (), missing: Sequence[str] = ()) -> None:
+        """Let blocked rows go on: those an operator has mended, and those for topics that have `appeared`; so long
+        after they were blocked, also those that were not allowed, or whose topic is not known to be still `missing`.
 
+        Topics are named as in the rows, without prefix. The number of blocked rows is right after the next `measure`.
         To be called between two sweeps: the next one begins at the very start, so that each key goes on where it
         stopped, before anything newer.
         """
         if not self._blocked:
             return
         async with self._turn:
-            released = affected(await self._connection.execute(_UNBLOCK, after_seconds, topics))
+            released = affected(await self._connection.execute(_UNBLOCK, after_seconds, appeared, missing))
         if released:
             self._blocked -= released
             self._floor = self._settled = 0

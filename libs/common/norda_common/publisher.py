@@ -64,7 +64,9 @@ class Partitions:
         self._missing: set[str] = set()
 
     async def count(self, topic: str) -> int:
-        """The topic's partitions. Raises UnknownTopic, or KafkaConnectionError when the cluster does not answer."""
+        """The topic's partitions. Raises UnknownTopic, and KafkaConnectionError or TimeoutError, the latter after 15 s,
+        when the cluster does not answer.
+        """
         count = self._counts.get(topic)
         if count is None:
             if topic in self._missing:
@@ -72,13 +74,20 @@ class Partitions:
             count = self._counts[topic] = await self._ask(topic)
         return count
 
-    async def appeared(self) -> set[str]:
-        """The topics that were missing and are there now; asks the cluster once for all of them, when there are any."""
-        if not self._missing or not await self._refresh():
-            return set()
-        found = {topic for topic in self._missing if self._client.cluster.partitions_for_topic(topic)}
+    def look_again(self) -> tuple[set[str], set[str]]:
+        """Of the topics that were missing those that are there now, each partition with a leader, and those that are
+        still missing. Asks the cluster about these and does not wait: the next look has the answer.
+        """
+        known = self._client.cluster
+        found = {
+            topic
+            for topic in self._missing
+            if (parts := known.partitions_for_topic(topic)) and parts == known.available_partitions_for_topic(topic)
+        }
         self._missing -= found
-        return found
+        if self._missing:
+            self._client.force_metadata_update()
+        return found, set(self._missing)
 
     async def _ask(self, topic: str) -> int:
         self._client.add_topic(topic)
@@ -86,12 +95,9 @@ class Partitions:
             known = self._client.cluster.partitions_for_topic(topic)
             if known:
                 return len(known)
-            if not await self._refresh():
+            if not await asyncio.wait_for(asyncio.shield(self._client.force_metadata_update()), 15):
                 raise KafkaConnectionError(f"no metadata for {topic}: the cluster does not answer")
             # A topic made a moment ago reaches the broker's metadata with a little delay.
             await asyncio.sleep(0.1 * attempt)
         self._missing.add(topic)
         raise UnknownTopic(topic)
-
-    async def _refresh(self) -> bool:
-        return bool(await asyncio.wait_for(asyncio.shield(self._client.force_metadata_update()), 15))

@@ -111,9 +111,14 @@ class BatchWriter:
                 batch.traces.append(traceparent)
         return batches, unsendable
 
-    async def appeared(self) -> list[str]:
-        """The topics for which rows could not be sent, and now can; asks the cluster when there are any."""
-        return [topic.removeprefix(self._prefix) for topic in await self._partitions.appeared()]
+    def look_for_topics(self) -> tuple[list[str], list[str]]:
+        """Of the topics for which no rows could be sent those that are there now and those that are not, as rows name
+        them; does not wait.
+        """
+        found, missing = self._partitions.look_again()
+        return [topic.removeprefix(self._prefix) for topic in found], [
+            topic.removeprefix(self._prefix) for topic in missing
+        ]
 
     async def _count(self, topic: str) -> int | None:
         """How many partitions the topic has; None when the cluster does not know it."""

@@ -170,15 +170,19 @@ class Relay:
         try:
             self.status.active, self.status.error = True, None
             writer = BatchWriter(producer, prefix=self._prefix)
+            looked = time.monotonic()
             while not self._stopping:
                 began = time.monotonic()
                 self._database.committed.clear()
                 if self.careful:
                     await self._sweep_carefully(reader, producer, writer)
                 progressed = await self._sweep(reader, producer, writer)
-                if time.monotonic() - self.status.measured_at > HEARTBEAT_SECONDS:
-                    appeared = await self._heartbeating(reader, writer.appeared())
-                    await reader.unblock(after_seconds=RETRY_BLOCKED_SECONDS, topics=appeared)
+                # Not by `measured_at`, which waiting for Kafka renews: rows would stay blocked while it is slow.
+                if time.monotonic() - looked > HEARTBEAT_SECONDS:
+                    looked = time.monotonic()
+                    if self.status.blocked:
+                        appeared, missing = writer.look_for_topics()
+                        await reader.unblock(after_seconds=RETRY_BLOCKED_SECONDS, appeared=appeared, missing=missing)
                     self.status.take(await reader.measure())
                 if progressed:
                     await asyncio.sleep(began + GATHER_SECONDS - time.monotonic())

@@ -49,8 +49,8 @@ from .web.site import STATIC, Files, Site, static_version
 REQUEST_GRACE_SECONDS = 3
 """How long open requests may take when the process stops; parts and telemetry take what is left of ten seconds."""
 IDLE_CONNECTION_SECONDS = 100
-"""How long a connection stays open that nobody asks anything over. Longer than clients and proxies keep theirs (mostly
-60 to 90 s): who closes first must be the one who asks, or a request meets a connection that is just being closed.
+"""How long a connection stays open that nobody asks anything over. Longer than nginx (60 s) and Traefik (90 s) keep
+theirs: who closes first must be the one who asks, or a request meets a connection that is just being closed.
 """
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8

@@ -28,7 +28,7 @@ def settings_of(topic: Topic, *, replication: int) -> dict[str, str]:
 async def ensure_topics(
     bootstrap_servers: str, topics: Iterable[Topic], states: Sequence[State], *, replication: int, prefix: str
 ) -> list[str]:
-    """Create what is missing, and wait until it can be written to; returns the names made. Idempotent.
+    """Create what is missing, and wait until each partition of all has a leader; returns the names made. Idempotent.
 
     Raises SetupError.
     """
@@ -52,7 +52,7 @@ async def ensure_topics(
             for name, code, *detail in response.topic_errors:
                 if code and for_code(code) is not TopicAlreadyExistsError:
                     raise SetupError(f"topic {name}: {for_code(code).__name__} {' '.join(map(str, detail))}")
-            await _led(admin, [topic.name for topic in missing])
+        await until_led(admin, list(wanted))
         return [topic.name for topic in missing]
     except (KafkaError, OSError, TimeoutError) as error:
         raise SetupError(
@@ -63,21 +63,29 @@ async def ensure_topics(
         await admin.close()
 
 
-async def _led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
-    """Wait until each partition of the topics has a leader: creating is acknowledged a little before, and on a busy
+async def until_led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """Wait until each partition of these topics has a leader: that they are made is said a little before, and by a busy
     broker long before. Raises SetupError after LED_SECONDS.
     """
     deadline = time.monotonic() + LED_SECONDS
-    while waiting := [topic["topic"] for topic in await admin.describe_topics(list(names)) if not _is_led(topic)]:
+    while waiting := await _not_led(admin, names):
         if time.monotonic() > deadline:
             raise SetupError(
-                f"topic {waiting[0]} and {len(waiting) - 1} others were created, but have no leader after "
-                f"{LED_SECONDS:g} s: are all brokers up? Set up again once they are"
+                f"no leader after {LED_SECONDS} s for {len(waiting)} of {len(names)} topics, {waiting[0]} among them: "
+                "are all brokers up? Set up again once they are"
             )
         await asyncio.sleep(0.05)
 
 
+async def _not_led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Sequence[str]:
+    try:
+        topics = await admin.describe_topics(list(names))
+    except (KafkaError, OSError):
+        # A broker may come or go while topics get their leaders; another one is asked the next time.
+        return names
+    return [topic["topic"] for topic in topics if not _is_led(topic)]
+
+
 def _is_led(topic: dict[str, Any]) -> bool:
-    return not topic["error_code"] and all(
-        not partition["error_code"] and partition["leader"] >= 0 for partition in topic["partitions"]
-    )
+    parts = topic["partitions"]
+    return not topic["error_code"] and bool(parts) and all(part["leader"] >= 0 for part in parts)

@@ -93,7 +93,7 @@ async def find(connection: Connection, numbers: Sequence[tuple[str, str]]) -> li
 
 
 async def find_own(connection: Connection, numbers: Sequence[tuple[str, str]]) -> list[Match]:
-    """As `find`, but only those whose rows are in this database."""
+    """Those whose rows are in this database; of one that was merged as `find`, by what is found here."""
     return _matches(await connection.fetch(_FIND_MANY_OWN, *zip(*numbers, strict=True))) if numbers else []
 
 

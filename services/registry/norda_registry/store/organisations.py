@@ -151,7 +151,7 @@ _CHANGED_AT = re.compile(r'"changed_at":"[^"]*"}$')
 
 
 def dated_document(document: str, changed_at: datetime) -> str:
-    """A document that `document_of` made, changed at another instant."""
+    """A document that `document_of` made, changed at another instant; of another release it stays as that wrote it."""
     dated, found = _CHANGED_AT.subn(f'"changed_at":"{rfc3339(changed_at)}"}}', document)
     if found:
         # What it ends with is all that differs; writing a document anew takes three times as long.

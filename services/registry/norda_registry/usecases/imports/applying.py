@@ -161,7 +161,8 @@ async def _apply(connection: Connection, ahead: _Ahead, run: ApplyRun, *, now: d
     for item in items:
         if item.plan.email is not None:
             item.new_email = item.plan.email or None
-    # No index holds own ids: whoever got one since the look ahead, the batch before among them, is seen only now.
+    # No index holds own ids: whoever got one since the look ahead, the batch before among them, is seen only now. Those
+    # of other states are no news, and the state's own have their rows here.
     own_ids = await matches.find_own(connection, [number for item in items for number in _own_id(item)])
     stale = _stale(items, ahead, ahead.holders | by_number(own_ids), run)
     if stale:

@@ -23,6 +23,7 @@ from ...rules.import_rows import Current, Planned, field_of
 from ...store import import_decisions, import_known, import_rows, imports, matches
 from ...store.import_rows import Cells, Plan
 from ...store.imports import Import
+from ...store.organisations import document_of
 from ..organisations import local_day
 from .further import Further, further_of, packed_further, unpacked_further
 from .matching import candidate_of_row
@@ -152,7 +153,7 @@ def plan_of(row: Row, decision: Decision | None) -> Plan:
         decision=decision,
         organisation_id=_whose(row),
         base_version=row.before.version if row.before else None,
-        document=planned.organisation.model_dump_json(exclude_none=True) if planned else None,
+        document=document_of(planned.organisation) if planned else None,
         employees=planned.figures.employees if planned else None,
         turnover_cents=planned.figures.turnover_cents if planned else None,
         balance_cents=planned.figures.balance_cents if planned else None,
