@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx2
 from norda_common.contracts.registry import EXAMPLE, Certificate
 from norda_registry.rules.import_changes import marks_of
 from norda_registry.rules.import_rows import Current, Planned
 from norda_registry.rules.size_class import Figures
+from norda_registry.usecases.imports.applying import BATCH_ROWS
 from support.installation import Installation, Running
+from support.waiting import eventually
 
 from .conftest import registered, vat
-from .staged import applied, csv_of, decided, mapped, planned, rows, staged
+from .staged import applied, csv_of, decided, mapped, planned, reached, rows, staged
 from .test_import_further import TERMS, mark, read
 from .test_requests import asked, progress
 
@@ -76,6 +80,45 @@ async def test_a_row_that_means_another_organisation_by_now_changes_neither(regi
         assert "eine andere Organisation" in row["errors"][0]["de"]
         for each in (seen, other):
             assert "employees" not in (await read(client, each["organisation_id"])).get("internal", {})
+
+
+async def test_an_own_id_given_by_hand_while_the_rows_before_are_written_is_seen(
+    registry: Running, module_installation: Installation
+) -> None:
+    """Who has the numbers of a batch is looked up while the one before is written, which a lock here holds up."""
+    key = mark()
+    async with registry.client() as client:
+        known = await registered(client, own_id=f"{key}-k", employees=4)
+        lines = [f"{key}-k;{known['legal_name']};28195;Bremen;12"]
+        lines += [f"{key}-{place};Beispiel {place} {key};28195;Bremen;3" for place in range(1, BATCH_ROWS + 1)]
+        plan = await planned(client, csv_of("Kennung;Firma;PLZ;Ort;Mitarbeiter", *lines), source=f"Kennungen {key}")
+        assert plan["counts"]["outcome"] == {"change": 1, "create": BATCH_ROWS}
+        connection = await module_installation.connect()
+        try:
+            async with connection.transaction():
+                await connection.execute(
+                    "select from registry.organisation where id = $1 for update", UUID(known["organisation_id"])
+                )
+                answer = await client.post(f"/api/v1/imports/{plan['import_id']}/application")
+                assert answer.status_code == 202, answer.text
+
+                async def held_up() -> None:
+                    waiting = (
+                        "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = $1)"
+                    )
+                    assert await connection.fetchval(waiting, module_installation.database)
+
+                await eventually(held_up)
+                # The look ahead, beside, takes some hundredths of that.
+                await asyncio.sleep(1)
+                by_hand = await registered(client, legal_name=f"Von Hand {key} AG", own_id=f"{key}-{BATCH_ROWS}")
+        finally:
+            await connection.close()
+        done = await reached(client, plan, "applied")
+        assert done["counts"]["result"] == {"changed": 1, "created": BATCH_ROWS - 1, "failed": 1}
+        (row,) = await rows(client, plan, "failed")
+        assert (row["row"], row["errors"][0]["code"]) == (BATCH_ROWS + 2, "changed_since")
+        assert (await read(client, by_hand["organisation_id"]))["version"] == 1
 
 
 async def test_an_erased_person_does_not_come_back_by_what_was_planned(
