@@ -68,22 +68,22 @@ async def until_led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
     broker long before. Raises SetupError after LED_SECONDS.
     """
     deadline = time.monotonic() + LED_SECONDS
-    while waiting := await _not_led(admin, names):
+    while True:
+        fault: Exception | None = None
+        try:
+            waiting = [topic["topic"] for topic in await admin.describe_topics(list(names)) if not _is_led(topic)]
+        except (KafkaError, OSError) as error:
+            # A broker may come or go while topics get their leaders; another one is asked the next time.
+            waiting, fault = list(names), error
+        if not waiting:
+            return
         if time.monotonic() > deadline:
+            said = f" ({type(fault).__name__})" if fault else ""
             raise SetupError(
-                f"no leader after {LED_SECONDS} s for {len(waiting)} of {len(names)} topics, {waiting[0]} among them: "
-                "are all brokers up? Set up again once they are"
-            )
+                f"no leader after {LED_SECONDS} s for {len(waiting)} of {len(names)} topics, {waiting[0]} among "
+                f"them{said}: are all brokers up? Set up again once they are"
+            ) from fault
         await asyncio.sleep(0.05)
-
-
-async def _not_led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Sequence[str]:
-    try:
-        topics = await admin.describe_topics(list(names))
-    except (KafkaError, OSError):
-        # A broker may come or go while topics get their leaders; another one is asked the next time.
-        return names
-    return [topic["topic"] for topic in topics if not _is_led(topic)]
 
 
 def _is_led(topic: dict[str, Any]) -> bool:
